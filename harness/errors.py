@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Failures that a person can act on."""
+
+
+class HarnessError(Exception):
+    """Says what is wrong and what to do about it, in one line.
+
+    Subclasses set ``exit_code``; every code is listed in docs/testing.md.
+    """
+
+    exit_code = 1
+
+
+class UsageError(HarnessError):
+    """The arguments do not make sense."""
+
+    exit_code = 2

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: What the core needs from the world around it
+ *
+ * The core is compiled twice from the same files: into llamux.ko and into a
+ * userspace library. This header is the only one that knows the difference.
+ * Besides the fixed-width types it names every outside function that the
+ * core may call: memcpy, memmove, memset, memcmp and vsnprintf.
+ *
+ * The core allocates nothing, logs nothing and uses no floating point.
+ */
+#ifndef LLAMA_PORT_H
+#define LLAMA_PORT_H
+
+#ifdef __KERNEL__
+
+#include <linux/build_bug.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/stdarg.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+#else /* userspace */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t s8;
+typedef int16_t s16;
+typedef int32_t s32;
+typedef int64_t s64;
+
+#define U8_MAX UINT8_MAX
+#define U16_MAX UINT16_MAX
+#define U32_MAX UINT32_MAX
+#define S16_MAX INT16_MAX
+#define S32_MAX INT32_MAX
+#define S32_MIN INT32_MIN
+#define S64_MAX INT64_MAX
+#define S64_MIN INT64_MIN
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define min(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a < _b ? _a : _b; })
+#define max(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a > _b ? _a : _b; })
+#define min_t(t, a, b) min((t)(a), (t)(b))
+#define max_t(t, a, b) max((t)(a), (t)(b))
+#define clamp_t(t, v, lo, hi) min_t(t, max_t(t, v, lo), hi)
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define check_add_overflow(a, b, d) __builtin_add_overflow(a, b, d)
+#define check_sub_overflow(a, b, d) __builtin_sub_overflow(a, b, d)
+#define check_mul_overflow(a, b, d) __builtin_mul_overflow(a, b, d)
+#define __printf(f, v) __attribute__((format(printf, f, v)))
+#define __must_check __attribute__((warn_unused_result))
+#define __packed __attribute__((packed))
+#define fallthrough __attribute__((fallthrough))
+#define static_assert _Static_assert
+
+#endif
+
+static_assert(sizeof(void *) == 8, "the core needs a 64-bit machine");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the core needs a little-endian machine");
+
+/* Unaligned little-endian loads from a file image. */
+static inline u16 llama_get_u16(const void *p)
+{
+	u16 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline u32 llama_get_u32(const void *p)
+{
+	u32 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline u64 llama_get_u64(const void *p)
+{
+	u64 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/**
+ * struct llama_diag - What was wrong, in one line for a person.
+ * @text: NUL-terminated, printable ASCII; empty while nothing went wrong.
+ *
+ * A function that takes one writes it whenever it fails because of its
+ * input, so that the caller can print a single line that names the culprit.
+ * The pointer may be NULL.
+ */
+struct llama_diag {
+	char text[200];
+};
+
+int llama_fail(struct llama_diag *diag, int err, const char *fmt, ...) __printf(3, 4);
+
+/**
+ * struct llama_arena - Memory that a caller hands in, given out front to back.
+ * @base: Start, aligned to 64 bytes; NULL measures without giving out memory.
+ * @size: Bytes at @base; ignored while measuring.
+ * @used: Bytes given out so far, rounded up to 64 for each allocation.
+ */
+struct llama_arena {
+	u8 *base;
+	size_t size;
+	size_t used;
+};
+
+/* Round up to the alignment of every allocation. Saturates at SIZE_MAX. */
+#define LLAMA_ALIGN 64
+
+/**
+ * llama_arena_alloc() - Take @n objects of @size bytes from the arena.
+ *
+ * Return: aligned, uninitialised memory, or NULL where it does not fit.
+ * While measuring the return value is always NULL and @used grows; it
+ * saturates at SIZE_MAX, which no real arena can have.
+ */
+void *llama_arena_alloc(struct llama_arena *a, size_t n, size_t size);
+
+/**
+ * struct llama_yield - A hook called between pieces of bounded work.
+ * @fn:  May be NULL. A non-zero return stops the work and is passed up.
+ * @arg: Handed to @fn.
+ */
+struct llama_yield {
+	int (*fn)(void *arg);
+	void *arg;
+};
+
+static inline int llama_yield(const struct llama_yield *y)
+{
+	return y && y->fn ? y->fn(y->arg) : 0;
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: UTF-8: decoding, validation, and streams of it
+ */
+#ifndef LLAMA_UTF8_H
+#define LLAMA_UTF8_H
+
+#include "port.h"
+
+#define UTF8_REPLACEMENT 0xFFFDu
+
+/**
+ * utf8_decode() - The next code point of a text of any bytes.
+ * @s: (n,) bytes, n at least 1.
+ * @cp: The code point, or UTF8_REPLACEMENT for a maximal ill-formed
+ *   subsequence (Unicode 15, section 3.9, "substitution of maximal subparts").
+ *
+ * Return: bytes consumed, at least 1; negated where they were ill-formed.
+ */
+int utf8_decode(const char *s, size_t n, u32 *cp);
+
+/** utf8_encode() - Write @cp at @s, room for 4. Return: bytes. */
+int utf8_encode(u32 cp, char *s);
+
+/**
+ * utf8_check() - How far a text is valid.
+ * @tail: Bytes at the end that begin a character without ending it, 0 to 3.
+ *
+ * Return: 0 where all but the tail is valid, else -EILSEQ.
+ */
+int utf8_check(const char *s, size_t n, size_t *tail);
+
+/**
+ * struct utf8_stream - Turns pieces of bytes into whole, valid characters.
+ * @held:   Bytes of a character that is not yet whole.
+ * @n_held: 0 to 3.
+ */
+struct utf8_stream {
+	char held[4];
+	u32 n_held;
+};
+
+/**
+ * utf8_stream_push() - Feed @n bytes, get what is whole.
+ * @out: Room for 3 * (@n + 3) bytes: an ill-formed byte becomes U+FFFD.
+ *
+ * Return: bytes written to @out, always valid UTF-8.
+ */
+size_t utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *out);
+
+/** utf8_stream_end() - The text is over: drop what never became whole. Return: bytes at @out (room 3). */
+size_t utf8_stream_end(struct utf8_stream *u, char *out);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Vocabularies and tokenizers
+ *
+ * Two tokenizers, chosen by tokenizer.ggml.model: byte-level BPE ("gpt2") in
+ * bpe.c and SentencePiece-style ("llama") in spm.c. Both accept any bytes:
+ * each maximal ill-formed subsequence counts as U+FFFD (Unicode 3.9, the
+ * practice of Python's errors="replace").
+ */
+#ifndef LLAMA_VOCAB_H
+#define LLAMA_VOCAB_H
+
+#include "gguf.h"
+
+#define LLAMA_TOKEN_NONE U32_MAX
+#define LLAMA_MAX_VOCAB (1u << 20)
+
+enum llama_vocab_type {
+	LLAMA_VOCAB_BPE,
+	LLAMA_VOCAB_SPM,
+};
+
+/* llama_tokenize() flags. */
+#define LLAMA_TOKENIZE_BOS	1u	/* begin with BOS where the file asks for it */
+#define LLAMA_TOKENIZE_SPECIAL	2u	/* control tokens' text becomes their ids; never for user text */
+#define LLAMA_TOKENIZE_CONT	4u	/* continues earlier text: no space prefix (SPM) */
+
+struct llama_vocab_bpe;
+struct llama_vocab_spm;
+
+/**
+ * struct llama_vocab - A vocabulary ready for use.
+ * @type:    Which tokenizer.
+ * @n_vocab: Number of tokens.
+ * @bos:     Begin-of-text token or LLAMA_TOKEN_NONE; likewise:
+ * @eos:     End of text.
+ * @eot:     End of turn.
+ * @unk:     Unknown.
+ * @add_bos: The file asks for BOS in front of a text.
+ *
+ * The remaining fields are the tokenizers' own.
+ */
+struct llama_vocab {
+	enum llama_vocab_type type;
+	u32 n_vocab;
+	u32 bos;
+	u32 eos;
+	u32 eot;
+	u32 unk;
+	bool add_bos;
+	/* tokenizer-private fields follow here (owner: vocab.c, bpe.c, spm.c) */
+};
+
+/**
+ * llama_vocab_size() - Arena bytes that llama_vocab_init() wants.
+ * Return: 0, -EINVAL malformed, -EOPNOTSUPP unknown tokenizer or pre-tokenizer.
+ */
+int llama_vocab_size(const struct gguf *g, size_t *need, struct llama_diag *diag);
+
+/**
+ * llama_vocab_init() - Build the look-up tables. @g's file image must outlive @v.
+ * Return: 0, as llama_vocab_size(), -ENOMEM where @arena is too small,
+ * or what the yield hook returned.
+ */
+int llama_vocab_init(struct llama_vocab *v, const struct gguf *g,
+		     struct llama_arena *arena, const struct llama_yield *yield,
+		     struct llama_diag *diag);
+
+/**
+ * llama_tokenize_bounds() - What llama_tokenize() may need for @n bytes of text.
+ * @max_tokens: Tokens at the most (BOS and a space prefix included).
+ * @scratch:    Bytes of scratch memory. Linear in @n.
+ */
+void llama_tokenize_bounds(const struct llama_vocab *v, size_t n,
+			   size_t *max_tokens, size_t *scratch);
+
+/**
+ * llama_tokenize() - Text to token ids, in O(n log n).
+ * @v:       Vocabulary.
+ * @text:    (n,) bytes.
+ * @n:       May be 0.
+ * @flags:   LLAMA_TOKENIZE_*.
+ * @ids:     (max_ids,) out.
+ * @max_ids: Room at @ids.
+ * @scratch: Memory of llama_tokenize_bounds() bytes, aligned to 64.
+ * @yield:   Called at least once per 64 KiB of text. May be NULL.
+ *
+ * Return: number of ids, -ENOSPC where @ids is too small, or the hook's value.
+ */
+long llama_tokenize(const struct llama_vocab *v, const char *text, size_t n, u32 flags,
+		    u32 *ids, size_t max_ids, void *scratch,
+		    const struct llama_yield *yield);
+
+/**
+ * llama_token_piece() - The bytes that a token stands for in running text.
+ * @id:   Below n_vocab.
+ * @special: Also give the text of control tokens; else they have none.
+ * @buf:  (size,) out.
+ *
+ * SPM: "\xe2\x96\x81" becomes a space; the space that add_space_prefix put in
+ * front of a text is the caller's to drop (llama_vocab_strips_space()).
+ * Return: bytes, -ENOSPC, or -EINVAL on a bad id.
+ */
+int llama_token_piece(const struct llama_vocab *v, u32 id, bool special, char *buf, size_t size);
+
+/** llama_vocab_strips_space() - Whether decoding drops one leading space of a text. */
+bool llama_vocab_strips_space(const struct llama_vocab *v);
+
+/** llama_vocab_is_eog() - Whether @id ends a generation (end of text, turn or message). */
+bool llama_vocab_is_eog(const struct llama_vocab *v, u32 id);
+
+/** llama_vocab_is_control() - Whether @id is a control token. */
+bool llama_vocab_is_control(const struct llama_vocab *v, u32 id);
+
+/** llama_vocab_max_piece() - Bytes of the longest llama_token_piece(). */
+size_t llama_vocab_max_piece(const struct llama_vocab *v);
+
+#endif
