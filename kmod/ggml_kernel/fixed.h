@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Fixed-point arithmetic
+ *
+ * The law that these follow bit for bit is docs/numerics.md. A type's name
+ * says how many of its bits lie behind the binary point.
+ */
+#ifndef LLAMA_FIXED_H
+#define LLAMA_FIXED_H
+
+#include "port.h"
+
+typedef s32 q16;	/* Q15.16: logits */
+typedef s32 q20;	/* Q11.20: attention scores, in powers of two */
+typedef s32 q30;	/* Q1.30: sines, probabilities, sigmoids */
+typedef s64 q32;	/* Q31.32: the residual stream and whatever joins it */
+
+#define Q30_ONE (1 << 30)
+/* Every q32 in the core lies in [-Q32_LIMIT, Q32_LIMIT]. */
+#define Q32_LIMIT (1LL << 60)
+
+/* Position of the highest set bit plus one; 0 for 0. */
+static inline int bit_length(u64 v)
+{
+	return v ? 64 - __builtin_clzll(v) : 0;
+}
+
+/**
+ * shift_round() - @v / 2^@s to the nearest integer, halves upwards.
+ * @v: |v| below 2^62.
+ * @s: Any; not above 0 is a plain left shift that must not overflow.
+ */
+static inline s64 shift_round(s64 v, int s)
+{
+	if (s <= 0)
+		return (s64)((u64)v << -s);
+	if (s > 62)
+		return 0;
+	return (v + (1LL << (s - 1))) >> s;
+}
+
+/**
+ * scale_to_q32() - @v * 2^@e as Q31.32, saturated at +-Q32_LIMIT.
+ * @v: Any s64 with |v| below 2^62.
+ * @e: Any exponent.
+ */
+static inline q32 scale_to_q32(s64 v, int e)
+{
+	u64 magnitude = v < 0 ? -(u64)v : (u64)v;
+
+	e += 32;
+	if (e > 0 && v && bit_length(magnitude) + e > 60)
+		return v < 0 ? -Q32_LIMIT : Q32_LIMIT;
+	v = e > 0 ? (v ? shift_round(v, -e) : 0) : shift_round(v, -e);
+	return clamp_t(s64, v, -Q32_LIMIT, Q32_LIMIT);
+}
+
+/**
+ * exp2_neg() - 2^-@x.
+ * @x: Q.20, any.
+ *
+ * Return: Q30 in [0, 1]; about 3e-7 relative, then truncated by the format.
+ */
+q30 exp2_neg(u64 x);
+
+/**
+ * sigmoid_from_exp() - 1 / (1 + @e), by three Newton steps.
+ * @e: Q30 in [0, 1].
+ *
+ * Return: Q30 in [1/2, 1].
+ */
+q30 sigmoid_from_exp(q30 e);
+
+/** isqrt() - The largest r with r * r <= @v. */
+u32 isqrt(u64 v);
+
+/**
+ * sincos_turn() - Sine and cosine of a fraction of a turn.
+ * @phase: 2^64 is one turn.
+ */
+void sincos_turn(u64 phase, q30 *sin, q30 *cos);
+
+/**
+ * struct scalar - m * 2^e.
+ * @m: 0, or with |m| in [2^30, 2^31).
+ * @e: Exponent.
+ */
+struct scalar {
+	s32 m;
+	int e;
+};
+
+/**
+ * rope_frequency() - base^(-2i/d) / (2 pi), in turns per position.
+ * @base_bits: IEEE-754 single above 1.
+ * @i:         Pair, below @d / 2.
+ * @d:         rope.dimension_count.
+ *
+ * Return: 2^64 is one turn.
+ */
+u64 rope_frequency(u32 base_bits, u32 i, u32 d);
+
+/**
+ * turn_div_f32() - floor(@turn / f) for a positive finite single f.
+ * Saturates at U64_MAX.
+ */
+u64 turn_div_f32(u64 turn, u32 bits);
+
+/**
+ * struct float_parts - A decoded float: m * 2^e, exactly.
+ * @m: Signed significand, |m| below 2^24.
+ * @e: Exponent.
+ */
+struct float_parts {
+	s32 m;
+	s32 e;
+};
+
+/* Decode IEEE-754 bits. Return: 0, or -ERANGE for NaN and infinities. */
+int f32_parts(u32 bits, struct float_parts *p);
+int f16_parts(u16 bits, struct float_parts *p);
+int bf16_parts(u16 bits, struct float_parts *p);
+
+#endif
