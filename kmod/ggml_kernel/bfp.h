@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Block floating point: what every matrix product reads
+ *
+ * docs/numerics.md, section 2.
+ */
+#ifndef LLAMA_BFP_H
+#define LLAMA_BFP_H
+
+#include "fixed.h"
+
+#define BFP_BLOCK 32
+#define BFP_MAX_SHIFT 8
+
+/* Blocks of a vector of @n elements, the last one perhaps short. */
+static inline u32 bfp_blocks(u32 n)
+{
+	return (n + BFP_BLOCK - 1) / BFP_BLOCK;
+}
+
+/* Elements of a vector of @n, whole blocks only. */
+static inline u32 bfp_padded(u32 n)
+{
+	return bfp_blocks(n) * BFP_BLOCK;
+}
+
+/**
+ * struct bfp - Quantized vectors, one for each token of a batch.
+ * @n:        Elements of a vector.
+ * @n_blocks: bfp_blocks(n).
+ * @q:        (n_tokens, n_blocks * 32) codes; zero behind element @n.
+ * @sum:      (n_tokens, n_blocks * 2) sums of the codes of each half block.
+ * @h:        (n_tokens, n_blocks) left shifts, 0 to BFP_MAX_SHIFT.
+ * @e:        (n_tokens,) exponents.
+ */
+struct bfp {
+	u32 n;
+	u32 n_blocks;
+	s16 *q;
+	s32 *sum;
+	u8 *h;
+	s32 *e;
+};
+
+/** bfp_alloc() - Room for @n_tokens vectors of up to @n elements. NULL fields while measuring. */
+void bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n);
+
+/** bfp_resize() - Use @x, allocated for at least as much, for vectors of @n elements. */
+void bfp_resize(struct bfp *x, u32 n);
+
+/**
+ * bfp_quantize_into() - quantize() into plain arrays.
+ * @v: (n,) |v| below 2^62.
+ * @e: Exponent of @v.
+ * @q: (n,) codes out.
+ * @h: (bfp_blocks(n),) shifts out.
+ *
+ * Return: the exponent of the result.
+ */
+int bfp_quantize_into(const s64 *v, u32 n, int e, s16 *q, u8 *h);
+
+/** bfp_quantize() - quantize() @v (x->n,) with exponent @e into vector @token of @x. */
+void bfp_quantize(struct bfp *x, u32 token, const s64 *v, int e);
+
+/** bfp_quantize1() - quantize1(): one shift for all. Return: the exponent. */
+int bfp_quantize1(const s64 *v, u32 n, int e, s16 *q);
+
+/** bfp_normalize() - normalize(): @a (n,) with |a| up to 2^30. Return: the shift. */
+int bfp_normalize(const s64 *v, u32 n, s32 *a);
+
+/** max_magnitude() - max |v[i]|, 0 for n = 0. */
+u64 max_magnitude(const s64 *v, u32 n);
+
+#endif

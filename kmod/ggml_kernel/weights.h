@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Weight matrices
+ *
+ * A matrix stays where the file image has it. weights_prepare() turns the
+ * floats inside it into the integers of docs/numerics.md, section 3, in
+ * place: fp16 scales into aligned 16-bit integers, whole float matrices into
+ * 16-bit codes. Only exponents (and, for floats, block shifts) lie apart.
+ */
+#ifndef LLAMA_WEIGHTS_H
+#define LLAMA_WEIGHTS_H
+
+#include "bfp.h"
+#include "gguf.h"
+
+#define LLAMA_MAX_IN 32768	/* of a matrix's input dimension: what every sum has room for */
+
+/**
+ * struct weights - One matrix, prepared.
+ * @type:  enum ggml_type of the file.
+ * @n_in:  Elements of a row.
+ * @n_out: Rows.
+ * @row_bytes: From one row to the next.
+ * @data:  Blocks as the file has them, floats replaced; or 16-bit codes.
+ * @e_d:   (n_out,) exponents of the scales, or of float rows.
+ * @e_n:   (n_out,) exponents of the minima, where the type has them, else NULL.
+ * @g:     (n_out, bfp_blocks(n_in)) block shifts of float rows, else NULL.
+ */
+struct weights {
+	u32 type;
+	u32 n_in;
+	u32 n_out;
+	u32 row_bytes;
+	u8 *data;
+	s8 *e_d;
+	s8 *e_n;
+	u8 *g;
+};
+
+/**
+ * weights_alloc() - What lies apart, from the arena; NULL while measuring.
+ * @t: Its two dimensions and type.
+ */
+void weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_arena *arena);
+
+/**
+ * weights_prepare() - Convert in place. To be called once.
+ * @w:     From weights_alloc().
+ * @t:     The tensor.
+ * @image: The file image, writable; the tensor lies at its offset.
+ * @tmp:   (n_in,) scratch.
+ *
+ * Return: 0, -EINVAL for NaN or infinity (named in @diag), or the hook's value.
+ */
+int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image, s64 *tmp,
+		    const struct llama_yield *yield, struct llama_diag *diag);
+
+/**
+ * struct weights_row - One row, unpacked.
+ * @c: (n_blocks * 32,) signed codes, zero behind n_in.
+ * @d: Block scales D: (n_in / 32) or (n_in / 256).
+ * @n: Block minima N, likewise.
+ * @a: (n_in / 16 or / 32) sub-block scales of K-quants.
+ * @b: Sub-block minima, likewise.
+ */
+struct weights_row {
+	s16 *c;
+	s16 *d;
+	s16 *n;
+	s16 *a;
+	s16 *b;
+};
+
+/** weights_row_alloc() - Room for rows of up to @n_in elements. */
+void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_in);
+
+/** weights_embed() - Row @row as Q32, @y (n_in,). */
+void weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q32 *y);
+
+/**
+ * weights_mul() - Rows [@row0, @row0 + @n_rows) times each vector of @x.
+ * @n_tokens: Vectors of @x.
+ * @y:  y[t * @stride + row], Q32.
+ */
+void weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x, u32 n_tokens,
+		 struct weights_row *tmp, q32 *y, size_t stride);
+
+#endif
