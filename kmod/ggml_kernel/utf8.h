@@ -19,7 +19,12 @@
  */
 int utf8_decode(const char *s, size_t n, u32 *cp);
 
-/** utf8_encode() - Write @cp at @s, room for 4. Return: bytes. */
+/**
+ * utf8_encode() - Write @cp at @s, room for 4.
+ * A surrogate, or what lies above U+10FFFF, becomes U+FFFD.
+ *
+ * Return: bytes.
+ */
 int utf8_encode(u32 cp, char *s);
 
 /**
@@ -48,7 +53,12 @@ struct utf8_stream {
  */
 size_t utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *out);
 
-/** utf8_stream_end() - The text is over: drop what never became whole. Return: bytes at @out (room 3). */
+/**
+ * utf8_stream_end() - The text is over: what never became whole is one U+FFFD.
+ * A caller that would rather drop it ignores @out.
+ *
+ * Return: bytes at @out (room 3).
+ */
 size_t utf8_stream_end(struct utf8_stream *u, char *out);
 
 #endif
