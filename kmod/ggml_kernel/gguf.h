@@ -93,6 +93,8 @@ struct gguf_tensor {
  * @n_tensors: Entries at @tensors; 0 in a vocabulary-only file.
  * @kv:        (n_kv,) in file order.
  * @tensors:   (n_tensors,) in file order.
+ * @kv_order:  Private: (n_kv,) indices of @kv, sorted by key.
+ * @tensor_order: Private: (n_tensors,) indices of @tensors, sorted by name.
  */
 struct gguf {
 	const u8 *data;
@@ -103,6 +105,8 @@ struct gguf {
 	u32 n_tensors;
 	struct gguf_kv *kv;
 	struct gguf_tensor *tensors;
+	u32 *kv_order;
+	u32 *tensor_order;
 };
 
 /**

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Quantisation block traits and tensor names, from the ``gguf`` package."""
+
+from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH, MODEL_TENSOR, MODEL_TENSORS, TENSOR_NAMES
+from gguf.constants import GGMLQuantizationType as Type
+
+from harness.codegen import template
+
+COMPUTED = (
+    Type.F32,
+    Type.F16,
+    Type.Q4_0,
+    Type.Q4_1,
+    Type.Q5_0,
+    Type.Q5_1,
+    Type.Q8_0,
+    Type.Q2_K,
+    Type.Q3_K,
+    Type.Q4_K,
+    Type.Q5_K,
+    Type.Q6_K,
+    Type.BF16,
+)
+"""The types that the core computes with, by their numbers in files."""
+
+WEIGHTS = (
+    MODEL_TENSOR.TOKEN_EMBD,
+    MODEL_TENSOR.OUTPUT_NORM,
+    MODEL_TENSOR.OUTPUT,
+    MODEL_TENSOR.ROPE_FREQS,
+    MODEL_TENSOR.ATTN_NORM,
+    MODEL_TENSOR.ATTN_Q,
+    MODEL_TENSOR.ATTN_K,
+    MODEL_TENSOR.ATTN_V,
+    MODEL_TENSOR.ATTN_OUT,
+    MODEL_TENSOR.FFN_NORM,
+    MODEL_TENSOR.FFN_GATE,
+    MODEL_TENSOR.FFN_UP,
+    MODEL_TENSOR.FFN_DOWN,
+)
+"""The tensors of the architecture ``llama`` without experts."""
+
+
+def _names() -> list[tuple[str, str]]:
+    """Macro and name of each tensor; a layer's holds one ``%u``."""
+    known = MODEL_TENSORS[MODEL_ARCH.LLAMA]
+    names = []
+    for tensor in WEIGHTS:
+        if tensor not in known:
+            raise ValueError(f"gguf no longer lists {tensor.name} for llama")
+        text = TENSOR_NAMES[tensor].format(bid="%u") + ".weight"
+        names.append((f"LLAMA_TENSOR_{tensor.name}", text))
+    return names
+
+
+def render() -> dict[str, str]:
+    """Both headers."""
+    computed = [(t.name, int(t), *GGML_QUANT_SIZES[t]) for t in COMPUTED]
+    other = [(t.name, int(t)) for t in Type if t not in COMPUTED]
+    folder = "kmod/ggml_kernel/generated"
+    return {
+        f"{folder}/ggml_types.h": template("ggml_types.h.j2").render(
+            computed=computed, other=other, count=max(int(t) for t in Type) + 1
+        ),
+        f"{folder}/tensor_names.h": template("tensor_names.h.j2").render(names=_names()),
+    }
