@@ -9,7 +9,7 @@
 #define GGUF_MAX_STRING (1u << 24)
 #define GGUF_SHOWN 48		/* bytes of a name that a message repeats */
 
-#define ULL(v) ((unsigned long long)(v))
+#define LLU(v) ((unsigned long long)(v))
 /* For "%.*s". */
 #define SHOW(s) ((int)min_t(u32, (s).len, GGUF_SHOWN)), (s).data
 
@@ -107,7 +107,7 @@ static int take_name(struct reader *r, struct gguf_str *s, u32 most,
 		return llama_fail(diag, -EINVAL, "%s %u is empty", what, i);
 	if (n > most)
 		return llama_fail(diag, -EINVAL, "%s %u: length %llu is above %u",
-				  what, i, ULL(n), most);
+				  what, i, LLU(n), most);
 	if (n > left(r))
 		return llama_fail(diag, -EINVAL, "truncated inside %s %u", what, i);
 	s->data = (const char *)r->data + r->pos;
@@ -136,13 +136,13 @@ static int take_strings(struct reader *r, const struct gguf_kv *kv, struct llama
 	for (i = 0; i < kv->count; i++) {
 		if (!take_u64(r, &n))
 			return llama_fail(diag, -EINVAL, "%.*s: truncated at the length of string %llu",
-					  SHOW(kv->key), ULL(i));
+					  SHOW(kv->key), LLU(i));
 		if (n > GGUF_MAX_STRING)
 			return llama_fail(diag, -EINVAL, "%.*s: string %llu of %llu bytes is too long",
-					  SHOW(kv->key), ULL(i), ULL(n));
+					  SHOW(kv->key), LLU(i), LLU(n));
 		if (n > left(r))
 			return llama_fail(diag, -EINVAL, "%.*s: truncated inside string %llu",
-					  SHOW(kv->key), ULL(i));
+					  SHOW(kv->key), LLU(i));
 		r->pos += n;
 	}
 	return 0;
@@ -160,7 +160,7 @@ static int take_array_head(struct reader *r, struct gguf_kv *kv, struct llama_di
 				  SHOW(kv->key), kv->elem_type);
 	if (kv->count > GGUF_MAX_ARRAY)
 		return llama_fail(diag, -EINVAL, "%.*s: an array of %llu elements is too long",
-				  SHOW(kv->key), ULL(kv->count));
+				  SHOW(kv->key), LLU(kv->count));
 	return 0;
 }
 
@@ -213,7 +213,7 @@ static int tensor_size(struct gguf_tensor *t, struct llama_diag *diag)
 				  SHOW(t->name), name);
 	if (t->ne[0] % traits->block)
 		return llama_fail(diag, -EINVAL, "tensor %.*s: rows of %llu are no multiple of %s's block of %u",
-				  SHOW(t->name), ULL(t->ne[0]), name, traits->block);
+				  SHOW(t->name), LLU(t->ne[0]), name, traits->block);
 	size = t->ne[0] / traits->block;
 	if (check_mul_overflow(size, (u64)traits->bytes, &size))
 		goto overflow;
@@ -266,14 +266,14 @@ static int place_tensor(const struct gguf *g, struct gguf_tensor *t, u64 start,
 
 	if (t->offset % g->alignment)
 		return llama_fail(diag, -EINVAL, "tensor %.*s: offset %llu is no multiple of the alignment %u",
-				  SHOW(t->name), ULL(t->offset), g->alignment);
+				  SHOW(t->name), LLU(t->offset), g->alignment);
 	if (check_add_overflow(t->offset, start, &t->offset) ||
 	    check_add_overflow(t->offset, t->size, &end))
 		return llama_fail(diag, -EINVAL, "tensor %.*s: its offset overflows",
 				  SHOW(t->name));
 	if (end > g->size)
 		return llama_fail(diag, -EINVAL, "tensor %.*s: ends at byte %llu of a file of %llu",
-				  SHOW(t->name), ULL(end), ULL(g->size));
+				  SHOW(t->name), LLU(end), LLU(g->size));
 	return 0;
 }
 
@@ -436,13 +436,13 @@ static int parse_header(struct gguf *g, const void *data, u64 size, struct llama
 		return llama_fail(diag, -EINVAL, "truncated at the counts");
 	if (n_tensors > GGUF_MAX_TENSORS)
 		return llama_fail(diag, -EINVAL, "%llu tensors are more than %u",
-				  ULL(n_tensors), GGUF_MAX_TENSORS);
+				  LLU(n_tensors), GGUF_MAX_TENSORS);
 	if (n_kv > GGUF_MAX_KV)
 		return llama_fail(diag, -EINVAL, "%llu metadata entries are more than %u",
-				  ULL(n_kv), GGUF_MAX_KV);
+				  LLU(n_kv), GGUF_MAX_KV);
 	if (n_tensors * GGUF_MIN_TENSOR + n_kv * GGUF_MIN_KV > left(&r))
 		return llama_fail(diag, -EINVAL, "%llu tensors and %llu metadata entries do not fit a file of %llu bytes",
-				  ULL(n_tensors), ULL(n_kv), ULL(size));
+				  LLU(n_tensors), LLU(n_kv), LLU(size));
 	g->n_tensors = n_tensors;
 	g->n_kv = n_kv;
 	return 0;
@@ -522,7 +522,7 @@ int gguf_parse(struct gguf *g, const void *data, u64 size, void *index,
 	if (err)
 		return err;
 	if (index_size < need || (need && !index))
-		return llama_fail(diag, -ENOMEM, "the index needs %llu bytes", ULL(need));
+		return llama_fail(diag, -ENOMEM, "the index needs %llu bytes", LLU(need));
 	err = parse_header(g, data, size, diag);
 	if (err)
 		return err;
