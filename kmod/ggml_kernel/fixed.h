@@ -81,16 +81,6 @@ u32 isqrt(u64 v);
 void sincos_turn(u64 phase, q30 *sin, q30 *cos);
 
 /**
- * struct scalar - m * 2^e.
- * @m: 0, or with |m| in [2^30, 2^31).
- * @e: Exponent.
- */
-struct scalar {
-	s32 m;
-	int e;
-};
-
-/**
  * rope_frequency() - base^(-2i/d) / (2 pi), in turns per position.
  * @base_bits: IEEE-754 single above 1.
  * @i:         Pair, below @d / 2.

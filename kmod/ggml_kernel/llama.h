@@ -46,22 +46,23 @@ struct llama_scratch {
 	u32 n_ctx;
 	u32 n_batch;
 	q32 *x;			/* (n_batch, n_embd) residual stream */
-	struct bfp in;		/* (n_batch, max(n_embd, n_head * n_head_dim, n_ff)) */
-	q32 *y;			/* (n_batch, the same or n_embd) a product's output */
-	q32 *q;			/* (n_batch, n_head * n_head_dim) */
+	struct bfp in;		/* (n_batch, widest) input of a product */
+	q32 *y;			/* (n_batch, n_embd) a product on its way into the stream */
+	q32 *q;			/* (n_batch, n_head * n_head_dim) queries, then heads' output */
 	q32 *k;			/* (n_batch, n_head_kv * n_head_dim) */
 	q32 *v;			/* (n_batch, n_head_kv * n_head_dim) */
 	q32 *gate;		/* (n_batch, n_ff) */
 	q32 *up;		/* (n_batch, n_ff) */
-	s64 *wide;		/* (max of all widths) */
-	s32 *norm;		/* (max of all widths) */
-	s32 *norm2;		/* (max of all widths) */
+	s64 *wide;		/* (widest) */
+	s32 *a;			/* (widest) normalized */
+	s32 *b;			/* (widest) normalized */
+	s16 *query;		/* (n_head_dim) */
 	q30 *sin;		/* (n_batch, n_rot / 2) */
 	q30 *cos;		/* (n_batch, n_rot / 2) */
 	q20 *score;		/* (n_ctx) */
-	s64 *prob;		/* (n_ctx) */
-	s16 *prob_q;		/* (n_ctx padded) */
-	u8 *prob_h;		/* (blocks of n_ctx) */
+	s64 *weight;		/* (n_ctx) softmax numerators */
+	s16 *weight_q;		/* (n_ctx) */
+	u8 *weight_h;		/* (bfp_blocks(n_ctx)) */
 	struct weights_row row;
 };
 

@@ -5,7 +5,7 @@
  * The core is compiled twice from the same files: into llamux.ko and into a
  * userspace library. This header is the only one that knows the difference.
  * Besides the fixed-width types it names every outside function that the
- * core may call: memcpy, memmove, memset, memcmp and vsnprintf.
+ * core may call: memcpy, memmove, memset, memcmp, snprintf and vsnprintf.
  *
  * The core allocates nothing, logs nothing and uses no floating point.
  */
@@ -48,6 +48,7 @@ typedef int64_t s64;
 #define U8_MAX UINT8_MAX
 #define U16_MAX UINT16_MAX
 #define U32_MAX UINT32_MAX
+#define U64_MAX UINT64_MAX
 #define S16_MAX INT16_MAX
 #define S32_MAX INT32_MAX
 #define S32_MIN INT32_MIN

@@ -32,8 +32,8 @@ struct weights {
 	u32 n_out;
 	u32 row_bytes;
 	u8 *data;
-	s8 *e_d;
-	s8 *e_n;
+	s16 *e_d;
+	s16 *e_n;
 	u8 *g;
 };
 
@@ -54,6 +54,21 @@ void weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_
  */
 int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image, s64 *tmp,
 		    const struct llama_yield *yield, struct llama_diag *diag);
+
+/** float_load() - Element @i of an F32, F16 or BF16 array. Return: 0, or -ERANGE where not finite. */
+int float_load(u32 type, const u8 *data, u64 i, struct float_parts *p);
+
+/**
+ * float_align() - align() of a vector of floats.
+ * @type: GGML_TYPE_F32, F16 or BF16.
+ * @data: (n,) as in the file.
+ * @bits: T, at most 31.
+ * @v:    (n,) out.
+ * @exponent: Out.
+ *
+ * Return: 0, or -EINVAL where one is not finite.
+ */
+int float_align(u32 type, const u8 *data, u32 n, int bits, s64 *v, int *exponent);
 
 /**
  * struct weights_row - One row, unpacked.
@@ -80,7 +95,7 @@ void weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q3
 /**
  * weights_mul() - Rows [@row0, @row0 + @n_rows) times each vector of @x.
  * @n_tokens: Vectors of @x.
- * @y:  y[t * @stride + row], Q32.
+ * @y:  y[t * @stride + row - @row0], Q32.
  */
 void weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x, u32 n_tokens,
 		 struct weights_row *tmp, q32 *y, size_t stride);
