@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: From a prompt to an answer
+ *
+ * Ties the tokenizer, the chat template, the forward pass, the sampler and
+ * UTF-8 together, a step at a time, so that the kernel and userspace give
+ * the same bytes. The caller owns the memory and decides when to step.
+ */
+#ifndef LLAMA_GENERATION_H
+#define LLAMA_GENERATION_H
+
+#include "llama.h"
+#include "sampler.h"
+#include "utf8.h"
+
+#define LLAMA_TEMPLATE_AUTO (-1)
+
+/**
+ * struct llama_options - What a caller may choose about an answer.
+ * @sampler:    How to pick tokens.
+ * @max_tokens: Of the answer; 0 for as many as the context has room for.
+ * @chat:       enum llama_chat_template, or LLAMA_TEMPLATE_AUTO for the file's.
+ * @system:     System prompt; NULL data for the file's own.
+ */
+struct llama_options {
+	struct llama_sampler_params sampler;
+	u32 max_tokens;
+	int chat;
+	struct gguf_str system;
+};
+
+/** LLAMA_OPTIONS_DEFAULT - Greedy, 256 tokens, everything else as the file says. */
+#define LLAMA_OPTIONS_DEFAULT (struct llama_options){ \
+	.sampler = { .top_p = 1 << 16, .repeat_penalty = 1 << 16 }, \
+	.max_tokens = 256, \
+	.chat = LLAMA_TEMPLATE_AUTO, \
+}
+
+/**
+ * struct llama_generation - One answer in the making.
+ * @tokens:   (n_ctx,) prompt and answer.
+ * @n_tokens: Known tokens.
+ * @n_prompt: How many of them the prompt has.
+ * @n_past:   Positions in the KV cache.
+ * @n_end:    n_tokens at which the answer is over for length.
+ * @done:     The answer is complete.
+ * @piece:    (piece_size,) bytes of the latest token.
+ */
+struct llama_generation {
+	const struct llama_model *m;
+	struct llama_scratch scratch;
+	struct llama_sampler sampler;
+	struct utf8_stream utf8;
+	u32 *tokens;
+	u32 n_tokens;
+	u32 n_prompt;
+	u32 n_past;
+	u32 n_end;
+	bool done;
+	q16 *logits;
+	void *sample_scratch;
+	char *piece;
+	size_t piece_size;
+};
+
+/** llama_generation_size() - Arena bytes that llama_generation_init() wants. */
+size_t llama_generation_size(const struct llama_model *m, u32 n_ctx, u32 n_batch);
+
+/**
+ * llama_generation_init() - Lay out the memory.
+ * Return: 0, -EINVAL for a bad @n_ctx or @n_batch, -ENOMEM for a small arena.
+ */
+int llama_generation_init(struct llama_generation *g, const struct llama_model *m, u32 n_ctx,
+			  u32 n_batch, struct llama_arena *arena);
+
+/** llama_prompt_scratch() - Bytes that llama_generation_prompt() wants at @tmp. */
+size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_options *o,
+			    struct gguf_str text);
+
+/**
+ * llama_generation_prompt() - Begin an answer to @text.
+ * @o:   Options; checked here.
+ * @tmp: llama_prompt_scratch() bytes, aligned to 64; free again afterwards.
+ *
+ * Return: 0; -EINVAL with @diag naming the option; -EMSGSIZE where the prompt
+ * leaves no room for an answer in the context; or the hook's value.
+ */
+int llama_generation_prompt(struct llama_generation *g, const struct llama_options *o,
+			    struct gguf_str text, void *tmp, const struct llama_yield *yield,
+			    struct llama_diag *diag);
+
+/** llama_generation_positions() - Positions that the KV cache must have room for in the next step. */
+u32 llama_generation_positions(const struct llama_generation *g);
+
+/** llama_generation_out() - Bytes that a step may write at @out. */
+size_t llama_generation_out(const struct llama_model *m);
+
+/**
+ * llama_generation_step() - One batch of the prompt, or one token of the answer.
+ * @kv:  With room for llama_generation_positions().
+ * @out: llama_generation_out() bytes.
+ *
+ * Where the hook stops it, nothing has changed and the step can be made again.
+ *
+ * Return: bytes written at @out, valid UTF-8, perhaps 0; or the hook's value.
+ */
+long llama_generation_step(struct llama_generation *g, struct llama_kv *kv, char *out,
+			   const struct llama_yield *yield);
+
+#endif
