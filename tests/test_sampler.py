@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The sampler against its twin, bit for bit, and both against what the words mean."""
+
+import time
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from harness import sampler
+from harness.errors import UsageError
+from harness.reference import fixedpoint as fp
+from harness.reference import sampler as twin
+
+ONE = 1 << 16
+MAX, MIN = (1 << 31) - 1, -(1 << 31)
+
+# Few distinct values, so that ties, and equal weights, are common; and the extremes.
+tied = st.sampled_from([0, 1, -1, ONE, -ONE, 3 * ONE, 7, MAX, MIN, MAX - 1, MIN + 1])
+near = st.integers(-20 * ONE, 20 * ONE)
+rows = st.one_of(
+    st.lists(tied, min_size=1, max_size=200),
+    st.lists(near, min_size=1, max_size=200),
+    st.lists(st.integers(MIN, MAX), min_size=1, max_size=70),
+)
+parameters = st.builds(
+    twin.Parameters,
+    temperature=st.one_of(
+        st.sampled_from([0, 1, 2, ONE // 2, ONE, 16 * ONE]), st.integers(0, 16 * ONE)
+    ),
+    top_k=st.one_of(st.sampled_from([0, 1, 2, 40, (1 << 32) - 1]), st.integers(0, 220)),
+    top_p=st.one_of(st.sampled_from([1, ONE // 2, ONE - 1, ONE]), st.integers(1, ONE)),
+    min_p=st.one_of(st.sampled_from([0, 1, ONE // 20, ONE]), st.integers(0, ONE)),
+    repeat_penalty=st.one_of(
+        st.sampled_from([ONE, ONE // 2, 16 * ONE, ONE + 1]), st.integers(ONE // 2, 16 * ONE)
+    ),
+    seed=st.one_of(st.sampled_from([0, 1, (1 << 64) - 1]), st.integers(0, (1 << 64) - 1)),
+)
+
+
+def core(p: twin.Parameters) -> sampler.Sampler:
+    return sampler.Sampler(
+        temperature=p.temperature,
+        top_k=p.top_k,
+        top_p=p.top_p,
+        min_p=p.min_p,
+        repeat_penalty=p.repeat_penalty,
+        seed=p.seed,
+    )
+
+
+@settings(max_examples=1000, deadline=None)
+@given(parameters, rows, st.lists(st.integers(0, 220), max_size=80), st.data())
+def test_equals_the_twin(
+    p: twin.Parameters, logits: list[int], window: list[int], data: st.DataObject
+) -> None:
+    allowed = data.draw(
+        st.one_of(
+            st.none(),
+            st.lists(st.booleans(), min_size=len(logits), max_size=len(logits)),
+        )
+    )
+    expected = twin.Sampler(p)
+    with core(p) as s:
+        for token in window:
+            s.accept(token)
+            expected.accept(token)
+        for _ in range(3):
+            token = expected.sample(logits, allowed)
+            assert s.sample(logits, allowed) == token
+            assert s.state == expected.state
+            if token is not None:
+                s.accept(token)
+                expected.accept(token)
+
+
+@settings(max_examples=15, deadline=None)
+@given(parameters, st.integers(0, 2**32), st.sampled_from([1, 100, ONE, 4 * ONE, 1 << 29]))
+@example(twin.Parameters(temperature=1), 1, ONE)
+@example(twin.Parameters(temperature=16 * ONE, top_p=ONE * 9 // 10), 2, 1 << 29)
+@example(twin.Parameters(top_k=40, top_p=ONE * 9 // 10), 3, ONE)
+@example(twin.Parameters(top_k=4999), 4, 1)
+def test_equals_the_twin_on_a_large_vocabulary(p: twin.Parameters, seed: int, scale: int) -> None:
+    normal = np.random.default_rng(seed).standard_normal(20_000)
+    logits = np.clip(normal * scale, MIN, MAX).astype(np.int64)
+    expected = twin.Sampler(p)
+    with core(p) as s:
+        for token in range(0, 20_000, 311):
+            s.accept(token)
+            expected.accept(token)
+        for _ in range(2):
+            assert s.sample(logits) == expected.sample(logits)
+
+
+def test_the_generator_is_splitmix64() -> None:
+    # The first outputs for the seed 1234567 that the generator's literature quotes.
+    quoted = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    generator = twin.Sampler(twin.Parameters(seed=1234567))
+    assert [generator.random() for _ in quoted] == quoted
+
+
+def test_a_known_choice() -> None:
+    """Both at once could be wrong in the same way; these tokens are worked out by hand.
+
+    At temperature 1 the logits ln 4, ln 2, ln 2 (Q16) weigh 1/2, 1/4 and 1/4, so that the two
+    highest bits of the generator's number say which.
+    """
+    logits = [45426, 90852, 45426]
+    generator = twin.Sampler(twin.Parameters(seed=5))
+    tops = [generator.random() >> 62 for _ in range(50)]
+    with sampler.Sampler(seed=5) as s:
+        assert [s.sample(logits) for _ in tops] == [(1, 1, 0, 2)[t] for t in tops]
+
+
+def test_greedy_takes_the_lowest_of_equal_ids_and_leaves_the_generator() -> None:
+    with sampler.Sampler(temperature=0, seed=9) as s:
+        assert s.sample([1, 5, 5, 2]) == 1
+        assert s.sample([1, 5, 5, 2], [True, False, True, True]) == 2
+        assert s.sample([MIN, MIN, MIN], [False, True, True]) == 1
+        assert s.state == 9
+
+
+def test_no_candidate_is_no_token() -> None:
+    for temperature in (0, ONE):
+        with sampler.Sampler(temperature=temperature, seed=3) as s:
+            assert s.sample([1, 2, 3], [False] * 3) is None
+            assert s.sample([], None) is None
+            assert s.state == 3
+
+
+def test_mask_bits_beyond_the_vocabulary_do_nothing() -> None:
+    with sampler.Sampler(temperature=0) as s:
+        assert s.sample([1, 9, 3] * 30, np.ones(128, dtype=bool)) == 1
+        assert s.sample([7], [False] + [True] * 63) is None
+
+
+def test_frequencies_follow_the_weights() -> None:
+    logits = np.array([0, ONE, 2 * ONE, -ONE])
+    exact = np.exp(logits / ONE / 0.8)
+    exact /= exact.sum()
+    with sampler.Sampler(temperature=round(0.8 * ONE), seed=1) as s:
+        drawn = [s.sample(logits) for _ in range(20_000)]
+    counts = np.bincount(np.array(drawn), minlength=4)
+    assert np.all(np.abs(counts / 20_000 - exact) < 0.012)
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({"top_k": 1}, {3}),
+        ({"top_k": 2}, {1, 3}),  # 1 and 2 are equal: the lower id stays
+        ({"top_k": 3}, {1, 2, 3}),
+        ({"top_p": 1}, {3}),
+        ({"top_p": ONE // 2 + 1}, {1, 3}),
+        ({"min_p": ONE}, {3}),
+        ({"min_p": ONE // 4}, {1, 2, 3}),
+        ({"min_p": ONE // 2 + 1}, {3}),
+    ],
+)
+def test_what_each_filter_keeps(options: dict[str, int], kept: set[int]) -> None:
+    # Weights 1/16, 1/4, 1/4, 1/2 of about 1.06.
+    logits = [0, 90852, 90852, 136278]
+    with sampler.Sampler(seed=2, **options) as s:
+        assert {s.sample(logits) for _ in range(300)} == kept
+
+
+@pytest.mark.parametrize(
+    ("logit", "penalty", "result"),
+    [
+        (ONE, 2 * ONE, ONE // 2),
+        (-ONE, 2 * ONE, -2 * ONE),
+        (3, 2 * ONE, 2),  # 1.5, upwards
+        (-3, 3 * ONE // 2, -4),  # -4.5, upwards
+        (MAX, ONE // 2, MAX),
+        (MIN, 16 * ONE, MIN),
+        (MIN, ONE // 2, MIN // 2),
+        (12345, ONE, 12345),
+        (-12345, ONE, -12345),
+    ],
+)
+def test_repetition_penalty(logit: int, penalty: int, result: int) -> None:
+    """What the penalised logit became shows in which rival it still beats."""
+    assert twin.penalized(logit, penalty) == result
+    with sampler.Sampler(temperature=0, repeat_penalty=penalty) as s:
+        s.accept(1)
+        s.accept(1)  # once or often: the same
+        assert s.sample([result, logit]) == 0  # a tie
+        if result > MIN:
+            assert s.sample([result - 1, logit]) == 1
+        assert s.sample([MIN, logit, min(result + 1, MAX)]) == (2 if result < MAX else 1)
+
+
+def test_the_window_forgets_after_64_tokens() -> None:
+    with sampler.Sampler(temperature=0, repeat_penalty=2 * ONE) as s:
+        s.accept(0)
+        for _ in range(63):
+            s.accept(5000)  # beyond the vocabulary: no matter
+        assert s.sample([10 * ONE, 9 * ONE]) == 1
+        s.accept(5000)
+        assert s.sample([10 * ONE, 9 * ONE]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("temperature", [0, 16 * ONE], [16 * ONE + 1, (1 << 32) - 1]),
+        ("top_p", [1, ONE], [0, ONE + 1]),
+        ("min_p", [0, ONE], [ONE + 1]),
+        ("repeat_penalty", [ONE // 2, 16 * ONE], [0, ONE // 2 - 1, 16 * ONE + 1]),
+    ],
+)
+def test_ranges(name: str, good: list[int], bad: list[int]) -> None:
+    for value in good:
+        with sampler.Sampler(**{name: value}):
+            twin.Parameters(**{name: value})
+    for value in bad:
+        with pytest.raises(UsageError, match=name):
+            sampler.Sampler(**{name: value})
+        with pytest.raises(ValueError, match=name):
+            twin.Parameters(**{name: value})
+
+
+def test_weights_never_grow_with_the_difference() -> None:
+    """What lets top-k, min-p and top-p all keep a prefix of one ranking."""
+    edges = (np.arange(1, 31 * 64)[:, None] << 14) + np.arange(-3, 3)
+    w = fp.i64(fp.exp2_neg(edges.ravel()))
+    assert np.all(np.diff(w) <= 0)
+    inside = fp.i64(fp.exp2_neg(np.arange(1 << 20)))
+    assert np.all(np.diff(inside) <= 0)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers(0, 32767), st.text("0123456789", max_size=30), st.booleans(), st.integers(0, 3))
+@example(0, "00000762939453125", True, 0)  # half of a unit, exactly
+@example(0, "000007629394531249999999", True, 0)
+@example(32767, "99999999999", True, 0)
+def test_decimals_round_to_nearest(whole: int, digits: str, point: bool, zeros: int) -> None:
+    text = "0" * zeros + str(whole) + ("." + digits if point else "")
+    value = Fraction(text.removesuffix("."))
+    expected = (value * ONE + Fraction(1, 2)).__floor__()
+    assert sampler.parse_q16(text) == expected == twin.parse_q16(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [(".5", ONE // 2), ("5.", 5 * ONE), ("007", 7 * ONE)])
+def test_decimals_at_the_edge(text: str, value: int) -> None:
+    assert sampler.parse_q16(text) == value == twin.parse_q16(text)
+
+
+BAD_DECIMALS = ["", ".", "-1", "+1", "1e3", "1.2.3", "32768", "99999999999999999999", " 1", "1 "]
+BAD_DECIMALS += ["0x1", "1,5", "nan", "1\0", "٣", "1..", "..1"]
+
+
+@pytest.mark.parametrize("text", BAD_DECIMALS)
+def test_bad_decimals(text: str) -> None:
+    with pytest.raises(UsageError):
+        sampler.parse_q16(text)
+    with pytest.raises(ValueError, match=r"decimal|large"):
+        twin.parse_q16(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("0123456789.-e ", max_size=8))
+def test_decimals_are_taken_or_refused_alike(text: str) -> None:
+    try:
+        expected = twin.parse_q16(text)
+    except ValueError:
+        with pytest.raises(UsageError):
+            sampler.parse_q16(text)
+    else:
+        assert sampler.parse_q16(text) == expected
+
+
+def test_a_large_vocabulary_is_fast() -> None:
+    """The worst case takes 2 to 4 ms natively; the limit leaves room for a loaded machine."""
+    logits = (np.random.default_rng(1).standard_normal(128_256) * 3 * ONE).astype(np.int32)
+    with sampler.Sampler(temperature=16 * ONE, top_p=ONE - 1, seed=1) as s:
+        times = [time.perf_counter()]
+        for _ in range(10):
+            s.sample(logits)
+            times.append(time.perf_counter())
+    assert min(b - a for a, b in pairwise(times)) < 0.02
