@@ -150,8 +150,11 @@ static int take_strings(struct reader *r, const struct gguf_kv *kv, struct llama
 
 static int take_array_head(struct reader *r, struct gguf_kv *kv, struct llama_diag *diag)
 {
-	if (!take_u32(r, &kv->elem_type) || !take_u64(r, &kv->count))
-		return llama_fail(diag, -EINVAL, "%.*s: truncated at the head of the array",
+	if (!take_u32(r, &kv->elem_type))
+		return llama_fail(diag, -EINVAL, "%.*s: truncated at the element type",
+				  SHOW(kv->key));
+	if (!take_u64(r, &kv->count))
+		return llama_fail(diag, -EINVAL, "%.*s: truncated at the number of elements",
 				  SHOW(kv->key));
 	if (kv->elem_type == GGUF_TYPE_ARRAY)
 		return llama_fail(diag, -EINVAL, "%.*s: an array of arrays", SHOW(kv->key));
@@ -215,16 +218,18 @@ static int tensor_size(struct gguf_tensor *t, struct llama_diag *diag)
 		return llama_fail(diag, -EINVAL, "tensor %.*s: rows of %llu are no multiple of %s's block of %u",
 				  SHOW(t->name), LLU(t->ne[0]), name, traits->block);
 	size = t->ne[0] / traits->block;
-	if (check_mul_overflow(size, (u64)traits->bytes, &size))
-		goto overflow;
-	for (i = 1; i < t->n_dims; i++)
-		if (check_mul_overflow(size, t->ne[i], &size))
-			goto overflow;
+	for (i = 0; i < t->n_dims; i++)
+		if (check_mul_overflow(size, i ? t->ne[i] : traits->bytes, &size))
+			return llama_fail(diag, -EINVAL, "tensor %.*s: its size overflows at dimension %u",
+					  SHOW(t->name), i);
 	t->size = size;
 	return 0;
+}
 
-overflow:
-	return llama_fail(diag, -EINVAL, "tensor %.*s: its size overflows", SHOW(t->name));
+static int tensor_truncated(const struct gguf_tensor *t, const char *what,
+			    struct llama_diag *diag)
+{
+	return llama_fail(diag, -EINVAL, "tensor %.*s: truncated at its %s", SHOW(t->name), what);
 }
 
 static int take_tensor(struct reader *r, struct gguf_tensor *t, u32 i, struct llama_diag *diag)
@@ -236,7 +241,7 @@ static int take_tensor(struct reader *r, struct gguf_tensor *t, u32 i, struct ll
 	if (err)
 		return err;
 	if (!take_u32(r, &t->n_dims))
-		goto truncated;
+		return tensor_truncated(t, "number of dimensions", diag);
 	if (!t->n_dims || t->n_dims > GGUF_MAX_DIMS)
 		return llama_fail(diag, -EINVAL, "tensor %.*s: %u dimensions, not 1 to %u",
 				  SHOW(t->name), t->n_dims, GGUF_MAX_DIMS);
@@ -245,17 +250,16 @@ static int take_tensor(struct reader *r, struct gguf_tensor *t, u32 i, struct ll
 		if (d >= t->n_dims)
 			continue;
 		if (!take_u64(r, &t->ne[d]))
-			goto truncated;
+			return tensor_truncated(t, "dimensions", diag);
 		if (!t->ne[d])
 			return llama_fail(diag, -EINVAL, "tensor %.*s: dimension %u is 0",
 					  SHOW(t->name), d);
 	}
-	if (!take_u32(r, &t->type) || !take_u64(r, &t->offset))
-		goto truncated;
+	if (!take_u32(r, &t->type))
+		return tensor_truncated(t, "type", diag);
+	if (!take_u64(r, &t->offset))
+		return tensor_truncated(t, "offset", diag);
 	return tensor_size(t, diag);
-
-truncated:
-	return llama_fail(diag, -EINVAL, "tensor %.*s: truncated description", SHOW(t->name));
 }
 
 /* From an offset in the data section to one in the file, inside the file. */
@@ -425,8 +429,10 @@ static int parse_header(struct gguf *g, const void *data, u64 size, struct llama
 	g->size = size;
 	if (!size)
 		return llama_fail(diag, -ENOEXEC, "the file is empty");
-	if (!take_u32(&r, &magic) || magic != GGUF_MAGIC)
-		return llama_fail(diag, -ENOEXEC, "not a GGUF file");
+	if (!take_u32(&r, &magic))
+		return llama_fail(diag, -ENOEXEC, "not a GGUF file: %llu bytes", LLU(size));
+	if (magic != GGUF_MAGIC)
+		return llama_fail(diag, -ENOEXEC, "not a GGUF file: it begins with 0x%08x", magic);
 	if (!take_u32(&r, &g->version))
 		return llama_fail(diag, -ENOEXEC, "truncated at the version");
 	err = check_version(g->version, diag);

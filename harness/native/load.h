@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Loading a file as the module does, without the module
+ */
+#ifndef LLAMUXU_LOAD_H
+#define LLAMUXU_LOAD_H
+
+#include "../../kmod/ggml_kernel/llama.h"
+
+/**
+ * struct llamuxu_load_report - What came of it.
+ * @index_bytes: Memory for the index, needed only while loading.
+ * @arena_bytes: Memory besides the image that the model keeps.
+ * @kv_chunk_bytes: Of a conversation, for each LLAMA_KV_CHUNK positions.
+ * @scratch_bytes: Of one running pass at n_ctx_train and a whole batch.
+ * @n_params:    Weights in all.
+ * @n_ctx_train: Context.
+ * @n_vocab:     Tokens.
+ * @diag:        Why it was refused, or empty.
+ * @chat:        Name of the chat template's family, or empty.
+ * @file_type:   The type that most weights have, or empty.
+ *
+ * What comes behind the step that refused the file is 0.
+ */
+struct llamuxu_load_report {
+	u64 index_bytes;
+	u64 arena_bytes;
+	u64 kv_chunk_bytes;
+	u64 scratch_bytes;
+	u64 n_params;
+	u32 n_ctx_train;
+	u32 n_vocab;
+	struct llama_diag diag;
+	char chat[16];
+	char file_type[16];
+};
+
+/**
+ * llamuxu_load_check() - Whether the module would take a file.
+ * @data: (size,) image, writable, aligned to 64; changed.
+ * @size: Bytes.
+ * @report: Filled.
+ *
+ * Return: 0 or -errno.
+ */
+int llamuxu_load_check(void *data, u64 size, struct llamuxu_load_report *report);
+
+/** llamuxu_alloc() - At least one byte, aligned as the core wants it, or NULL. */
+void *llamuxu_alloc(size_t size);
+
+#endif
