@@ -149,7 +149,9 @@ class Image:
         """Append a tensor behind the last one."""
         end = max((t.offset + len(t.data) for t in self.tensors), default=0)
         self.tensors.append(
-            Tensor(name.encode(), list(dims), kind, -(-end // self.alignment) * self.alignment, data)
+            Tensor(
+                name.encode(), list(dims), kind, -(-end // self.alignment) * self.alignment, data
+            )
         )
 
     def place(self) -> None:

@@ -350,7 +350,12 @@ def _tensor_recipes() -> Iterator[Recipe]:
         _cut_behind(b"output_norm.weight", 4 + 8 + 4 + 8 + 8 + 5),
         "truncated inside tensor name 2",
     )
-    for more, what in ((2, "number of dimensions"), (9, "dimensions"), (15, "type"), (21, "offset")):
+    for more, what in (
+        (2, "number of dimensions"),
+        (9, "dimensions"),
+        (15, "type"),
+        (21, "offset"),
+    ):
         yield Recipe(
             f"truncated-tensor-{what}".replace(" ", "-"),
             _cut_behind(b"output_norm.weight", more),
@@ -376,9 +381,7 @@ def _tensor_recipes() -> Iterator[Recipe]:
     yield Recipe("tensor-twice", _tensor(q, _with(name=k.encode())), f"duplicate tensor {k}")
     yield Recipe("no-dimensions", _tensor(q, _with(dims=[])), f"tensor {q}: 0 dimensions")
     yield Recipe("five-dimensions", _tensor(q, _with(dims=[64, 1, 1, 1, 1])), "5 dimensions")
-    yield Recipe(
-        "dimension-zero", _tensor(q, _with(dims=[64, 0])), f"tensor {q}: dimension 1 is 0"
-    )
+    yield Recipe("dimension-zero", _tensor(q, _with(dims=[64, 0])), f"tensor {q}: dimension 1 is 0")
     for name, dims in (
         ("dimension-huge", [1 << 63]),
         ("dimensions-wrap-to-zero", [1 << 32, 1 << 32]),
@@ -444,10 +447,336 @@ def _tensor_recipes() -> Iterator[Recipe]:
     )
 
 
+# --- hyper-parameters ---------------------------------------------------------
+
+
+def _model_recipes() -> Iterator[Recipe]:
+    arch = "general.architecture"
+    yield Recipe("architecture-missing", _without(arch), f"missing key {arch}")
+    yield Recipe("architecture-number", _set(arch, Value.U32, 1), f"{arch} is of type u32")
+    yield Recipe("architecture-other", _set(arch, Value.STRING, b"mamba"), '"mamba" is not llama')
+    for key in ("block_count", "context_length", "embedding_length", "feed_forward_length"):
+        name = f"llama.{key}"
+        yield Recipe(f"{key}-missing", _without(name), f"missing key {name}")
+        yield Recipe(f"{key}-zero", _set(name, Value.U32, 0), f"{name} is 0, must be from 1")
+    for key in ("attention.head_count", "attention.layer_norm_rms_epsilon"):
+        name = f"llama.{key}"
+        yield Recipe(f"{key.split('.')[1]}-missing", _without(name), f"missing key {name}")
+    for key, value in (
+        ("block_count", 513),
+        ("embedding_length", 1 << 20),
+        ("feed_forward_length", 32769),
+        ("attention.head_count", 0),
+        ("attention.head_count", 40000),
+        ("attention.head_count_kv", 8),
+        ("attention.head_count_kv", 0),
+        ("rope.dimension_count", 18),
+        ("rope.dimension_count", 0),
+        ("attention.key_length", 258),
+    ):
+        name = f"llama.{key}"
+        yield Recipe(
+            f"{key.split('.')[-1]}-{value}",
+            _set(name, Value.U32, value),
+            f"{name} is {value}, must be from",
+        )
+    yield Recipe(
+        "block_count-negative",
+        _set("llama.block_count", Value.I32, -1),
+        "llama.block_count is out of range: -1",
+    )
+    yield Recipe(
+        "block_count-of-64-bits",
+        _set("llama.block_count", Value.U64, (1 << 32) + N_LAYER),
+        "llama.block_count is out of range: 4294967298",
+    )
+    yield Recipe(
+        "block_count-float",
+        _set("llama.block_count", Value.F32, 2.0),
+        "llama.block_count is of type f32, not an integer",
+    )
+    yield Recipe(
+        "block_count-above-tensors",
+        _set("llama.block_count", Value.U32, N_LAYER + 1),
+        f"missing tensor blk.{N_LAYER}.attn_norm.weight",
+    )
+    yield Recipe(
+        "block_count-below-tensors",
+        _set("llama.block_count", Value.U32, N_LAYER - 1),
+        f"tensor blk.{N_LAYER - 1}.attn_norm.weight is not one that",
+    )
+    yield Recipe(
+        "heads-do-not-divide-embedding",
+        _edited(lambda i: (i.set(HEADS, Value.U32, 3), i.set(HEADS_KV, Value.U32, 3))[0]),
+        "attention.head_count 3 does not divide embedding_length 64",
+    )
+    yield Recipe(
+        "kv-heads-do-not-divide-heads",
+        _set(HEADS_KV, Value.U32, 3),
+        "attention.head_count_kv 3 does not divide head_count 4",
+    )
+    yield Recipe(
+        "head-count-per-layer",
+        _edited(lambda i: i.set_array(HEADS, Value.U32, [4, 4])),
+        f"{HEADS} is of type array, not an integer",
+    )
+    yield Recipe(
+        "head-size-odd",
+        _set("llama.attention.key_length", Value.U32, 15),
+        "head size 15 must be even",
+    )
+    yield Recipe(
+        "value-length-differs",
+        _set("llama.attention.value_length", Value.U32, 8),
+        "attention.value_length 8 differs from the key's 16",
+    )
+    yield Recipe(
+        "heads-too-wide",
+        _edited(
+            lambda i: (
+                i.set("llama.attention.key_length", Value.U32, 256),
+                i.set(HEADS, Value.U32, 256),
+            )[0]
+        ),
+        "256 heads of 256 are wider than 32768",
+    )
+    yield Recipe(
+        "rope-dimensions-odd",
+        _set("llama.rope.dimension_count", Value.U32, 15),
+        "rope.dimension_count 15 is odd",
+    )
+    nan, inf = float("nan"), float("inf")
+    epsilon = "llama.attention.layer_norm_rms_epsilon"
+    for what, value in (("nan", nan), ("inf", inf), ("zero", 0.0), ("negative", -1e-5)):
+        yield Recipe(
+            f"epsilon-{what}",
+            _set(epsilon, Value.F32, value),
+            f"{epsilon} is not a positive number",
+        )
+        yield Recipe(
+            f"freq_base-{what}",
+            _set("llama.rope.freq_base", Value.F32, value),
+            "llama.rope.freq_base is not a positive number",
+        )
+    yield Recipe("epsilon-one", _set(epsilon, Value.F32, 1.0), "epsilon must be below 1")
+    yield Recipe("epsilon-double", _set(epsilon, Value.F64, 1e-5), "is of type f64, not f32")
+    for base_value in (1.0, 2.0**31):
+        yield Recipe(
+            f"freq_base-{base_value:g}",
+            _set("llama.rope.freq_base", Value.F32, base_value),
+            "rope.freq_base must be above 1",
+        )
+    yield Recipe(
+        "rope-scaling-yarn",
+        _set("llama.rope.scaling.type", Value.STRING, b"yarn"),
+        'rope.scaling.type "yarn" is not supported',
+    )
+    yield Recipe(
+        "rope-scaling-without-factor",
+        _set("llama.rope.scaling.type", Value.STRING, b"linear"),
+        "missing key llama.rope.scaling.factor",
+    )
+    yield Recipe(
+        "rope-scale-linear-zero",
+        _set("llama.rope.scale_linear", Value.F32, 0.0),
+        "llama.rope.scale_linear is not a positive number",
+    )
+    yield Recipe(
+        "experts", _set("llama.expert_count", Value.U32, 8), "a mixture of 8 experts is not"
+    )
+    yield Recipe(
+        "vocab_size-differs",
+        _set("llama.vocab_size", Value.U32, 7),
+        "llama.vocab_size is 7, but tokenizer.ggml.tokens has",
+    )
+
+
+HEADS = "llama.attention.head_count"
+HEADS_KV = "llama.attention.head_count_kv"
+
+
+# --- shapes and weights -------------------------------------------------------
+
+
+def _poked(name: str, at: int, data: bytes) -> Callable[[Image], bytes]:
+    """Overwrite bytes of a tensor's data; ``at`` may count from its end."""
+
+    def edit(t: Tensor) -> None:
+        raw = bytearray(t.data)
+        start = at if at >= 0 else len(raw) + at
+        raw[start : start + len(data)] = data
+        t.data = bytes(raw)
+
+    return _tensor(name, edit)
+
+
+def _added(name: str, dims: list[int], kind: Type, data: bytes) -> Callable[[Image], bytes]:
+    return _edited(lambda image: image.add_tensor(name, dims, kind, data))
+
+
+def _no_tensor(name: str) -> Callable[[Image], bytes]:
+    def edit(image: Image) -> None:
+        image.tensors = [t for t in image.tensors if t.name != name.encode()]
+
+    return _edited(edit)
+
+
+def _weight_recipes() -> Iterator[Recipe]:
+    layer = "blk.1."
+    for name in (
+        "token_embd.weight",
+        "output_norm.weight",
+        *(
+            f"{layer}{part}.weight"
+            for part in ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output")
+        ),
+        *(f"{layer}{part}.weight" for part in ("ffn_norm", "ffn_gate", "ffn_up", "ffn_down")),
+    ):
+        short = name.removeprefix(layer).removesuffix(".weight")
+        yield Recipe(f"no-{short}", _no_tensor(name), f"missing tensor {name}")
+    for name, dims, must in (
+        ("token_embd.weight", [64, 262], "64 x 263"),
+        ("output_norm.weight", [32], "64 x 1"),
+        ("blk.0.attn_q.weight", [64, 32], "64 x 64"),
+        ("blk.0.attn_k.weight", [64, 16], "64 x 32"),
+        ("blk.0.attn_output.weight", [32, 64], "64 x 64"),
+        ("blk.0.ffn_down.weight", [64, 96], "96 x 64"),
+        ("blk.0.ffn_up.weight", [64, 32, 3], "64 x 96"),
+    ):
+        short = name.removeprefix("blk.0.").removesuffix(".weight")
+        yield Recipe(f"shape-of-{short}", _tensor(name, _with(dims=dims)), f"must be {must}")
+    yield Recipe("no-tensors", _edited(lambda i: i.tensors.clear()), "missing tensor token_embd")
+    yield Recipe(
+        "bias",
+        _added("blk.0.attn_q.bias", [64], Type.F32, bytes(256)),
+        "tensor blk.0.attn_q.bias is not one that",
+    )
+    yield Recipe(
+        "layer-with-leading-zero",
+        _added("blk.00.attn_q.weight", [64, 64], Type.F16, bytes(8192)),
+        "tensor blk.00.attn_q.weight is not one that",
+    )
+    yield Recipe(
+        "norm-quantized",
+        _tensor("output_norm.weight", _with(kind=int(Type.Q8_0), data=bytes(68))),
+        "tensor output_norm.weight must be F32, F16 or BF16",
+    )
+    yield Recipe(
+        "rope_freqs-too-many",
+        _added("rope_freqs.weight", [64], Type.F32, bytes(256)),
+        "tensor rope_freqs.weight has shape",
+    )
+    for what, value in (("zero", 0.0), ("nan", float("nan")), ("negative", -1.0)):
+        yield Recipe(
+            f"rope_freqs-{what}",
+            _added("rope_freqs.weight", [8], Type.F32, struct.pack("<8f", *[1.0] * 7, value)),
+            "tensor rope_freqs.weight: element 7 is not a positive number",
+        )
+    f16_nan, f16_inf = struct.pack("<H", 0x7E00), struct.pack("<H", 0xFC00)
+    f32_nan, f32_inf = struct.pack("<I", 0x7FC00001), struct.pack("<I", 0xFF800000)
+    for name, at, data, what in (
+        ("token_embd", -34, f16_nan, "row 262 has a scale"),
+        ("blk.0.attn_q", 0, f16_inf, "row 0 has a scale"),
+        ("blk.0.attn_q", 40 + 2, f16_nan, "row 1 has a scale"),
+        ("blk.0.attn_k", -18, f16_inf, "row 31 has a scale"),
+        ("blk.0.attn_v", 22, f16_nan, "row 0 has a scale"),
+        ("blk.0.attn_output", 40 + 8, f16_nan, "row 1 has a scale"),
+        ("blk.0.ffn_gate", -2, f16_nan, "row 95 has a weight"),
+        ("blk.0.ffn_up", 256, struct.pack("<H", 0x7F80), "row 2 has a weight"),
+        ("blk.0.ffn_down", -4, f32_inf, "row 63 has a weight"),
+        ("blk.1.ffn_norm", 16, f32_nan, "has a weight"),
+        ("output_norm", -4, f32_inf, "has a weight"),
+    ):
+        short = name.split(".")[-1]
+        yield Recipe(
+            f"not-finite-{short}-{at}",
+            _poked(f"{name}.weight", at, data),
+            f"tensor {name}.weight" + (": " if "row" in what else " ") + what,
+        )
+
+
+# --- vocabulary ---------------------------------------------------------------
+
+
+def _vocabulary_recipes() -> Iterator[Recipe]:
+    prefix = "tokenizer.ggml."
+    yield Recipe("tokenizer-missing", _without(f"{prefix}model"), f"{prefix}model")
+    yield Recipe("tokenizer-other", _set(f"{prefix}model", Value.STRING, b"bert"), "bert")
+    yield Recipe("tokenizer-number", _set(f"{prefix}model", Value.U32, 1), f"{prefix}model is of")
+    yield Recipe("pre-tokenizer-other", _set(f"{prefix}pre", Value.STRING, b"qwen2"), "qwen2")
+    yield Recipe("tokens-missing", _without(f"{prefix}tokens"), f"missing key {prefix}tokens")
+    yield Recipe(
+        "tokens-of-numbers",
+        _edited(lambda i: i.set_array(f"{prefix}tokens", Value.U32, [1, 2])),
+        f"{prefix}tokens is an array of u32",
+    )
+    yield Recipe(
+        "tokens-empty",
+        _edited(lambda i: i.set_array(f"{prefix}tokens", Value.STRING, [])),
+        f"{prefix}tokens",
+    )
+    yield Recipe("merges-missing", _without(f"{prefix}merges"), f"missing key {prefix}merges")
+    for name, merge in (
+        ("unknown-left", b"zz t"),
+        ("unknown-right", b"t zz"),
+        ("without-result", b"z z"),
+        ("without-space", b"th"),
+        ("empty", b""),
+    ):
+        yield Recipe(f"merge-{name}", _merge(merge), f"{prefix}merges")
+    yield Recipe(
+        "token_type-too-few",
+        _edited(lambda i: i.set_array(f"{prefix}token_type", Value.I32, [1, 1])),
+        f"{prefix}token_type",
+    )
+    yield Recipe("token_type-out-of-range", _token_type(99), f"{prefix}token_type")
+    for which in ("bos", "eos", "unknown"):
+        key = f"{prefix}{which}_token_id"
+        yield Recipe(f"{which}-out-of-range", _set(key, Value.U32, 263), key)
+        yield Recipe(f"{which}-huge", _set(key, Value.U32, (1 << 32) - 2), key)
+    yield Recipe(
+        "bos-of-wrong-type",
+        _set(f"{prefix}bos_token_id", Value.STRING, b"1"),
+        f"{prefix}bos_token_id is of type string",
+    )
+    yield Recipe(
+        "add_bos-of-wrong-type",
+        _set(f"{prefix}add_bos_token", Value.U32, 1),
+        f"{prefix}add_bos_token is of type u32",
+    )
+
+
+def _merge(merge: bytes) -> Callable[[Image], bytes]:
+    def edit(image: Image) -> None:
+        key = "tokenizer.ggml.merges"
+        merges = image.array(key)
+        merges[2] = merge
+        image.set_array(key, Value.STRING, merges)
+
+    return _edited(edit)
+
+
+def _token_type(value: int) -> Callable[[Image], bytes]:
+    def edit(image: Image) -> None:
+        key = "tokenizer.ggml.token_type"
+        types = image.array(key)
+        types[5] = value
+        image.set_array(key, Value.I32, types)
+
+    return _edited(edit)
+
+
 @cache
 def recipes() -> tuple[Recipe, ...]:
     """Every recipe, by name no two the same."""
-    return (*_header_recipes(), *_metadata_recipes(), *_tensor_recipes())
+    return (
+        *_header_recipes(),
+        *_metadata_recipes(),
+        *_tensor_recipes(),
+        *_model_recipes(),
+        *_weight_recipes(),
+        *_vocabulary_recipes(),
+    )
 
 
 def write_all(folder: Path) -> list[tuple[str, str]]:

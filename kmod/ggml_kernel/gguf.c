@@ -627,7 +627,8 @@ int gguf_get_u32(const struct gguf *g, const char *key, u32 *v, struct llama_dia
 		return wrong_type(kv, "an integer", diag);
 	}
 	if (value > U32_MAX)
-		return llama_fail(diag, -EINVAL, "%s is out of range", key);
+		return llama_fail(diag, -EINVAL, "%s is out of range: %lld", key,
+				  (long long)value);
 	*v = value;
 	return 0;
 }
