@@ -69,12 +69,12 @@ def test_equals_the_twin(
             s.accept(token)
             expected.accept(token)
         for _ in range(3):
-            token = expected.sample(logits, allowed)
-            assert s.sample(logits, allowed) == token
+            chosen = expected.sample(logits, allowed)
+            assert s.sample(logits, allowed) == chosen
             assert s.state == expected.state
-            if token is not None:
-                s.accept(token)
-                expected.accept(token)
+            if chosen is not None:
+                s.accept(chosen)
+                expected.accept(chosen)
 
 
 @settings(max_examples=15, deadline=None)

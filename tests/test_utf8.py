@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """UTF-8 against Python's own decoder."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -79,7 +81,7 @@ def test_stream_equals_python_for_any_splitting(data: bytes, cuts: list[int]) ->
     places = [0, *sorted(min(c, len(data)) for c in cuts), len(data)]
     out = b""
     with utf8.Stream() as stream:
-        for a, b in zip(places, places[1:], strict=False):
+        for a, b in pairwise(places):
             piece = stream.push(data[a:b])
             piece.decode()  # never anything but whole characters
             out += piece

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * UTF-8: a stream fed in pieces gives what one pass over the whole gives,
+ * all of it valid, and no function looks past the bytes it was handed.
+ */
+#include <stdlib.h>
+
+#include "utf8.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+static void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* A copy of its own, so that a sanitizer sees the first byte too many. */
+static char *copy(const void *data, size_t n)
+{
+	char *s = malloc(n ? n : 1);
+
+	require(s);
+	memcpy(s, data, n);
+	return s;
+}
+
+static size_t replace_all(const char *s, size_t n, char *out)
+{
+	size_t written = 0;
+	u32 cp;
+
+	while (n) {
+		int k = utf8_decode(s, n, &cp);
+		size_t used = k < 0 ? -k : k;
+
+		require(k && used <= n);
+		written += utf8_encode(cp, out + written);
+		s += used;
+		n -= used;
+	}
+	return written;
+}
+
+/* The first byte chooses the pieces' lengths; the rest is the text. */
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct utf8_stream stream = { .n_held = 0 };
+	size_t n, i, len, tail, written = 0;
+	char *whole, *out, *piece;
+	u32 step;
+
+	if (!size)
+		return 0;
+	step = data[0];
+	n = size - 1;
+	whole = malloc(3 * n + 1);
+	out = malloc(3 * n + 16);
+	require(whole && out);
+	piece = copy(data + 1, n);
+	tail = replace_all(piece, n, whole);
+	len = tail;
+	if (!utf8_check(piece, n, &tail))
+		require(tail <= 3 && tail <= n);
+	free(piece);
+
+	for (i = 0; i < n;) {
+		size_t k = min_t(size_t, n - i, 1 + (step + i * 7) % (1 + (step & 15)));
+		char *room = malloc(3 * (k + 3));
+
+		require(room);
+		piece = copy(data + 1 + i, k);
+		tail = utf8_stream_push(&stream, piece, k, room);
+		require(tail <= 3 * (k + 3) && stream.n_held <= 3);
+		memcpy(out + written, room, tail);
+		written += tail;
+		require(!utf8_check(out, written, &tail) && !tail);
+		free(room);
+		free(piece);
+		i += k;
+	}
+	written += utf8_stream_end(&stream, out + written);
+	require(written == len && !memcmp(out, whole, len));
+	free(whole);
+	free(out);
+	return 0;
+}
