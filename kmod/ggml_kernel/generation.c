@@ -89,13 +89,13 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 				(u8 *)tmp + align_up(max_ids * sizeof(u32)), yield);
 	if (n < 0)
 		return n;
+	/* An empty raw text begins, as training texts do, with whatever the file begins texts with. */
+	if (!n)
+		ids[n++] = m->vocab.bos != LLAMA_TOKEN_NONE ? m->vocab.bos : 0;
 	if (n >= n_ctx)
 		return llama_fail(diag, -EMSGSIZE,
 				  "the prompt has %ld tokens, the context has room for %u and an answer",
 				  n, n_ctx - 1);
-	/* An empty raw text begins, as training texts do, with whatever the file begins texts with. */
-	if (!n)
-		ids[n++] = m->vocab.bos != LLAMA_TOKEN_NONE ? m->vocab.bos : 0;
 	for (i = 0; i < n; i++) {
 		g->tokens[i] = ids[i];
 		llama_sampler_accept(&g->sampler, ids[i]);

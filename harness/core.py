@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The integer core in userspace: the same C files as the module, called through ctypes."""
+
+import ctypes
+import hashlib
+import mmap
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint32, c_uint64, c_void_p
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.paths import CORE, ROOT, cache_dir
+
+NATIVE = ROOT / "harness" / "native"
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-g", "-fPIC", "-Wall", "-Wextra")
+TEMPLATE_AUTO = -1
+
+
+class CoreError(HarnessError):
+    """The core refused something; ``errno`` is positive."""
+
+    def __init__(self, errno: int, text: str) -> None:
+        super().__init__(text or os.strerror(errno))
+        self.errno = errno
+
+
+class Diag(ctypes.Structure):
+    """struct llama_diag."""
+
+    _fields_ = (("text", ctypes.c_char * 200),)
+
+    def __str__(self) -> str:
+        return bytes(self.text).decode("ascii", "replace")
+
+
+class SamplerParams(ctypes.Structure):
+    """struct llama_sampler_params; ratios in Q16."""
+
+    _fields_ = (
+        ("temperature", c_uint32),
+        ("top_k", c_uint32),
+        ("top_p", c_uint32),
+        ("min_p", c_uint32),
+        ("repeat_penalty", c_uint32),
+        ("seed", c_uint64),
+    )
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller may choose about an answer. Ratios in Q16."""
+
+    temperature: int = 0
+    top_k: int = 0
+    top_p: int = 1 << 16
+    min_p: int = 0
+    repeat_penalty: int = 1 << 16
+    seed: int = 0
+    max_tokens: int = 256
+    chat: int = TEMPLATE_AUTO
+    system: str | None = None
+
+
+def sources() -> list[Path]:
+    """The core's C files and the wrappers around them."""
+    return sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")])
+
+
+def _compiler() -> str:
+    cc = shutil.which("gcc")
+    if cc is None:
+        raise HarnessError("gcc is missing: run `make venv`, or apt-get install gcc")
+    return cc
+
+
+def _run(command: Sequence[str | Path]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise HarnessError(f"{command[0]} failed:\n{done.stderr}")
+
+
+def _native_target(cc: str) -> bytes:
+    """What -march=native means here: objects of one processor may not run on another."""
+    query = [cc, "-march=native", "-Q", "--help=target"]
+    return subprocess.run(query, capture_output=True, check=True).stdout
+
+
+def build_library() -> Path:
+    """Compile the shared library where its content is new; objects are kept one by one."""
+    cc = _compiler()
+    headers = sorted([*CORE.glob("**/*.h"), *NATIVE.glob("*.h")])
+    common = hashlib.sha256("\0".join((cc, *FLAGS)).encode() + _native_target(cc))
+    for header in headers:
+        common.update(header.name.encode() + b"\0" + header.read_bytes())
+    whole = common.copy()
+    objects: list[tuple[Path, Path]] = []
+    for source in sources():
+        digest = common.copy()
+        digest.update(source.read_bytes())
+        whole.update(source.name.encode() + digest.digest())
+        objects.append(
+            (source, cache_dir("native", "objects") / f"{source.stem}-{digest.hexdigest()[:16]}.o")
+        )
+    target = cache_dir("native") / f"libllamux-{whole.hexdigest()[:16]}.so"
+    if target.exists():
+        return target
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        for source, output in objects:
+            if not output.exists():
+                temporary = Path(folder) / f"{source.parent.name}-{output.name}"
+                _run([cc, *FLAGS, "-c", source, "-o", temporary])
+                temporary.replace(output)
+        library_file = Path(folder) / "library.so"
+        _run([cc, "-shared", *(o for _, o in objects), "-o", library_file])
+        library_file.replace(target)
+    return target
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The loaded library, built if need be."""
+    lib = ctypes.CDLL(str(build_library()))
+    lib.llamuxu_model_open.argtypes = [c_void_p, c_uint64, c_void_p, c_void_p]
+    lib.llamuxu_model_open.restype = c_void_p
+    lib.llamuxu_model_close.argtypes = [c_void_p]
+    lib.llamuxu_model_close.restype = None
+    lib.llamuxu_model_vocab.argtypes = [c_void_p]
+    lib.llamuxu_model_vocab.restype = c_void_p
+    lib.llamuxu_model_facts.argtypes = [c_void_p, c_void_p]
+    lib.llamuxu_model_facts.restype = None
+    lib.llamuxu_session_open.argtypes = [c_void_p, c_uint32, c_uint32]
+    lib.llamuxu_session_open.restype = c_void_p
+    lib.llamuxu_session_close.argtypes = [c_void_p]
+    lib.llamuxu_session_close.restype = None
+    lib.llamuxu_forward.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_uint32,
+        c_uint32,
+        c_void_p,
+        c_uint32,
+    ]
+    lib.llamuxu_prompt.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_uint32,
+        c_int,
+        c_char_p,
+        c_uint32,
+        c_char_p,
+        c_uint32,
+        c_void_p,
+    ]
+    lib.llamuxu_out_size.argtypes = [c_void_p]
+    lib.llamuxu_out_size.restype = c_size_t
+    lib.llamuxu_step.argtypes = [c_void_p, c_char_p, c_void_p]
+    lib.llamuxu_step.restype = c_long
+    return lib
+
+
+class Model:
+    """A GGUF file loaded into the core. A context manager; sessions must be closed first."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise HarnessError(f"{path}: {error.strerror}") from error
+        # Anonymous memory: aligned to a page, writable, given back on close.
+        self._image = mmap.mmap(-1, max(len(data), 1))
+        self._image.write(data)
+        self._buffer = (ctypes.c_char * max(len(data), 1)).from_buffer(self._image)
+        err, diag = c_int(), Diag()
+        self.handle = library().llamuxu_model_open(
+            ctypes.addressof(self._buffer), len(data), ctypes.byref(err), ctypes.byref(diag)
+        )
+        if not self.handle:
+            raise CoreError(-err.value, f"{path}: {diag}")
+        facts = (c_uint64 * 6)()
+        library().llamuxu_model_facts(self.handle, facts)
+        self.n_vocab, self.n_ctx_train, self.n_layer, self.n_embd = (int(f) for f in facts[:4])
+        self.arena_bytes, self.kv_chunk_bytes = int(facts[4]), int(facts[5])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory back."""
+        if self.handle:
+            library().llamuxu_model_close(self.handle)
+            self.handle = None
+
+    def logits(self, tokens: Sequence[int], batch: int = 32) -> NDArray[np.int32]:
+        """Logits of every position, Q16.16, shape (T, n_vocab), in passes of ``batch`` tokens."""
+        ids = np.asarray(tokens, dtype=np.uint32)
+        out = np.empty((len(ids), self.n_vocab), dtype=np.int32)
+        with Session(self, max(len(ids), 1), batch) as session:
+            for start in range(0, len(ids), batch):
+                session.forward(ids[start : start + batch], start, out[start : start + batch])
+        return out
+
+
+class Session:
+    """Scratch memory and a KV cache over a model."""
+
+    def __init__(self, model: Model, n_ctx: int, n_batch: int = 32) -> None:
+        self.handle = library().llamuxu_session_open(model.handle, n_ctx, n_batch)
+        if not self.handle:
+            raise HarnessError(
+                f"no session of {n_ctx} positions and batches of {n_batch}: "
+                f"the model has {model.n_ctx_train} positions, a batch 1 to 64 tokens"
+            )
+        self._out = ctypes.create_string_buffer(library().llamuxu_out_size(self.handle))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        library().llamuxu_session_close(self.handle)
+        self.handle = None
+
+    def forward(self, ids: NDArray[np.uint32], pos: int, logits: NDArray[np.int32]) -> None:
+        """Evaluate ``ids`` (n,) from position ``pos``; ``logits`` (k ≤ n, n_vocab) of the last k."""
+        ids = np.ascontiguousarray(ids)
+        if not logits.flags.c_contiguous:
+            raise ValueError("logits must be contiguous")
+        err = library().llamuxu_forward(
+            self.handle, ids.ctypes.data, len(ids), pos, logits.ctypes.data, len(logits)
+        )
+        if err:
+            raise CoreError(-err, "a token id, position or batch is out of range")
+
+    def answer(self, prompt: bytes, options: Options) -> Iterator[bytes]:
+        """The answer to a prompt, in pieces that are whole characters."""
+        params = SamplerParams(
+            options.temperature,
+            options.top_k,
+            options.top_p,
+            options.min_p,
+            options.repeat_penalty,
+            options.seed,
+        )
+        system = None if options.system is None else options.system.encode()
+        diag = Diag()
+        err = library().llamuxu_prompt(
+            self.handle,
+            ctypes.byref(params),
+            options.max_tokens,
+            options.chat,
+            system,
+            len(system or b""),
+            prompt,
+            len(prompt),
+            ctypes.byref(diag),
+        )
+        if err:
+            raise CoreError(-err, str(diag))
+        done = c_int()
+        while not done.value:
+            n = library().llamuxu_step(self.handle, self._out, ctypes.byref(done))
+            if n < 0:
+                raise CoreError(-n, "")
+            if n:
+                yield self._out.raw[:n]

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A model file opened for computing, and evaluations of it: harness/core.py. */
+#include <stdlib.h>
+
+#include "../../kmod/ggml_kernel/generation.h"
+
+struct llamuxu_model {
+	struct gguf g;
+	void *index;
+	void *arena;
+	u64 arena_bytes;
+	struct llama_model m;
+};
+
+struct llamuxu_session {
+	const struct llama_model *m;
+	void *memory;
+	struct llama_kv kv;
+	struct llama_generation gen;
+};
+
+static void *alloc(size_t size)
+{
+	void *p = NULL;
+
+	return posix_memalign(&p, LLAMA_ALIGN, size ? size : 1) ? NULL : p;
+}
+
+void llamuxu_model_close(struct llamuxu_model *u)
+{
+	free(u->index);
+	free(u->arena);
+	free(u);
+}
+
+/* @image stays the caller's, must outlive the model, and is changed. */
+struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct llama_diag *diag)
+{
+	struct llamuxu_model *u = calloc(1, sizeof(*u));
+	struct llama_arena arena = { 0 };
+	size_t need;
+
+	*err = -ENOMEM;
+	if (!u)
+		return NULL;
+	*err = gguf_index_size(image, size, &need, diag);
+	if (!*err) {
+		u->index = alloc(need);
+		*err = u->index ? gguf_parse(&u->g, image, size, u->index, need, diag) : -ENOMEM;
+	}
+	if (!*err)
+		*err = llama_model_size(&u->g, &need, diag);
+	if (!*err) {
+		arena.size = u->arena_bytes = need;
+		arena.base = u->arena = alloc(need);
+		*err = u->arena ? llama_model_init(&u->m, &u->g, image, &arena, NULL, diag) :
+				  -ENOMEM;
+	}
+	if (!*err)
+		return u;
+	llamuxu_model_close(u);
+	return NULL;
+}
+
+const struct llama_vocab *llamuxu_model_vocab(const struct llamuxu_model *u)
+{
+	return &u->m.vocab;
+}
+
+/* What Python asks for: n_vocab, n_ctx_train, n_layer, n_embd, arena bytes, KV chunk bytes. */
+void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6])
+{
+	facts[0] = u->m.n_vocab;
+	facts[1] = u->m.n_ctx_train;
+	facts[2] = u->m.n_layer;
+	facts[3] = u->m.n_embd;
+	facts[4] = u->arena_bytes;
+	facts[5] = llama_kv_chunk_size(&u->m);
+}
+
+void llamuxu_session_close(struct llamuxu_session *s)
+{
+	u32 i;
+
+	for (i = 0; i < s->kv.n_chunks; i++)
+		free(s->kv.chunks[i]);
+	free(s->kv.chunks);
+	free(s->memory);
+	free(s);
+}
+
+struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch)
+{
+	struct llamuxu_session *s = calloc(1, sizeof(*s));
+	struct llama_arena arena = { 0 };
+
+	if (!s)
+		return NULL;
+	s->m = &u->m;
+	s->kv.n_chunks = llama_kv_chunks(n_ctx);
+	s->kv.chunks = calloc(s->kv.n_chunks, sizeof(*s->kv.chunks));
+	arena.size = llama_generation_size(&u->m, n_ctx, n_batch);
+	arena.base = s->memory = alloc(arena.size);
+	if (s->kv.chunks && s->memory &&
+	    !llama_generation_init(&s->gen, &u->m, n_ctx, n_batch, &arena))
+		return s;
+	if (!s->kv.chunks)
+		s->kv.n_chunks = 0;
+	llamuxu_session_close(s);
+	return NULL;
+}
+
+static int provide(struct llamuxu_session *s, u64 positions)
+{
+	u32 i;
+
+	for (i = 0; i < s->kv.n_chunks && (u64)i * LLAMA_KV_CHUNK < positions; i++) {
+		if (!s->kv.chunks[i])
+			s->kv.chunks[i] = alloc(llama_kv_chunk_size(s->m));
+		if (!s->kv.chunks[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* As llama_forward(). */
+int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
+		    q16 *logits, u32 n_logits)
+{
+	int err = provide(s, (u64)pos + n_tokens);
+
+	return err ? err : llama_forward(s->m, &s->gen.scratch, &s->kv, tokens, n_tokens, pos,
+					 logits, n_logits, NULL);
+}
+
+/* As llama_generation_prompt(); @system NULL for the file's own. */
+int llamuxu_prompt(struct llamuxu_session *s, const struct llama_sampler_params *p,
+		   u32 max_tokens, int chat, const char *system, u32 n_system,
+		   const char *text, u32 n_text, struct llama_diag *diag)
+{
+	struct llama_options o = {
+		.sampler = *p,
+		.max_tokens = max_tokens,
+		.chat = chat,
+		.system = { system, n_system },
+	};
+	struct gguf_str prompt = { text, n_text };
+	void *tmp = alloc(llama_prompt_scratch(s->m, &o, prompt));
+	int err = tmp ? llama_generation_prompt(&s->gen, &o, prompt, tmp, NULL, diag) : -ENOMEM;
+
+	free(tmp);
+	return err;
+}
+
+size_t llamuxu_out_size(const struct llamuxu_session *s)
+{
+	return llama_generation_out(s->m);
+}
+
+/* As llama_generation_step(); *@done tells whether the answer is complete. */
+long llamuxu_step(struct llamuxu_session *s, char *out, int *done)
+{
+	int err = provide(s, llama_generation_positions(&s->gen));
+	long n = err ? err : llama_generation_step(&s->gen, &s->kv, out, NULL);
+
+	*done = s->gen.done;
+	return n;
+}
