@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The machines that guests are: one record each."""
+
+import platform
+from dataclasses import dataclass
+
+from harness.errors import UsageError
+
+KERNELS = ("6.1", "6.12")
+"""The Debian kernel series that the module is built for and booted on."""
+
+DEFAULT_KERNEL = KERNELS[0]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What differs between one guest architecture and another."""
+
+    name: str
+    debian: str
+    """Debian's name of the architecture."""
+    kbuild: str
+    """The kernel's ``ARCH=``."""
+    compiler_prefix: str
+    """Debian's cross prefix; used where the host is of another architecture."""
+    emulator: str
+    machine: str
+    tcg_cpu: str
+    """The CPU model that boots quickest under TCG and still has the SIMD the module knows."""
+    console: str
+    first_port: int
+    """Number of the first ``ttyS`` that the PCI serial card gets."""
+
+    @property
+    def ports(self) -> tuple[str, str, str]:
+        """Guest names of the control, output and error ports, in this order."""
+        first = self.first_port
+        return (f"ttyS{first}", f"ttyS{first + 1}", f"ttyS{first + 2}")
+
+
+ARCHITECTURES = {
+    "x86_64": Architecture(
+        name="x86_64",
+        debian="amd64",
+        kbuild="x86_64",
+        compiler_prefix="x86_64-linux-gnu-",
+        emulator="qemu-system-x86_64",
+        machine="pc",
+        tcg_cpu="max,la57=off",
+        console="ttyS0",
+        first_port=1,
+    ),
+    "aarch64": Architecture(
+        name="aarch64",
+        debian="arm64",
+        kbuild="arm64",
+        compiler_prefix="aarch64-linux-gnu-",
+        emulator="qemu-system-aarch64",
+        machine="virt",
+        tcg_cpu="max,pauth=off,sve=off,lpa2=off",
+        console="ttyAMA0",
+        first_port=0,
+    ),
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The record called `name`."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        known = ", ".join(ARCHITECTURES)
+        raise UsageError(f"no architecture {name!r}: choose one of {known}") from None
+
+
+def host_architecture() -> str:
+    """Debian's name of the architecture this program runs on."""
+    return architecture(platform.machine()).debian

@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Makes .venv from pyproject.toml. Quick and silent when it is up to date.
+set -eu
+cd "$(dirname "$0")/.."
+
+wanted=$(sha256sum pyproject.toml | cut -c1-64)
+if [ "$(cat .venv/made-from 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then
+	exit 0
+fi
+
+root=
+[ "$(id -u)" = 0 ] || root=sudo
+
+missing=
+for package in python3 python3-venv ca-certificates; do
+	[ "$(dpkg-query -Wf '${db:Status-Status}' $package 2>/dev/null)" = installed ] ||
+		missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+	echo "🦙 installing$missing" >&2
+	$root apt-get -qq update
+	# shellcheck disable=SC2086 # a list
+	$root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq install -y --no-install-recommends $missing >/dev/null
+fi
+
+# The system's Python: another one on the path may lack ensurepip or be too old.
+python=/usr/bin/python3
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+	echo "🦙 $python is older than 3.11: Debian 12 or newer is needed" >&2
+	exit 1
+}
+
+echo "🦙 making .venv" >&2
+"$python" -m venv --clear .venv
+.venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+printf '%s\n' "$wanted" >.venv/made-from

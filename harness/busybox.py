@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guests' one userspace program."""
+
+import tempfile
+from pathlib import Path
+
+from harness import apt_root
+from harness.architectures import Architecture
+from harness.lock import exclusive
+from harness.paths import cache_dir
+from harness.progress import step
+
+
+def busybox(arch: Architecture) -> Path:
+    """A static busybox for a guest, from Debian's package, fetched if the cache has none."""
+    program = cache_dir("busybox") / f"busybox-{arch.name}"
+    if not program.exists():
+        with exclusive(apt_root.lock_file()):
+            if not program.exists():
+                _fetch(arch, program)
+    return program
+
+
+def _fetch(arch: Architecture, program: Path) -> None:
+    apt_root.update()
+    with (
+        step(f"busybox for {arch.name}"),
+        tempfile.TemporaryDirectory(dir=program.parent, prefix=".new-") as scratch,
+    ):
+        (package,) = apt_root.download([f"busybox-static:{arch.debian}"], Path(scratch))
+        apt_root.unpack(package, Path(scratch))
+        Path(scratch, "bin", "busybox").rename(program)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Kernel modules built out of tree, away from the source folder.
+
+A build folder for each kernel and set of options is kept in the cache and
+brought up to date file by file, so that a second build compiles what changed.
+The finished module is kept under a hash of everything it was made from.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.architectures import architecture
+from harness.guest_errors import SetupError
+from harness.kernels import Kernel, kernel
+from harness.lock import exclusive
+from harness.paths import ROOT, cache_dir
+from harness.progress import step
+
+_SOURCES = {".c", ".h", ".S"}
+_KEPT = 12  # finished builds for each build folder
+
+_WARNING = re.compile(r"(?:warning|error): ", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build."""
+
+    module: Path
+    """The module without its debug information; its section .BTF stays."""
+    full_module: Path
+    """The module as the linker left it."""
+    log: str
+    """What make printed for the files it compiled; after ``clean`` that is all of them."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """Lines of the log in which compiler, sparse or modpost complain."""
+        return [line for line in self.log.splitlines() if _WARNING.search(line)]
+
+
+def sources(source: Path) -> dict[str, Path]:
+    """The files that a module is built from, by their path below `source`."""
+    found = {"Kbuild": source / "Kbuild"}
+    for path in source.rglob("*"):
+        relative = path.relative_to(source)
+        if path.suffix not in _SOURCES or path.name.endswith(".mod.c"):
+            continue
+        if source == ROOT and relative.parts[0] != "kmod":
+            continue
+        found[str(relative)] = path
+    return found
+
+
+def build(
+    target: Kernel,
+    source: Path = ROOT,
+    make_args: Sequence[str] = (),
+    clean: bool = False,
+) -> Build:
+    """Build the module whose Kbuild lies in `source`.
+
+    `make_args` are handed to make: ``("W=1",)``, ``("C=2",)``. With `clean`
+    every file is compiled, so that the log has every warning. Raises
+    SetupError with the log when the build fails.
+    """
+    files = sources(source)
+    key = hashlib.sha256(repr((target.release, tuple(make_args), clean)).encode())
+    for name, path in sorted(files.items()):
+        key.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    options = hashlib.sha256(repr((str(source), tuple(make_args))).encode()).hexdigest()[:8]
+    folder = cache_dir("modules", f"{target.release}-{options}")
+    finished = folder / key.hexdigest()[:16]
+    with exclusive(folder / "lock"):
+        if not (finished / "log").exists():
+            with step(f"module for {target.release}"):
+                _make(target, files, folder / "tree", finished, make_args, clean)
+            _prune(folder, keep=finished)
+        os.utime(finished)
+    (module,) = (finished / "stripped").glob("*.ko")
+    return Build(module, finished / module.name, (finished / "log").read_text())
+
+
+def build_module(arch: str, series: str, source: Path = ROOT) -> Path:
+    """The module for a guest, ready for its initramfs."""
+    return build(kernel(architecture(arch), series), source).module
+
+
+def make_command(target: Kernel, tree: Path) -> list[str]:
+    """The call of make that builds the module in `tree`."""
+    arch = target.architecture
+    cross = "" if platform.machine() == arch.name else arch.compiler_prefix
+    return [
+        "make",
+        f"-j{os.cpu_count()}",
+        "-C",
+        str(target.headers),
+        f"M={tree}",
+        f"ARCH={arch.kbuild}",
+        f"CROSS_COMPILE={cross}",
+    ]
+
+
+def _make(
+    target: Kernel,
+    files: dict[str, Path],
+    tree: Path,
+    finished: Path,
+    make_args: Sequence[str],
+    clean: bool,
+) -> None:
+    tree.mkdir(exist_ok=True)
+    _sync(files, tree)
+    command = make_command(target, tree)
+    if clean:
+        subprocess.run([*command, "clean"], check=True, capture_output=True)
+    done = subprocess.run(
+        [*command, *make_args, "modules"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    log = done.stdout.replace(f"{tree}/", "")
+    if done.returncode:
+        raise SetupError(f"the module for {target.release} does not build:\n{log}")
+    modules = list(tree.glob("*.ko"))
+    if len(modules) != 1:
+        raise SetupError(f"Kbuild made {len(modules)} modules instead of one")
+    shutil.rmtree(finished, ignore_errors=True)
+    (finished / "stripped").mkdir(parents=True)
+    shutil.copy2(modules[0], finished)
+    strip = f"{target.architecture.compiler_prefix}strip"
+    stripped = finished / "stripped" / modules[0].name
+    subprocess.run([strip, "--strip-debug", "-o", str(stripped), str(modules[0])], check=True)
+    (finished / "log").write_text(log)
+
+
+def _sync(files: dict[str, Path], tree: Path) -> None:
+    """Make the sources in `tree` equal to `files`; a file that is equal keeps its date."""
+    for name in set(sources(tree)) - set(files):
+        (tree / name).unlink(missing_ok=True)
+    for name, path in files.items():
+        copy = tree / name
+        data = path.read_bytes()
+        if not copy.exists() or copy.read_bytes() != data:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(data)
+
+
+def _prune(folder: Path, keep: Path) -> None:
+    builds = [path for path in folder.iterdir() if path.is_dir() and path.name != "tree"]
+    builds.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in builds[_KEPT:]:
+        if path != keep:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a person sees on stderr while something takes its time."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+_SLOW = 2.0  # seconds from which a finished step is worth a line
+
+console = Console(stderr=True, highlight=False)
+"""stdout belongs to results; all progress goes here."""
+
+
+def say(text: str) -> None:
+    """One line for a person."""
+    console.print(f"🦙 {text}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Show that `what` is under way; leave a line with its time if it was slow."""
+    started = time.monotonic()
+    if console.is_terminal:
+        with console.status(f"🦙 {what}"):
+            yield
+    else:
+        yield
+    seconds = time.monotonic() - started
+    if seconds >= _SLOW:
+        say(f"{what}: {seconds:.1f} s")
+    sys.stderr.flush()
