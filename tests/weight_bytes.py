@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Random and extreme bytes of weight rows, every one of them finite."""
+
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+from numpy.typing import NDArray
+
+from harness.reference.weights import FLOATS, FORMATS, row_size
+
+TYPES = [*FLOATS, *FORMATS]
+"""Every tensor type of the core."""
+
+STYLES = ["ordinary", "any", "largest", "smallest", "zero"]
+"""Of the floats in a row; "zero" makes some rows and some blocks zero."""
+
+SCALES_AT = {
+    Type.Q4_0: (0,),
+    Type.Q4_1: (0, 2),
+    Type.Q5_0: (0,),
+    Type.Q5_1: (0, 2),
+    Type.Q8_0: (0,),
+    Type.Q2_K: (80, 82),
+    Type.Q3_K: (108,),
+    Type.Q4_K: (0, 2),
+    Type.Q5_K: (0, 2),
+    Type.Q6_K: (208,),
+}
+"""Where a block's halves begin."""
+
+_BITS = {Type.F32: (8, 23), Type.F16: (5, 10), Type.BF16: (8, 7)}
+
+
+def random_floats(
+    rng: np.random.Generator, kind: Type, shape: tuple[int, ...], style: str
+) -> NDArray[np.uint32]:
+    """Bits of finite floats of a type."""
+    exponent_bits, fraction_bits = _BITS[kind]
+    largest = (1 << exponent_bits) - 2
+    bias = (1 << exponent_bits - 1) - 1
+    sign = rng.integers(0, 2, shape)
+    fraction = rng.integers(0, 1 << fraction_bits, shape)
+    if style == "any":
+        exponent = rng.integers(0, largest + 1, shape)
+    elif style == "largest":
+        exponent = np.full(shape, largest)
+        fraction = np.full(shape, (1 << fraction_bits) - 1)
+    elif style == "smallest":
+        exponent = np.zeros(shape, dtype=np.int64)
+    else:
+        exponent = rng.integers(bias - 9, bias - 4, shape)
+    bits = sign << exponent_bits + fraction_bits | exponent << fraction_bits | fraction
+    if style == "zero":
+        bits = np.where(rng.integers(0, 2, shape) == 1, bits, sign << exponent_bits + fraction_bits)
+        bits[: bits.shape[0] // 2] = 0
+    return bits.astype(np.uint32)
+
+
+def random_rows(
+    rng: np.random.Generator, kind: Type, rows: int, n: int, style: str
+) -> NDArray[np.uint8]:
+    """(rows, row_size(kind, n)) bytes; with "largest" many codes are extreme too."""
+    if kind in FLOATS:
+        dtype = FLOATS[kind][0]
+        return random_floats(rng, kind, (rows, n), style).astype(dtype).view(np.uint8)
+    fmt = FORMATS[kind]
+    blocks = rng.integers(0, 256, (rows, n // fmt.elements, fmt.size), dtype=np.uint8)
+    if style == "largest":
+        # whole rows of all bits clear, all set, only signs set, and chance
+        blocks[0::4] = 0x00
+        blocks[1::4] = 0xFF
+        blocks[2::4] = 0x80
+    for at in SCALES_AT[kind]:
+        halves = random_floats(rng, Type.F16, blocks.shape[:2], style)
+        blocks[..., at] = halves & 0xFF
+        blocks[..., at + 1] = halves >> 8
+    return blocks.reshape(rows, row_size(kind, n))
