@@ -106,6 +106,8 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 	g->n_past = 0;
 	g->n_end = o->max_tokens && o->max_tokens < n_ctx - n ? n + o->max_tokens : n_ctx;
 	g->done = false;
+	g->line = template(m, o) != LLAMA_CHAT_NONE;
+	g->last = 0;
 	return 0;
 }
 
@@ -121,19 +123,31 @@ u32 llama_generation_positions(const struct llama_generation *g)
 
 size_t llama_generation_out(const struct llama_model *m)
 {
-	return 3 * (llama_vocab_max_piece(&m->vocab) + 3) + 3;
+	return 3 * (llama_vocab_max_piece(&m->vocab) + 3) + 4;
 }
 
-/* The token's text, and what was held back once the answer is over. */
-static long emit(struct llama_generation *g, u32 token, char *out)
+/* The answer is over: what was held back, and the newline that a terminal wants. */
+static size_t end(struct llama_generation *g, char *out)
+{
+	size_t n = utf8_stream_end(&g->utf8, out);
+
+	g->done = true;
+	if (n)
+		g->last = out[n - 1];
+	if (g->line && g->last != '\n')
+		out[n++] = '\n';
+	return n;
+}
+
+static size_t emit(struct llama_generation *g, u32 token, char *out)
 {
 	int n = llama_token_piece(&g->m->vocab, token, false, g->piece, g->piece_size);
 	size_t written = utf8_stream_push(&g->utf8, g->piece, max(n, 0), out);
 
-	if (g->n_tokens == g->n_end) {
-		g->done = true;
-		written += utf8_stream_end(&g->utf8, out + written);
-	}
+	if (written)
+		g->last = out[written - 1];
+	if (g->n_tokens == g->n_end)
+		written += end(g, out + written);
 	return written;
 }
 
@@ -157,10 +171,8 @@ long llama_generation_step(struct llama_generation *g, struct llama_kv *kv, char
 	token = llama_sample(&g->sampler, g->logits, g->m->n_vocab, NULL, g->sample_scratch);
 	if (token < 0)
 		return token;
-	if (llama_vocab_is_eog(&g->m->vocab, token)) {
-		g->done = true;
-		return utf8_stream_end(&g->utf8, out);
-	}
+	if (llama_vocab_is_eog(&g->m->vocab, token))
+		return end(g, out);
 	llama_sampler_accept(&g->sampler, token);
 	g->tokens[g->n_tokens++] = token;
 	return emit(g, token, out);

@@ -44,6 +44,8 @@ struct llama_options {
  * @n_past:   Positions in the KV cache.
  * @n_end:    n_tokens at which the answer is over for length.
  * @done:     The answer is complete.
+ * @line:     The answer shall end in a newline: whenever a chat template is used.
+ * @last:     Its last byte so far.
  * @piece:    (piece_size,) bytes of the latest token.
  */
 struct llama_generation {
@@ -57,6 +59,8 @@ struct llama_generation {
 	u32 n_past;
 	u32 n_end;
 	bool done;
+	bool line;
+	char last;
 	q16 *logits;
 	void *sample_scratch;
 	char *piece;

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Answer a prompt, natively or in a guest; the same bytes everywhere."""
+
+import argparse
+import sys
+
+from harness.core import TEMPLATE_AUTO, Model, Options, Session
+from harness.errors import HarnessError, UsageError
+from harness.guest import Guest
+from harness.models import resolve
+from harness.sampler import parse_q16
+
+CHAT_NONE = 0
+DEFAULT_N_CTX = 2048
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
+    parser.add_argument("--prompt", required=True, help="the text to answer")
+    parser.add_argument("--max-tokens", type=int, default=256, help="of the answer (default 256)")
+    parser.add_argument("--raw", action="store_true", help="continue the text: no chat template")
+    parser.add_argument("--temperature", default="0", help="0 (the default) is greedy")
+    parser.add_argument("--top-k", type=int, default=0, help="keep this many tokens; 0 keeps all")
+    parser.add_argument("--top-p", default="1", help="keep the likeliest of this probability")
+    parser.add_argument("--min-p", default="0", help="drop what is less likely than this times the best")
+    parser.add_argument("--repeat-penalty", default="1", help="1 (the default) is off")
+    parser.add_argument("--seed", type=int, default=0, help="of the random generator (default 0)")
+    parser.add_argument("--system", help="system prompt (default: the file's own)")
+    parser.add_argument(
+        "--on",
+        default="native",
+        choices=["native", "qemu-x86_64", "qemu-aarch64"],
+        help="where to compute (default native)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    if args.max_tokens < 1:
+        raise UsageError("--max-tokens must be at least 1")
+    if not args.prompt:
+        raise UsageError("--prompt is empty: give the text to answer")
+    if args.on == "native":
+        _answer_native(args)
+    else:
+        _answer_in_guest(args)
+    return 0
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _answer_native(args: argparse.Namespace) -> None:
+    options = Options(
+        temperature=parse_q16(args.temperature),
+        top_k=args.top_k,
+        top_p=parse_q16(args.top_p),
+        min_p=parse_q16(args.min_p),
+        repeat_penalty=parse_q16(args.repeat_penalty),
+        seed=args.seed,
+        max_tokens=args.max_tokens,
+        chat=CHAT_NONE if args.raw else TEMPLATE_AUTO,
+        system=args.system,
+    )
+    with Model(resolve(args.model)) as model:
+        with Session(model, min(DEFAULT_N_CTX, model.n_ctx_train)) as session:
+            for piece in session.answer(args.prompt.encode(), options):
+                _write(piece)
+
+
+def _answer_in_guest(args: argparse.Namespace) -> None:
+    options = {
+        "temperature": args.temperature,
+        "top_k": args.top_k,
+        "top_p": args.top_p,
+        "min_p": args.min_p,
+        "repeat_penalty": args.repeat_penalty,
+        "seed": args.seed,
+        "max_tokens": args.max_tokens,
+        "template": "none" if args.raw else "auto",
+    }
+    if args.system is not None:
+        options["system"] = args.system
+    files = {
+        "/options": "".join(f"{key} {value}\n" for key, value in options.items()).encode(),
+        # The module takes one newline off the end, as `echo` puts one there.
+        "/prompt": args.prompt.encode() + b"\n",
+    }
+    arch = args.on.removeprefix("qemu-")
+    with Guest(arch, model=resolve(args.model), files=files) as guest:
+        guest.check("cat /options > /proc/llamux/options && cat /prompt > /proc/llamux/prompt")
+        done = guest.run("cat /proc/llamux/prompt", timeout=3600, on_output=_write)
+        if done.exit_code:
+            raise HarnessError(f"reading the answer failed: {done.errors.decode(errors='replace')}")
