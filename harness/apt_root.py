@@ -52,6 +52,7 @@ def _run(tool: str, arguments: Sequence[str], cwd: Path | None = None) -> str:
         cwd=cwd,
         capture_output=True,
         text=True,
+        check=False,
         env={**os.environ, "LC_ALL": "C"},
     )
     if done.returncode:

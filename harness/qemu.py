@@ -23,9 +23,9 @@ _PROBE_SECONDS = 15.0
 _PROBE_WORD = b"probe-reached-init"
 _PROBE_INIT = b"""#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
-echo %s >/dev/console
+echo probe-reached-init >/dev/console
 /bin/busybox poweroff -f
-""" % _PROBE_WORD
+"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def command_line(
     initrd_fd: int,
     backends: Mapping[str, str],
     accel: str,
+    *,
     smp: int,
     memory: int,
     append: str = "",
@@ -119,6 +120,7 @@ def probe_kvm(kernel: Kernel, seconds: float = _PROBE_SECONDS) -> bool:
             command_line(kernel, image.fd, {"console": "stdio"}, "kvm", smp=1, memory=256),
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            check=False,
             timeout=seconds,
             pass_fds=[image.fd],
         )
@@ -141,4 +143,3 @@ def _machine_key(kernel: Kernel) -> str:
     ).stdout
     facts = (sorted(set(processor)), platform.release(), platform.version(), emulator)
     return f"{kernel.release}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"
-

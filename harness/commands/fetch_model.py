@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Fetch a model into the cache, and print its path.
+
+python -m harness fetch-model smollm2
+"""
+
+import argparse
+
+from harness import models
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "model", metavar="MODEL", choices=models.MODELS, help=", ".join(models.MODELS)
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    print(models.resolve(args.model))
+    return 0
