@@ -27,13 +27,30 @@ SCALES_AT = {
 }
 """Where a block's halves begin."""
 
+ORDINARY = {
+    Type.F32: (-4,),
+    Type.F16: (-4,),
+    Type.BF16: (-4,),
+    Type.Q4_0: (-6,),
+    Type.Q4_1: (-7, -4),
+    Type.Q5_0: (-7,),
+    Type.Q5_1: (-8, -4),
+    Type.Q8_0: (-10,),
+    Type.Q2_K: (-8, -7),
+    Type.Q3_K: (-9,),
+    Type.Q4_K: (-12, -9),
+    Type.Q5_K: (-13, -9),
+    Type.Q6_K: (-14,),
+}
+"""The exponents of each float that make weights of about 1/10."""
+
 _BITS = {Type.F32: (8, 23), Type.F16: (5, 10), Type.BF16: (8, 7)}
 
 
 def random_floats(
-    rng: np.random.Generator, kind: Type, shape: tuple[int, ...], style: str
+    rng: np.random.Generator, kind: Type, shape: tuple[int, ...], style: str, middle: int = 0
 ) -> NDArray[np.uint32]:
-    """Bits of finite floats of a type."""
+    """Bits of finite floats of a type; ordinary ones lie about 2^middle."""
     exponent_bits, fraction_bits = _BITS[kind]
     largest = (1 << exponent_bits) - 2
     bias = (1 << exponent_bits - 1) - 1
@@ -47,7 +64,7 @@ def random_floats(
     elif style == "smallest":
         exponent = np.zeros(shape, dtype=np.int64)
     else:
-        exponent = rng.integers(bias - 9, bias - 4, shape)
+        exponent = np.maximum(rng.integers(-2, 2, shape) + middle + bias, 0)
     bits = sign << exponent_bits + fraction_bits | exponent << fraction_bits | fraction
     if style == "zero":
         bits = np.where(rng.integers(0, 2, shape) == 1, bits, sign << exponent_bits + fraction_bits)
@@ -56,12 +73,18 @@ def random_floats(
 
 
 def random_rows(
-    rng: np.random.Generator, kind: Type, rows: int, n: int, style: str
+    rng: np.random.Generator,
+    kind: Type,
+    rows: int,
+    n: int,
+    style: str,
+    middles: tuple[int, ...] | None = None,
 ) -> NDArray[np.uint8]:
     """(rows, row_size(kind, n)) bytes; with "largest" many codes are extreme too."""
+    middles = middles or ORDINARY[kind]
     if kind in FLOATS:
         dtype = FLOATS[kind][0]
-        return random_floats(rng, kind, (rows, n), style).astype(dtype).view(np.uint8)
+        return random_floats(rng, kind, (rows, n), style, middles[0]).astype(dtype).view(np.uint8)
     fmt = FORMATS[kind]
     blocks = rng.integers(0, 256, (rows, n // fmt.elements, fmt.size), dtype=np.uint8)
     if style == "largest":
@@ -69,8 +92,8 @@ def random_rows(
         blocks[0::4] = 0x00
         blocks[1::4] = 0xFF
         blocks[2::4] = 0x80
-    for at in SCALES_AT[kind]:
-        halves = random_floats(rng, Type.F16, blocks.shape[:2], style)
+    for at, middle in zip(SCALES_AT[kind], middles, strict=True):
+        halves = random_floats(rng, Type.F16, blocks.shape[:2], style, middle)
         blocks[..., at] = halves & 0xFF
         blocks[..., at + 1] = halves >> 8
     return blocks.reshape(rows, row_size(kind, n))

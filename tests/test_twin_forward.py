@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The core's whole forward pass equals the integer twin, bit for bit."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType as Type
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from model_files import Recipe, write
+from weight_bytes import STYLES, TYPES
+
+from harness.core import Model
+from harness.reference.fixedpoint import I64
+from harness.reference.twin import Twin
+from harness.reference.weights import FLOATS
+
+EVERY_TYPE = pytest.mark.parametrize("kind", TYPES, ids=lambda t: t.name)
+
+ODD = Recipe(n_embd=60, n_head=6, n_head_kv=3, n_ff=44)
+"""Nothing in it is a multiple of 32."""
+
+WHOLE_BLOCKS = Recipe(n_embd=256, n_head=4, n_head_kv=2, n_ff=512)
+"""Every type fits it."""
+
+
+def ids(recipe: Recipe, n: int) -> list[int]:
+    """Token ids, the first and last of the vocabulary among them."""
+    rng = np.random.default_rng(recipe.seed)
+    return [int(i) for i in [recipe.n_vocab - 1, 0, *rng.integers(0, recipe.n_vocab, n)][:n]]
+
+
+def agree(recipe: Recipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64)) -> I64:
+    """Check core against twin over ``n`` tokens for each batch size; give the logits."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(recipe, Path(folder) / "model.gguf")
+        tokens = ids(recipe, n)
+        want = Twin(path).logits(tokens)
+        with Model(path) as model:
+            for batch in batches:
+                got = model.logits(tokens, batch)
+                np.testing.assert_array_equal(got, want, err_msg=f"batches of {batch}")
+    return want.astype(np.int64)
+
+
+def tells(logits: I64) -> None:
+    """The logits are of a real model's size, and no two positions have the same."""
+    assert len(np.unique(logits, axis=0)) == len(logits)
+    assert (logits.std(axis=1) > 2**15).all()
+
+
+@EVERY_TYPE
+def test_every_type(kind: Type) -> None:
+    tells(agree(replace(WHOLE_BLOCKS, kind=kind)))
+
+
+@EVERY_TYPE
+@pytest.mark.parametrize("style", [s for s in STYLES if s != "ordinary"])
+def test_extreme_weights(kind: Type, style: str) -> None:
+    """Largest, smallest, wildly different and zero weights: saturation and empty rows."""
+    shape = ODD if kind in FLOATS else WHOLE_BLOCKS
+    agree(replace(shape, kind=kind, style=style, n_layer=1), n=6, batches=(1, 6))
+
+
+@pytest.mark.parametrize("kind", list(FLOATS), ids=lambda t: t.name)
+def test_dimensions_that_are_no_multiples(kind: Type) -> None:
+    tells(agree(replace(ODD, kind=kind)))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(tied=True),
+        Recipe(n_head_kv=1),
+        Recipe(n_head_kv=4),
+        Recipe(n_head=3, n_head_kv=1, n_embd=48, n_head_dim=24),
+        Recipe(n_head=2, n_head_kv=2, n_embd=36, n_head_dim=26),
+        Recipe(n_rot=8),
+        Recipe(n_rot=2),
+        Recipe(rope_base=500000.0),
+        Recipe(rope_base=1.5),
+        Recipe(rope_factor=4.0),
+        Recipe(rope_factor=0.3),
+        Recipe(rope_freqs=(1.0, 0.9, 2.5, 8.0, 1e-30, 1e30, 32.0, 7.7)),
+        Recipe(rope_factor=3.3, rope_freqs=(1.0, 1.0, 2.5, 8.0, 1.5, 1.6, 32.0, 7.7)),
+        Recipe(eps=1e-12),
+        Recipe(eps=0.75),
+        Recipe(norm_kind=Type.F16),
+        Recipe(n_layer=1, n_ff=1000, n_embd=8, n_head=1, n_head_kv=1),
+        Recipe(n_layer=1, n_embd=2, n_head=1, n_head_kv=1, n_ff=1),
+        Recipe(n_layer=1, n_embd=256, n_head=1, n_head_kv=1),
+    ],
+    ids=lambda r: ",".join(f"{k}={v}" for k, v in vars(r).items() if v != getattr(Recipe(), k)),
+)
+def test_every_hyper_parameter(recipe: Recipe) -> None:
+    agree(recipe)
+
+
+def test_rope_scaling_matters() -> None:
+    """Each of its three keys changes the logits."""
+    plain = agree(Recipe(), batches=(64,))
+    for change in (
+        replace(Recipe(), rope_base=500.0),
+        replace(Recipe(), rope_factor=4.0),
+        replace(Recipe(), rope_freqs=(2.0,) * 8),
+        replace(Recipe(), n_rot=8),
+    ):
+        assert (agree(change, batches=(64,)) != plain).any()
+
+
+def test_a_file_of_mixed_types() -> None:
+    """As Q4_K_M and its like are."""
+    types = {
+        "token_embd": Type.Q8_0,
+        "attn_q": Type.Q4_K,
+        "attn_k": Type.Q5_0,
+        "attn_v": Type.Q6_K,
+        "attn_output": Type.Q5_K,
+        "ffn_gate": Type.Q3_K,
+        "ffn_up": Type.Q4_1,
+        "ffn_down": Type.Q2_K,
+        "output": Type.Q5_1,
+    }
+    tells(agree(replace(WHOLE_BLOCKS, types=types)))
+
+
+def test_longest_context() -> None:
+    """Every position of the context, over many pieces of the cache."""
+    recipe = Recipe(n_ctx=333, n_embd=32, n_head=2, n_head_kv=1, n_ff=32, rope_base=50.0)
+    tells(agree(recipe, n=333, batches=(1, 3, 64)))
+
+
+def test_values_of_every_size_in_one_cache() -> None:
+    """Positions whose keys and values differ by many powers of two."""
+    styles = {"token_embd": "any", "attn_v": "any", "attn_k": "ordinary"}
+    agree(Recipe(kind=Type.F32, n_ctx=128, styles=styles, n_layer=1, eps=0.5), n=128)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_any_model(data: st.DataObject, seed: int) -> None:
+    """Shapes, types and weights by chance, tensor by tensor."""
+    kinds = st.sampled_from(TYPES)
+    names = ["token_embd", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up",
+             "ffn_down", "output"]  # fmt: skip
+    n_head_kv = data.draw(st.integers(1, 3))
+    recipe = Recipe(
+        n_embd=256,
+        n_ff=256,
+        n_head=n_head_kv * data.draw(st.integers(1, 3)),
+        n_head_kv=n_head_kv,
+        n_head_dim=256,
+        n_rot=2 * data.draw(st.integers(1, 128)),
+        n_layer=data.draw(st.integers(1, 2)),
+        rope_base=data.draw(st.floats(1.5, 2**30, width=32)),
+        eps=data.draw(st.floats(2**-40, 0.5, width=32)),
+        tied=data.draw(st.booleans()),
+        seed=seed,
+        types={name: data.draw(kinds) for name in names},
+        styles={name: data.draw(st.sampled_from(STYLES)) for name in [*names, "attn_norm"]},
+    )
+    agree(recipe, n=5, batches=(1, 5))
