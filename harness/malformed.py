@@ -15,9 +15,9 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 from gguf.quants import quantize
 
-from harness.gguf_image import Entry, Image, Tensor, Value, array, string, u32, u64
+from harness.gguf_image import CODES, Entry, Image, Tensor, Value, array, string, u32, u64
 
-N_EMBD, N_HEAD, N_HEAD_KV, N_FF, N_LAYER, N_CTX = 64, 4, 2, 96, 2, 128
+N_EMBD, N_HEAD, N_HEAD_KV, N_FF, N_LAYER, N_CTX = 32, 4, 2, 48, 2, 128
 
 TOP64 = (1 << 64) - 1
 
@@ -100,6 +100,20 @@ def base() -> Image:
         matrix(f"blk.{i}.ffn_gate.weight", N_EMBD, N_FF, Type.F16)
         matrix(f"blk.{i}.ffn_up.weight", N_EMBD, N_FF, Type.BF16)
         matrix(f"blk.{i}.ffn_down.weight", N_FF, N_EMBD, Type.F32)
+    return image
+
+
+def small() -> Image:
+    """A valid file of a few hundred bytes: an entry of each type and three tensors."""
+    image = Image()
+    for kind in CODES:
+        image.set(f"a.{kind.name}", kind, 1)
+        image.set_array(f"b.{kind.name}", kind, [1, 0, 1])
+    image.set("general.architecture", Value.STRING, b"llama")
+    image.set_array("c.strings", Value.STRING, [b"", b"one", b"three"])
+    image.add_tensor("norm", [8], Type.F32, bytes(32))
+    image.add_tensor("blocks", [32, 2, 1, 1], Type.Q4_0, bytes(36))
+    image.add_tensor("more", [256, 1], Type.Q6_K, bytes(210))
     return image
 
 
@@ -208,6 +222,14 @@ def _without(*keys: str) -> Callable[[Image], bytes]:
 
 def _set(key: str, kind: int, value: int | float | bytes) -> Callable[[Image], bytes]:
     return _edited(lambda image: image.set(key, kind, value))
+
+
+def _set_numbers(values: dict[str, int]) -> Callable[[Image], bytes]:
+    def edit(image: Image) -> None:
+        for key, value in values.items():
+            image.set(key, Value.U32, value)
+
+    return _edited(edit)
 
 
 def _metadata_recipes() -> Iterator[Recipe]:
@@ -380,8 +402,8 @@ def _tensor_recipes() -> Iterator[Recipe]:
     )
     yield Recipe("tensor-twice", _tensor(q, _with(name=k.encode())), f"duplicate tensor {k}")
     yield Recipe("no-dimensions", _tensor(q, _with(dims=[])), f"tensor {q}: 0 dimensions")
-    yield Recipe("five-dimensions", _tensor(q, _with(dims=[64, 1, 1, 1, 1])), "5 dimensions")
-    yield Recipe("dimension-zero", _tensor(q, _with(dims=[64, 0])), f"tensor {q}: dimension 1 is 0")
+    yield Recipe("five-dimensions", _tensor(q, _with(dims=[32, 1, 1, 1, 1])), "5 dimensions")
+    yield Recipe("dimension-zero", _tensor(q, _with(dims=[32, 0])), f"tensor {q}: dimension 1 is 0")
     for name, dims in (
         ("dimension-huge", [1 << 63]),
         ("dimensions-wrap-to-zero", [1 << 32, 1 << 32]),
@@ -507,8 +529,8 @@ def _model_recipes() -> Iterator[Recipe]:
     )
     yield Recipe(
         "heads-do-not-divide-embedding",
-        _edited(lambda i: (i.set(HEADS, Value.U32, 3), i.set(HEADS_KV, Value.U32, 3))[0]),
-        "attention.head_count 3 does not divide embedding_length 64",
+        _set_numbers({HEADS: 3, HEADS_KV: 3}),
+        "attention.head_count 3 does not divide embedding_length 32",
     )
     yield Recipe(
         "kv-heads-do-not-divide-heads",
@@ -527,35 +549,30 @@ def _model_recipes() -> Iterator[Recipe]:
     )
     yield Recipe(
         "value-length-differs",
-        _set("llama.attention.value_length", Value.U32, 8),
-        "attention.value_length 8 differs from the key's 16",
+        _set("llama.attention.value_length", Value.U32, 16),
+        "attention.value_length 16 differs from the key's 8",
     )
     yield Recipe(
         "heads-too-wide",
-        _edited(
-            lambda i: (
-                i.set("llama.attention.key_length", Value.U32, 256),
-                i.set(HEADS, Value.U32, 256),
-            )[0]
-        ),
+        _set_numbers({"llama.attention.key_length": 256, HEADS: 256}),
         "256 heads of 256 are wider than 32768",
     )
     yield Recipe(
         "rope-dimensions-odd",
-        _set("llama.rope.dimension_count", Value.U32, 15),
-        "rope.dimension_count 15 is odd",
+        _set("llama.rope.dimension_count", Value.U32, 7),
+        "rope.dimension_count 7 is odd",
     )
     nan, inf = float("nan"), float("inf")
     epsilon = "llama.attention.layer_norm_rms_epsilon"
-    for what, value in (("nan", nan), ("inf", inf), ("zero", 0.0), ("negative", -1e-5)):
+    for what, number in (("nan", nan), ("inf", inf), ("zero", 0.0), ("negative", -1e-5)):
         yield Recipe(
             f"epsilon-{what}",
-            _set(epsilon, Value.F32, value),
+            _set(epsilon, Value.F32, number),
             f"{epsilon} is not a positive number",
         )
         yield Recipe(
             f"freq_base-{what}",
-            _set("llama.rope.freq_base", Value.F32, value),
+            _set("llama.rope.freq_base", Value.F32, number),
             "llama.rope.freq_base is not a positive number",
         )
     yield Recipe("epsilon-one", _set(epsilon, Value.F32, 1.0), "epsilon must be below 1")
@@ -635,30 +652,30 @@ def _weight_recipes() -> Iterator[Recipe]:
         short = name.removeprefix(layer).removesuffix(".weight")
         yield Recipe(f"no-{short}", _no_tensor(name), f"missing tensor {name}")
     for name, dims, must in (
-        ("token_embd.weight", [64, 262], "64 x 263"),
-        ("output_norm.weight", [32], "64 x 1"),
-        ("blk.0.attn_q.weight", [64, 32], "64 x 64"),
-        ("blk.0.attn_k.weight", [64, 16], "64 x 32"),
-        ("blk.0.attn_output.weight", [32, 64], "64 x 64"),
-        ("blk.0.ffn_down.weight", [64, 96], "96 x 64"),
-        ("blk.0.ffn_up.weight", [64, 32, 3], "64 x 96"),
+        ("token_embd.weight", [32, 262], "32 x 263"),
+        ("output_norm.weight", [16], "32 x 1"),
+        ("blk.0.attn_q.weight", [32, 16], "32 x 32"),
+        ("blk.0.attn_k.weight", [32, 8], "32 x 16"),
+        ("blk.0.attn_output.weight", [64, 16], "32 x 32"),
+        ("blk.0.ffn_down.weight", [32, 48], "48 x 32"),
+        ("blk.0.ffn_up.weight", [32, 16, 3], "32 x 48"),
     ):
         short = name.removeprefix("blk.0.").removesuffix(".weight")
         yield Recipe(f"shape-of-{short}", _tensor(name, _with(dims=dims)), f"must be {must}")
     yield Recipe("no-tensors", _edited(lambda i: i.tensors.clear()), "missing tensor token_embd")
     yield Recipe(
         "bias",
-        _added("blk.0.attn_q.bias", [64], Type.F32, bytes(256)),
+        _added("blk.0.attn_q.bias", [32], Type.F32, bytes(128)),
         "tensor blk.0.attn_q.bias is not one that",
     )
     yield Recipe(
         "layer-with-leading-zero",
-        _added("blk.00.attn_q.weight", [64, 64], Type.F16, bytes(8192)),
+        _added("blk.00.attn_q.weight", [32, 32], Type.F16, bytes(2048)),
         "tensor blk.00.attn_q.weight is not one that",
     )
     yield Recipe(
         "norm-quantized",
-        _tensor("output_norm.weight", _with(kind=int(Type.Q8_0), data=bytes(68))),
+        _tensor("output_norm.weight", _with(kind=int(Type.Q8_0), data=bytes(34))),
         "tensor output_norm.weight must be F32, F16 or BF16",
     )
     yield Recipe(
@@ -669,21 +686,21 @@ def _weight_recipes() -> Iterator[Recipe]:
     for what, value in (("zero", 0.0), ("nan", float("nan")), ("negative", -1.0)):
         yield Recipe(
             f"rope_freqs-{what}",
-            _added("rope_freqs.weight", [8], Type.F32, struct.pack("<8f", *[1.0] * 7, value)),
-            "tensor rope_freqs.weight: element 7 is not a positive number",
+            _added("rope_freqs.weight", [4], Type.F32, struct.pack("<4f", 1, 1, 1, value)),
+            "tensor rope_freqs.weight: element 3 is not a positive number",
         )
     f16_nan, f16_inf = struct.pack("<H", 0x7E00), struct.pack("<H", 0xFC00)
     f32_nan, f32_inf = struct.pack("<I", 0x7FC00001), struct.pack("<I", 0xFF800000)
     for name, at, data, what in (
         ("token_embd", -34, f16_nan, "row 262 has a scale"),
         ("blk.0.attn_q", 0, f16_inf, "row 0 has a scale"),
-        ("blk.0.attn_q", 40 + 2, f16_nan, "row 1 has a scale"),
-        ("blk.0.attn_k", -18, f16_inf, "row 31 has a scale"),
-        ("blk.0.attn_v", 22, f16_nan, "row 0 has a scale"),
-        ("blk.0.attn_output", 40 + 8, f16_nan, "row 1 has a scale"),
-        ("blk.0.ffn_gate", -2, f16_nan, "row 95 has a weight"),
-        ("blk.0.ffn_up", 256, struct.pack("<H", 0x7F80), "row 2 has a weight"),
-        ("blk.0.ffn_down", -4, f32_inf, "row 63 has a weight"),
+        ("blk.0.attn_q", 20 + 2, f16_nan, "row 1 has a scale"),
+        ("blk.0.attn_k", -18, f16_inf, "row 15 has a scale"),
+        ("blk.0.attn_v", 22, f16_nan, "row 1 has a scale"),
+        ("blk.0.attn_output", 24, f16_nan, "row 1 has a scale"),
+        ("blk.0.ffn_gate", -2, f16_nan, "row 47 has a weight"),
+        ("blk.0.ffn_up", 128, struct.pack("<H", 0x7F80), "row 2 has a weight"),
+        ("blk.0.ffn_down", -4, f32_inf, "row 31 has a weight"),
         ("blk.1.ffn_norm", 16, f32_nan, "has a weight"),
         ("output_norm", -4, f32_inf, "has a weight"),
     ):
