@@ -12,7 +12,10 @@ from weight_bytes import random_rows
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to write. ``types`` and ``styles`` name single tensors by their last part."""
+    """What to write. ``types`` and what follows it name single tensors by their last part.
+
+    ``middles`` are the powers of two about which the ordinary weights of float matrices lie.
+    """
 
     kind: Type = Type.F16
     n_embd: int = 64
@@ -34,6 +37,7 @@ class Recipe:
     norm_kind: Type = Type.F32
     types: dict[str, Type] = field(default_factory=dict)
     styles: dict[str, str] = field(default_factory=dict)
+    middles: dict[str, int] = field(default_factory=dict)
 
 
 def _vocabulary(writer: GGUFWriter, n: int) -> None:
@@ -77,7 +81,8 @@ def _tensors(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
     def matrix(name: str, rows: int, n: int) -> None:
         last = name.rsplit(".", maxsplit=1)[-1]
         kind = r.types.get(last, r.kind)
-        raw = random_rows(rng, kind, rows, n, r.styles.get(last, r.style))
+        middles = (r.middles[last],) if last in r.middles else None
+        raw = random_rows(rng, kind, rows, n, r.styles.get(last, r.style), middles)
         writer.add_tensor(f"{name}.weight", raw, raw_dtype=kind)
 
     def norm(name: str) -> None:

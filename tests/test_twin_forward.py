@@ -139,6 +139,71 @@ def test_values_of_every_size_in_one_cache() -> None:
     agree(Recipe(kind=Type.F32, n_ctx=128, styles=styles, n_layer=1, eps=0.5), n=128)
 
 
+# One operation at a time: all others in the model are switched off, or the identity in effect.
+
+WIDE_STYLES = st.sampled_from(["ordinary", "spread", "any", "zero", "largest", "smallest"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n_embd=st.integers(1, 50).map(lambda k: 2 * k),
+    style=WIDE_STYLES,
+    norm=st.sampled_from(["ordinary", "any", "zero", "largest", "smallest"]),
+    eps=st.floats(2**-45, 0.96875, width=32),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_rmsnorm(n_embd: int, style: str, norm: str, eps: float, seed: int) -> None:
+    """Of embedding rows, shown by an output matrix that keeps every bit of it."""
+    styles = {"token_embd": style, "output_norm": norm, "attn_output": "null", "ffn_down": "null"}
+    recipe = Recipe(
+        kind=Type.F32, n_embd=n_embd, n_head=1, n_head_kv=1, n_ff=1, n_layer=1, eps=eps,
+        seed=seed, styles=styles, middles={"output": 9},
+    )  # fmt: skip
+    agree(recipe, n=20, batches=(20,))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n_head_dim=st.integers(1, 40).map(lambda k: 2 * k),
+    group=st.integers(1, 3),
+    query=WIDE_STYLES,
+    key=WIDE_STYLES,
+    value=WIDE_STYLES,
+    score=st.integers(-6, 3),
+    n=st.integers(1, 100),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_attention(
+    n_head_dim: int, group: int, query: str, key: str, value: str, score: int, n: int, seed: int
+) -> None:
+    """Of one key-value head over its history; what it gives drowns the embedding."""
+    styles = {"attn_q": query, "attn_k": key, "attn_v": value, "ffn_down": "null"}
+    recipe = Recipe(
+        kind=Type.F32, n_embd=20, n_head=group, n_head_kv=1, n_head_dim=n_head_dim, n_ff=1,
+        n_layer=1, n_ctx=100, rope_base=30.0, seed=seed, styles=styles,
+        middles={"attn_q": score, "attn_k": score, "attn_v": -2, "attn_output": 6, "output": 9},
+    )  # fmt: skip
+    agree(recipe, n=n, batches=(n,) if n <= 64 else (50,))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n_ff=st.integers(1, 100),
+    gate=WIDE_STYLES,
+    up=WIDE_STYLES,
+    size=st.integers(-4, 6),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
+    """Of gates from nothing to far beyond where the sigmoid ends."""
+    styles = {"ffn_gate": gate, "ffn_up": up, "attn_output": "null"}
+    recipe = Recipe(
+        kind=Type.F32, n_embd=20, n_head=1, n_head_kv=1, n_ff=n_ff, n_layer=1, seed=seed,
+        styles=styles, middles={"ffn_gate": size, "ffn_up": 0, "ffn_down": 6, "output": 9},
+    )  # fmt: skip
+    agree(recipe, n=20, batches=(20,))
+
+
 @settings(max_examples=25, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_model(data: st.DataObject, seed: int) -> None:

@@ -11,7 +11,10 @@ TYPES = [*FLOATS, *FORMATS]
 """Every tensor type of the core."""
 
 STYLES = ["ordinary", "any", "largest", "smallest", "zero"]
-"""Of the floats in a row; "zero" makes some rows and some blocks zero."""
+"""Of the floats in a row; "zero" makes some rows and some blocks zero.
+
+Two more are for single tensors of singles: "spread" covers the range of Q32, "null" is all zero.
+"""
 
 SCALES_AT = {
     Type.Q4_0: (0,),
@@ -61,6 +64,8 @@ def random_floats(
     elif style == "largest":
         exponent = np.full(shape, largest)
         fraction = np.full(shape, (1 << fraction_bits) - 1)
+    elif style == "spread":
+        exponent = rng.integers(bias - 34, bias + 31, shape)
     elif style == "smallest":
         exponent = np.zeros(shape, dtype=np.int64)
     else:
@@ -69,6 +74,8 @@ def random_floats(
     if style == "zero":
         bits = np.where(rng.integers(0, 2, shape) == 1, bits, sign << exponent_bits + fraction_bits)
         bits[: bits.shape[0] // 2] = 0
+    elif style == "null":
+        bits = np.zeros(shape, dtype=np.int64)
     return bits.astype(np.uint32)
 
 
