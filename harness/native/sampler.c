@@ -2,7 +2,7 @@
 /* The sampler for ctypes: harness/sampler.py. */
 #include <stdlib.h>
 
-#include "sampler.h"
+#include "../../kmod/ggml_kernel/sampler.h"
 
 struct llamuxu_sampler {
 	struct llama_sampler sampler;
