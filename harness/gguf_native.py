@@ -4,6 +4,7 @@
 import ctypes
 import mmap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -130,17 +131,31 @@ def _library() -> ctypes.CDLL:
     return lib
 
 
+def _view(image: mmap.mmap) -> "ctypes.Array[ctypes.c_char]":
+    return (ctypes.c_char * len(image)).from_buffer(image)
+
+
+@contextmanager
+def private_image(path: Path) -> Iterator[mmap.mmap | bytes]:
+    """The file in memory, aligned to a page; what is written to it is lost."""
+    if not path.stat().st_size:
+        yield b""
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE) as image:
+        yield image
+
+
 class Gguf:
     """A parsed file; a context manager. CoreError where the parser refuses it."""
 
-    def __init__(self, data: bytes, slack: int = 0) -> None:
+    def __init__(self, data: bytes | mmap.mmap, slack: int = 0) -> None:
         """``slack`` is added to the index memory that the parser asks for."""
         self._lib = _library()
-        self._data = data
+        self._view = data if isinstance(data, bytes) else _view(data)
         self._handle = ctypes.c_void_p()
         diag = Diag()
         err = self._lib.llamuxu_gguf_open(
-            data, len(data), slack, ctypes.byref(self._handle), ctypes.byref(diag)
+            self._view, len(data), slack, ctypes.byref(self._handle), ctypes.byref(diag)
         )
         if err:
             raise CoreError(-err, str(diag))
@@ -156,6 +171,7 @@ class Gguf:
         trace: TracebackType | None,
     ) -> None:
         self._lib.llamuxu_gguf_close(self._handle)
+        self._view = b""
 
     def _entry(self, found: "ctypes._Pointer[_Entry]") -> Entry:
         e = found.contents
@@ -264,14 +280,11 @@ class Verdict:
 def load_check(path: Path) -> Verdict:
     """Load the file into private memory by the same calls as the module's."""
     report = _Report()
-    size = path.stat().st_size
-    if size:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE) as image:
-            view = ctypes.c_char.from_buffer(image)
-            err = _library().llamuxu_load_check(ctypes.addressof(view), size, ctypes.byref(report))
-            del view
-    else:
-        err = _library().llamuxu_load_check(None, 0, ctypes.byref(report))
+    with private_image(path) as image:
+        size = len(image)
+        view = image if isinstance(image, bytes) else _view(image)
+        err = _library().llamuxu_load_check(view, size, ctypes.byref(report))
+        del view
     return Verdict(
         errno=-err,
         why=str(report.diag),

@@ -10,10 +10,16 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.paths import CORE, ROOT, cache_dir
+
+
+class SanitizerError(HarnessError):
+    """A sanitizer complained; the text is its report."""
+
 
 NATIVE = ROOT / "harness" / "native"
 
@@ -86,3 +92,33 @@ def _run(command: Sequence[str], target: Path) -> None:
 def environment() -> dict[str, str]:
     """This process's environment with the sanitizers' options."""
     return {**os.environ, **ENVIRONMENT}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of loading a file: 0 or a positive errno, and the diagnosis."""
+
+    errno: int
+    text: str
+
+
+def run(program: Path, text: str) -> str:
+    """Standard output of ``program`` for ``text`` as its input.
+
+    Raises SanitizerError with the report where a sanitizer complains.
+    """
+    done = subprocess.run(
+        [program], input=text, capture_output=True, text=True, env=environment(), check=False
+    )
+    if done.returncode or done.stderr:
+        last = done.stdout.splitlines()[-1:]
+        raise SanitizerError(f"{program.name}, after {last}:\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def load_check(paths: Sequence[Path]) -> list[Verdict]:
+    """Load each file as the module would, all in one sanitized process."""
+    program = executable(NATIVE / "tools" / "load_check.c")
+    lines = run(program, "".join(f"{path}\n" for path in paths)).splitlines()
+    split = [line.split("\t", 1) for line in lines]
+    return [Verdict(int(number), text) for number, text in split]
