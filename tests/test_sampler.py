@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from harness import sampler
 from harness.errors import UsageError
@@ -113,6 +114,72 @@ def test_a_known_choice() -> None:
     tops = [generator.random() >> 62 for _ in range(50)]
     with sampler.Sampler(seed=5) as s:
         assert [s.sample(logits) for _ in tops] == [(1, 1, 0, 2)[t] for t in tops]
+
+
+def seed_for(r: int) -> int:
+    """The seed with which the generator's first number is r."""
+
+    def undo(z: int, shift: int) -> int:
+        x = z
+        for _ in range(64 // shift + 1):
+            x = z ^ (x >> shift)
+        return x
+
+    z = undo(r, 31) * pow(0x94D049BB133111EB, -1, 1 << 64) % (1 << 64)
+    z = undo(z, 27) * pow(0xBF58476D1CE4E5B9, -1, 1 << 64) % (1 << 64)
+    return (undo(z, 30) - 0x9E3779B97F4A7C15) % (1 << 64)
+
+
+def draw_at(logits: ArrayLike, position: int, total: int, **options: int) -> int | None:
+    """The token where the running sum of weights passes ``position`` of ``total``."""
+    r = -(-(position << 64) // total)
+    assert r * total >> 64 == position
+    seed = seed_for(r)
+    with sampler.Sampler(seed=seed, **options) as s:
+        token = s.sample(logits)
+    assert token == twin.Sampler(twin.Parameters(seed=seed, **options)).sample(logits)
+    return token
+
+
+def test_the_draw_is_exact_at_its_boundaries() -> None:
+    logits = [0, 0, -ONE]
+    w = [1 << 30, 1 << 30, int(twin.weights(np.array([ONE]), ONE)[0])]
+    total = sum(w)
+    sums = [0, w[0], w[0] + w[1], total]
+    for token in range(3):
+        assert draw_at(logits, sums[token], total) == token
+        assert draw_at(logits, sums[token + 1] - 1, total) == token
+
+
+def test_the_faintest_weights_count() -> None:
+    """1000 tokens of weight 1, the smallest that is not 0, and one that has 0."""
+    differences = np.arange(16 * ONE, 24 * ONE)
+    weights = twin.weights(differences, ONE)
+    one, nought = (int(differences[weights == w][0]) for w in (1, 0))
+    logits = [0] + [-one] * 1000 + [-nought]
+    total = (1 << 30) + 1000
+    assert [draw_at(logits, total - 1000 + i, total) for i in (-1, 0, 999)] == [0, 1, 1000]
+
+
+def test_top_p_is_rounded_up() -> None:
+    """The first weight alone is a fraction of a unit short of top_p of the sum."""
+    difference, top_p = 22849, 33125
+    weight = int(twin.weights(np.array([difference]), 16 * ONE)[0])
+    total = (1 << 30) + weight
+    assert 0 < total * top_p - (1 << 46) < ONE
+    options = {"temperature": 16 * ONE, "top_p": top_p}
+    assert draw_at([0, -difference], total - 1, total, **options) == 1
+
+
+@pytest.mark.parametrize("k", [1, 16383, 16384, 16385, 19999, 20000, 20001])
+def test_top_k_at_the_edges_of_the_histogram(k: int) -> None:
+    """At this temperature a range of the histogram holds 16384 differences."""
+    logits = -np.arange(20_000)
+    weights = twin.weights(np.arange(min(k, 20_000)), 16 * ONE)
+    total = int(weights.sum())
+    options = {"temperature": 16 * ONE, "top_k": k}
+    assert draw_at(logits, total - 1, total, **options) == min(k, 20_000) - 1
+    assert draw_at(logits[::-1], total - 1, total, **options) == 20_000 - min(k, 20_000)
 
 
 def test_greedy_takes_the_lowest_of_equal_ids_and_leaves_the_generator() -> None:
