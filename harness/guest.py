@@ -319,6 +319,11 @@ class Guest:
             termios.tcsetattr(stdin, termios.TCSADRAIN, saved)
             self._selector.unregister(stdin)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a command has been started and not been waited for."""
+        return self._command is not None
+
     def close(self) -> None:
         """End the guest at once."""
         if self._process is not None:

@@ -120,14 +120,14 @@ def _make(
     _sync(files, tree)
     command = make_command(target, tree)
     if clean:
-        subprocess.run([*command, "clean"], check=True, capture_output=True)
+        subprocess.run([*command, "clean"], check=True, capture_output=True, env=_environment())
     done = subprocess.run(
         [*command, *make_args, "modules"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env={**os.environ, "LC_ALL": "C"},
+        env=_environment(),
     )
     log = done.stdout.replace(f"{tree}/", "")
     if done.returncode:
@@ -142,6 +142,12 @@ def _make(
     stripped = finished / "stripped" / modules[0].name
     subprocess.run([strip, "--strip-debug", "-o", str(stripped), str(modules[0])], check=True)
     (finished / "log").write_text(log)
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment less what a make above it has set."""
+    makes = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARCH", "KDIR")
+    return {key: value for key, value in os.environ.items() if key not in makes} | {"LC_ALL": "C"}
 
 
 def _sync(files: dict[str, Path], tree: Path) -> None:

@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness import models
+from harness import models, setup_system
 from harness.architectures import ARCHITECTURES, DEFAULT_KERNEL, KERNELS
 from harness.errors import UsageError
 from harness.guest import Guest
@@ -70,6 +70,7 @@ def open_guest(args: argparse.Namespace, load_module: bool = True) -> Guest:
     """A guest, not yet booted, for the options of :func:`add_guest_options` and ``args.arch``."""
     if args.smp < 1:
         raise UsageError("--smp: a guest needs a processor")
+    setup_system.ensure(setup_system.GUESTS)
     model = None if args.model == NO_MODEL or not load_module else models.resolve(args.model)
     files: dict[str, bytes | Path] = {}
     for pair in args.file:

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+# The doors. Kbuild says what goes into the module; noxfile.py has the tasks.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+ARCH ?= x86_64
+MODEL ?= smollm2
+PROMPT ?= What is a kernel module?
+export PROMPT ARCH MODEL KERNEL
+
+NOX = .venv/bin/python -m nox --session
+
+module: $(KDIR)/Makefile
+	@env -u ARCH $(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+$(KDIR)/Makefile:
+	@echo '🦙 no kernel headers in $(KDIR): install linux-headers-$(shell uname -r),' \
+		'or name a kernel build folder: make KDIR=...' >&2; exit 1
+
+clean:
+	@env -u ARCH $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+
+venv:
+	@sh harness/bootstrap.sh
+
+demo shell test bench: venv
+	@$(NOX) $@
+
+.PHONY: module clean venv demo shell test bench

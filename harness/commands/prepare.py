@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Install, fetch and build ahead of time what guests need.
+
+Every verb does this for itself; this one does it for all of them at once, so
+that a machine can go offline, or tests start with everything in place.
+"""
+
+import argparse
+
+from harness import busybox, kbuild_module, kernels, models, setup_system
+from harness.architectures import ARCHITECTURES, KERNELS
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("--arch", action="append", choices=ARCHITECTURES, help="default: all")
+    parser.add_argument("--kernel", action="append", choices=KERNELS, help="default: all")
+    parser.add_argument("--tests", action="store_true", help="for `make test`, too")
+    parser.add_argument("--no-module", action="store_true", help="do not build the module")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    setup_system.ensure(setup_system.TESTS if args.tests else setup_system.GUESTS)
+    models.smollm2()
+    if args.tests:
+        models.sentencepiece_model()
+    for name in args.arch or ARCHITECTURES:
+        arch = ARCHITECTURES[name]
+        busybox.busybox(arch)
+        for series in args.kernel or KERNELS:
+            kernel = kernels.kernel(arch, series)
+            if not args.no_module:
+                kbuild_module.build(kernel)
+    return 0

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Guests that tests share: booted when first asked for, booted anew after a failure."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.architectures import DEFAULT_KERNEL
+from harness.guest import Guest
+
+
+@dataclass
+class GuestPool:
+    """Guests by what they were asked to be."""
+
+    _guests: dict[str, Guest] = field(default_factory=dict)
+
+    def get(self, arch: str, kernel: str = DEFAULT_KERNEL, **options: Any) -> Guest:
+        """A running guest; `options` are those of :class:`harness.guest.Guest`."""
+        key = repr((arch, kernel, sorted(options.items(), key=lambda item: item[0])))
+        guest = self._guests.get(key)
+        if guest is None or guest.broken or guest.busy:
+            if guest is not None:
+                guest.close()
+            guest = self._guests[key] = Guest(arch, kernel, **options)
+            guest.boot()
+        return guest
+
+    def discard(self, guest: Guest) -> None:
+        """Let the next test have a fresh guest."""
+        guest.close()
+
+    def close(self) -> None:
+        """End every guest."""
+        for guest in self._guests.values():
+            guest.close()
+        self._guests.clear()

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The project's tasks, a function each. They run in .venv, which `make venv` makes."""
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["test"]
+
+PYTHON = str(Path(".venv/bin/python").absolute())
+
+
+def harness(session: nox.Session, *arguments: str) -> None:
+    """Run a verb of the harness."""
+    session.run(PYTHON, "-m", "harness", *arguments, external=True)
+
+
+def prepare(session: nox.Session, *arguments: str) -> None:
+    """Install and fetch what is missing; quick when nothing is."""
+    harness(session, "prepare", *arguments)
+
+
+def guest_options() -> list[str]:
+    """What the Makefile's variables say about the guest."""
+    options = ["--arch", os.environ.get("ARCH", "x86_64")]
+    options += ["--model", os.environ.get("MODEL", "smollm2")]
+    if os.environ.get("KERNEL"):
+        options += ["--kernel", os.environ["KERNEL"]]
+    return options
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Ask the model in a guest's kernel one thing: PROMPT, ARCH, MODEL, KERNEL."""
+    harness(session, "demo", *guest_options(), "--prompt", os.environ["PROMPT"])
+
+
+@nox.session
+def shell(session: nox.Session) -> None:
+    """Open a shell in a guest: ARCH, MODEL, KERNEL."""
+    harness(session, "shell", *guest_options())
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Generated headers, style and types."""
+    harness(session, "generate-headers", "--check")
+    session.run(PYTHON, "-m", "ruff", "check", "--quiet", external=True)
+    session.run(PYTHON, "-m", "mypy", external=True)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Everything that CI checks. Arguments go to pytest: nox -s test -- tests/test_x.py."""
+    prepare(session, "--tests")
+    lint(session)
+    workers = str(max(2, os.cpu_count() or 2))
+    session.run(
+        PYTHON,
+        "-m",
+        "pytest",
+        "-n",
+        workers,
+        "--dist",
+        "loadgroup",
+        *session.posargs,
+        external=True,
+    )

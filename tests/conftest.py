@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Fixtures: guests that are booted once for each worker and shared by its tests.
+
+A test that takes `guest` runs once on each architecture, in a guest with the
+module and SmolLM2 loaded. Others ask `guest_pool` for the guest they need. A
+guest is booted anew after a test on it has failed.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness import models
+from harness.architectures import ARCHITECTURES
+from harness.guest import Guest
+from harness.guest_pool import GuestPool
+
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def guest_pool() -> Iterator[GuestPool]:
+    """All guests of this worker."""
+    pool = GuestPool()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(params=sorted(ARCHITECTURES))
+def arch(request: pytest.FixtureRequest) -> str:
+    """Each guest architecture in turn. Tests that take it run in one worker for each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def guest(request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str) -> Iterator[Guest]:
+    """A guest with the module and SmolLM2 loaded, and a kernel log that stays clean."""
+    guest = guest_pool.get(arch, model=models.smollm2())
+    yield guest
+    _settle(request, guest_pool, guest)
+
+
+@pytest.fixture
+def bare_guest(request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str) -> Iterator[Guest]:
+    """A guest without the module."""
+    guest = guest_pool.get(arch, load_module=False)
+    yield guest
+    _settle(request, guest_pool, guest)
+
+
+def _settle(request: pytest.FixtureRequest, pool: GuestPool, guest: Guest) -> None:
+    """After a test: a failed one's guest goes, another's has to be clean."""
+    if request.node.stash.get(_failed, False) or guest.broken or guest.busy:
+        pool.discard(guest)
+    else:
+        guest.assert_clean_log()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Remember for the fixtures' ends whether the test has failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[_failed] = report.failed
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share a guest in one worker, and mark them as boots."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        arch = callspec.params.get("arch") if callspec else None
+        names = getattr(item, "fixturenames", ())
+        if "guest_pool" in names or arch is not None:
+            item.add_marker(pytest.mark.boot)
+            if item.get_closest_marker("xdist_group") is None:
+                item.add_marker(pytest.mark.xdist_group(f"guests-{arch or 'any'}"))
