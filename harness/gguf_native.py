@@ -158,6 +158,7 @@ class Gguf:
             self._view, len(data), slack, ctypes.byref(self._handle), ctypes.byref(diag)
         )
         if err:
+            self._view = b""  # a mapping closes only when nothing points into it
             raise CoreError(-err, str(diag))
         self._head = self._lib.llamuxu_gguf_head(self._handle)
 

@@ -11,7 +11,7 @@ import pytest
 from harness import malformed, sanitized
 from harness.gguf_image import Value
 
-KNOWN = {errno.EINVAL, errno.ENOEXEC, errno.EOPNOTSUPP}
+KNOWN = {errno.EINVAL, errno.ENOENT, errno.ENOEXEC, errno.EOPNOTSUPP}
 
 
 @pytest.fixture(scope="module")
