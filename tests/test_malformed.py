@@ -95,6 +95,15 @@ def test_truncation_at_every_boundary(tmp_path: Path) -> None:
         assert verdict.errno in KNOWN, (path.name, verdict)
 
 
+def test_truncation_at_every_byte(tmp_path: Path) -> None:
+    image = malformed.small()
+    files = []
+    for cut in range(len(image.header())):
+        files.append(tmp_path / f"{cut}.gguf")
+        files[-1].write_bytes(image.bytes()[:cut])
+    assert {v.errno for v in sanitized.load_check(files)} <= KNOWN
+
+
 def test_random_damage(tmp_path: Path) -> None:
     """Nothing but a clean verdict, whatever is damaged; most damage to the header is noticed."""
     rng = random.Random(11)
