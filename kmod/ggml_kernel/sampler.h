@@ -2,7 +2,7 @@
 /**
  * DOC: Choosing the next token, in integers
  *
- * docs/numerics.md, "Sampling", is the law. The order of the steps:
+ * docs/sampling.md is the law. The order of the steps:
  * repetition penalty, temperature, top-k, min-p, top-p, draw.
  */
 #ifndef LLAMA_SAMPLER_H
@@ -56,7 +56,9 @@ void llama_sampler_accept(struct llama_sampler *s, u32 token);
 
 /**
  * llama_sample() - Choose a token. Does not accept it.
+ * @s:       Its generator moves on, at temperatures above 0.
  * @logits:  (n_vocab,) Q16.16. Not changed.
+ * @n_vocab: At most LLAMA_MAX_VOCAB.
  * @mask:    (n_vocab) bits, 64 to a word, of the tokens allowed; NULL allows all.
  * @scratch: llama_sampler_scratch() bytes, aligned to 64.
  *
@@ -67,7 +69,10 @@ long llama_sample(struct llama_sampler *s, const q16 *logits, u32 n_vocab,
 
 /**
  * llama_parse_q16() - A decimal such as "0.7" to Q16, rounded to nearest.
- * @text: (n,) digits, at most one point, no sign or exponent; value below 32768.
+ * @text: (n,) digits and at most one point, no sign or exponent; value below
+ *   32768. One digit at least: ".5" and "5." are numbers.
+ * @n:    Bytes at @text.
+ * @v:    Result; untouched on failure.
  *
  * Return: 0, or -EINVAL.
  */
