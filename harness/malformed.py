@@ -327,7 +327,7 @@ def _metadata_recipes() -> Iterator[Recipe]:
     yield Recipe(
         "key-twice",
         _edited(lambda image: image.entries.append(image.entries[5])),
-        "duplicate key llama.embedding_length",
+        "llama.embedding_length: a duplicate key",
     )
     for value in (0, 4, 48, 131072, 1 << 31):
         yield Recipe(
@@ -400,7 +400,9 @@ def _tensor_recipes() -> Iterator[Recipe]:
     yield Recipe(
         "tensor-name-with-nul", _tensor(q, _with(name=b"a\0b")), "tensor name 3 holds a NUL byte"
     )
-    yield Recipe("tensor-twice", _tensor(q, _with(name=k.encode())), f"duplicate tensor {k}")
+    yield Recipe(
+        "tensor-twice", _tensor(q, _with(name=k.encode())), f"tensor {k}: a duplicate name"
+    )
     yield Recipe("no-dimensions", _tensor(q, _with(dims=[])), f"tensor {q}: 0 dimensions")
     yield Recipe("five-dimensions", _tensor(q, _with(dims=[32, 1, 1, 1, 1])), "5 dimensions")
     yield Recipe("dimension-zero", _tensor(q, _with(dims=[32, 0])), f"tensor {q}: dimension 1 is 0")

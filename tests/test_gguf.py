@@ -273,11 +273,11 @@ def test_duplicates_are_found_wherever_they_stand() -> None:
             names = [b"%d" % i for i in range(10)]
             names[second] = names[first]
             image = Image(entries=[Entry(n, Value.U8, b"\1") for n in names])
-            assert refusal(image.bytes())[1] == f"duplicate key {names[first].decode()}"
+            assert refusal(image.bytes())[1] == f"{names[first].decode()}: a duplicate key"
             image = Image()
             for n in names:
                 image.add_tensor(n.decode(), [8], F32, bytes(32))
-            assert refusal(image.bytes())[1] == f"duplicate tensor {names[first].decode()}"
+            assert refusal(image.bytes())[1] == f"tensor {names[first].decode()}: a duplicate name"
 
 
 @settings(max_examples=100, deadline=None)

@@ -54,13 +54,17 @@ def _names() -> list[tuple[str, str]]:
 
 
 def render() -> dict[str, str]:
-    """Both headers."""
+    """The three headers."""
     computed = [(t.name, int(t), *GGML_QUANT_SIZES[t]) for t in COMPUTED]
     other = [(t.name, int(t)) for t in Type if t not in COMPUTED]
     folder = "kmod/ggml_kernel/generated"
+    count = max(int(t) for t in Type) + 1
     return {
         f"{folder}/ggml_types.h": template("ggml_types.h.j2").render(
-            computed=computed, other=other, count=max(int(t) for t in Type) + 1
+            computed=computed, count=count
+        ),
+        f"{folder}/ggml_traits.h": template("ggml_traits.h.j2").render(
+            computed=computed, other=other
         ),
         f"{folder}/tensor_names.h": template("tensor_names.h.j2").render(names=_names()),
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "gguf.h"
-#include "generated/ggml_types.h"
+#include "generated/ggml_traits.h"
 
 #define GGUF_MAGIC 0x46554747u	/* "GGUF" */
 #define GGUF_HEADER 24		/* magic, version, two counts */
@@ -10,26 +10,17 @@
 #define GGUF_SHOWN 48		/* bytes of a name that a message repeats */
 
 #define LLU(v) ((unsigned long long)(v))
-/* For "%.*s". */
-#define SHOW(s) ((int)min_t(u32, (s).len, GGUF_SHOWN)), (s).data
-
-#define TRAITS(n, number, b, size) [number] = { .name = #n, .block = b, .bytes = size },
-#define OTHER(n, number) [number] = { .name = #n },
-static const struct ggml_type_traits all_traits[GGML_TYPE_COUNT] = {
-	GGML_TYPES(TRAITS)
-	GGML_OTHER_TYPES(OTHER)
-};
 
 const struct ggml_type_traits *ggml_type_traits(u32 type)
 {
-	if (type >= GGML_TYPE_COUNT || !all_traits[type].bytes)
+	if (type >= GGML_TYPE_COUNT || !ggml_traits_table[type].bytes)
 		return NULL;
-	return &all_traits[type];
+	return &ggml_traits_table[type];
 }
 
 const char *ggml_type_name(u32 type)
 {
-	return type < GGML_TYPE_COUNT ? all_traits[type].name : NULL;
+	return type < GGML_TYPE_COUNT ? ggml_traits_table[type].name : NULL;
 }
 
 /* strlen() is none of the functions that the core may call. */
@@ -54,6 +45,36 @@ static const struct {
 	[GGUF_TYPE_UINT64] = { "u64", 8 },	[GGUF_TYPE_INT64] = { "i64", 8 },
 	[GGUF_TYPE_FLOAT64] = { "f64", 8 },
 };
+
+/* A message names a key or a tensor by its first bytes. */
+static int shown(struct gguf_str s)
+{
+	return min_t(u32, s.len, GGUF_SHOWN);
+}
+
+static __printf(3, 4) int bad_kv(struct llama_diag *diag, const struct gguf_kv *kv,
+				 const char *fmt, ...)
+{
+	char what[120];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return llama_fail(diag, -EINVAL, "%.*s: %s", shown(kv->key), kv->key.data, what);
+}
+
+static __printf(3, 4) int bad_tensor(struct llama_diag *diag, const struct gguf_tensor *t,
+				     const char *fmt, ...)
+{
+	char what[120];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return llama_fail(diag, -EINVAL, "tensor %.*s: %s", shown(t->name), t->name.data, what);
+}
 
 /* The part of a file image that is not yet read. */
 struct reader {
@@ -124,8 +145,7 @@ static int check_bools(const struct gguf_kv *kv, struct llama_diag *diag)
 
 	for (i = 0; i < kv->count; i++)
 		if (kv->data[i] > 1)
-			return llama_fail(diag, -EINVAL, "%.*s: %u is not a bool",
-					  SHOW(kv->key), kv->data[i]);
+			return bad_kv(diag, kv, "%u is not a bool", kv->data[i]);
 	return 0;
 }
 
@@ -135,14 +155,13 @@ static int take_strings(struct reader *r, const struct gguf_kv *kv, struct llama
 
 	for (i = 0; i < kv->count; i++) {
 		if (!take_u64(r, &n))
-			return llama_fail(diag, -EINVAL, "%.*s: truncated at the length of string %llu",
-					  SHOW(kv->key), LLU(i));
+			return bad_kv(diag, kv, "truncated at the length of string %llu",
+				      LLU(i));
 		if (n > GGUF_MAX_STRING)
-			return llama_fail(diag, -EINVAL, "%.*s: string %llu of %llu bytes is too long",
-					  SHOW(kv->key), LLU(i), LLU(n));
+			return bad_kv(diag, kv, "string %llu of %llu bytes is too long",
+				      LLU(i), LLU(n));
 		if (n > left(r))
-			return llama_fail(diag, -EINVAL, "%.*s: truncated inside string %llu",
-					  SHOW(kv->key), LLU(i));
+			return bad_kv(diag, kv, "truncated inside string %llu", LLU(i));
 		r->pos += n;
 	}
 	return 0;
@@ -151,19 +170,16 @@ static int take_strings(struct reader *r, const struct gguf_kv *kv, struct llama
 static int take_array_head(struct reader *r, struct gguf_kv *kv, struct llama_diag *diag)
 {
 	if (!take_u32(r, &kv->elem_type))
-		return llama_fail(diag, -EINVAL, "%.*s: truncated at the element type",
-				  SHOW(kv->key));
+		return bad_kv(diag, kv, "truncated at the element type");
 	if (!take_u64(r, &kv->count))
-		return llama_fail(diag, -EINVAL, "%.*s: truncated at the number of elements",
-				  SHOW(kv->key));
+		return bad_kv(diag, kv, "truncated at the number of elements");
 	if (kv->elem_type == GGUF_TYPE_ARRAY)
-		return llama_fail(diag, -EINVAL, "%.*s: an array of arrays", SHOW(kv->key));
+		return bad_kv(diag, kv, "an array of arrays");
 	if (kv->elem_type >= ARRAY_SIZE(value_types))
-		return llama_fail(diag, -EINVAL, "%.*s: unknown element type %u",
-				  SHOW(kv->key), kv->elem_type);
+		return bad_kv(diag, kv, "unknown element type %u", kv->elem_type);
 	if (kv->count > GGUF_MAX_ARRAY)
-		return llama_fail(diag, -EINVAL, "%.*s: an array of %llu elements is too long",
-				  SHOW(kv->key), LLU(kv->count));
+		return bad_kv(diag, kv, "an array of %llu elements is too long",
+			      LLU(kv->count));
 	return 0;
 }
 
@@ -173,10 +189,9 @@ static int take_value(struct reader *r, struct gguf_kv *kv, struct llama_diag *d
 	int err;
 
 	if (!take_u32(r, &kv->type))
-		return llama_fail(diag, -EINVAL, "%.*s: truncated at the type", SHOW(kv->key));
+		return bad_kv(diag, kv, "truncated at the type");
 	if (kv->type >= ARRAY_SIZE(value_types))
-		return llama_fail(diag, -EINVAL, "%.*s: unknown value type %u",
-				  SHOW(kv->key), kv->type);
+		return bad_kv(diag, kv, "unknown value type %u", kv->type);
 	kv->elem_type = kv->type;
 	kv->count = 1;
 	if (kv->type == GGUF_TYPE_ARRAY) {
@@ -195,7 +210,7 @@ static int take_value(struct reader *r, struct gguf_kv *kv, struct llama_diag *d
 	/* At most GGUF_MAX_ARRAY values of 8 bytes. */
 	kv->size = kv->count * value_types[kv->elem_type].size;
 	if (kv->size > left(r))
-		return llama_fail(diag, -EINVAL, "%.*s: truncated inside the value", SHOW(kv->key));
+		return bad_kv(diag, kv, "truncated inside the value");
 	r->pos += kv->size;
 	return kv->elem_type == GGUF_TYPE_BOOL ? check_bools(kv, diag) : 0;
 }
@@ -209,19 +224,17 @@ static int tensor_size(struct gguf_tensor *t, struct llama_diag *diag)
 	u32 i;
 
 	if (!name)
-		return llama_fail(diag, -EINVAL, "tensor %.*s: unknown type %u",
-				  SHOW(t->name), t->type);
+		return bad_tensor(diag, t, "unknown type %u", t->type);
 	if (!traits)
 		return llama_fail(diag, -EOPNOTSUPP, "tensor %.*s: type %s is not supported",
-				  SHOW(t->name), name);
+				  shown(t->name), t->name.data, name);
 	if (t->ne[0] % traits->block)
-		return llama_fail(diag, -EINVAL, "tensor %.*s: rows of %llu are no multiple of %s's block of %u",
-				  SHOW(t->name), LLU(t->ne[0]), name, traits->block);
+		return bad_tensor(diag, t, "rows of %llu are no multiple of %s's block of %u", 
+				  LLU(t->ne[0]), name, traits->block);
 	size = t->ne[0] / traits->block;
 	for (i = 0; i < t->n_dims; i++)
 		if (check_mul_overflow(size, i ? t->ne[i] : traits->bytes, &size))
-			return llama_fail(diag, -EINVAL, "tensor %.*s: its size overflows at dimension %u",
-					  SHOW(t->name), i);
+			return bad_tensor(diag, t, "its size overflows at dimension %u", i);
 	t->size = size;
 	return 0;
 }
@@ -229,7 +242,7 @@ static int tensor_size(struct gguf_tensor *t, struct llama_diag *diag)
 static int tensor_truncated(const struct gguf_tensor *t, const char *what,
 			    struct llama_diag *diag)
 {
-	return llama_fail(diag, -EINVAL, "tensor %.*s: truncated at its %s", SHOW(t->name), what);
+	return bad_tensor(diag, t, "truncated at its %s", what);
 }
 
 static int take_tensor(struct reader *r, struct gguf_tensor *t, u32 i, struct llama_diag *diag)
@@ -243,8 +256,8 @@ static int take_tensor(struct reader *r, struct gguf_tensor *t, u32 i, struct ll
 	if (!take_u32(r, &t->n_dims))
 		return tensor_truncated(t, "number of dimensions", diag);
 	if (!t->n_dims || t->n_dims > GGUF_MAX_DIMS)
-		return llama_fail(diag, -EINVAL, "tensor %.*s: %u dimensions, not 1 to %u",
-				  SHOW(t->name), t->n_dims, GGUF_MAX_DIMS);
+		return bad_tensor(diag, t, "%u dimensions, not 1 to %u",
+				  t->n_dims, GGUF_MAX_DIMS);
 	for (d = 0; d < GGUF_MAX_DIMS; d++) {
 		t->ne[d] = 1;
 		if (d >= t->n_dims)
@@ -252,8 +265,7 @@ static int take_tensor(struct reader *r, struct gguf_tensor *t, u32 i, struct ll
 		if (!take_u64(r, &t->ne[d]))
 			return tensor_truncated(t, "dimensions", diag);
 		if (!t->ne[d])
-			return llama_fail(diag, -EINVAL, "tensor %.*s: dimension %u is 0",
-					  SHOW(t->name), d);
+			return bad_tensor(diag, t, "dimension %u is 0", d);
 	}
 	if (!take_u32(r, &t->type))
 		return tensor_truncated(t, "type", diag);
@@ -269,15 +281,14 @@ static int place_tensor(const struct gguf *g, struct gguf_tensor *t, u64 start,
 	u64 end;
 
 	if (t->offset % g->alignment)
-		return llama_fail(diag, -EINVAL, "tensor %.*s: offset %llu is no multiple of the alignment %u",
-				  SHOW(t->name), LLU(t->offset), g->alignment);
+		return bad_tensor(diag, t, "offset %llu is no multiple of the alignment %u",
+				  LLU(t->offset), g->alignment);
 	if (check_add_overflow(t->offset, start, &t->offset) ||
 	    check_add_overflow(t->offset, t->size, &end))
-		return llama_fail(diag, -EINVAL, "tensor %.*s: its offset overflows",
-				  SHOW(t->name));
+		return bad_tensor(diag, t, "its offset overflows");
 	if (end > g->size)
-		return llama_fail(diag, -EINVAL, "tensor %.*s: ends at byte %llu of a file of %llu",
-				  SHOW(t->name), LLU(end), LLU(g->size));
+		return bad_tensor(diag, t, "ends at byte %llu of a file of %llu",
+				  LLU(end), LLU(g->size));
 	return 0;
 }
 
@@ -356,7 +367,8 @@ static int check_overlap(struct gguf *g, struct llama_diag *diag)
 		b = &g->tensors[g->tensor_order[i]];
 		if (a->offset + a->size > b->offset)
 			return llama_fail(diag, -EINVAL, "tensor %.*s overlaps tensor %.*s",
-					  SHOW(a->name), SHOW(b->name));
+					  shown(a->name), a->name.data,
+					  shown(b->name), b->name.data);
 	}
 	return 0;
 }
@@ -368,8 +380,7 @@ static int order_keys(struct gguf *g, struct llama_diag *diag)
 	sort_order(g, g->kv_order, g->n_kv, by_key);
 	for (i = 1; i < g->n_kv; i++)
 		if (!by_key(g, g->kv_order[i - 1], g->kv_order[i]))
-			return llama_fail(diag, -EINVAL, "duplicate key %.*s",
-					  SHOW(g->kv[g->kv_order[i]].key));
+			return bad_kv(diag, &g->kv[g->kv_order[i]], "a duplicate key");
 	return 0;
 }
 
@@ -380,8 +391,8 @@ static int order_tensors(struct gguf *g, struct llama_diag *diag)
 	sort_order(g, g->tensor_order, g->n_tensors, by_name);
 	for (i = 1; i < g->n_tensors; i++)
 		if (!by_name(g, g->tensor_order[i - 1], g->tensor_order[i]))
-			return llama_fail(diag, -EINVAL, "duplicate tensor %.*s",
-					  SHOW(g->tensors[g->tensor_order[i]].name));
+			return bad_tensor(diag, &g->tensors[g->tensor_order[i]],
+					  "a duplicate name");
 	return 0;
 }
 
@@ -398,7 +409,8 @@ static int get_alignment(struct gguf *g, struct llama_diag *diag)
 				  value_types[kv->type].name);
 	v = llama_get_u32(kv->data);
 	if (v < 8 || v > 65536 || (v & (v - 1)))
-		return llama_fail(diag, -EINVAL, "general.alignment %u is no power of two from 8 to 65536",
+		return llama_fail(diag, -EINVAL,
+				  "general.alignment %u is no power of two from 8 to 65536",
 				  v);
 	g->alignment = v;
 	return 0;
@@ -409,9 +421,11 @@ static int check_version(u32 version, struct llama_diag *diag)
 	if (version == 2 || version == 3)
 		return 0;
 	if (version == 1)
-		return llama_fail(diag, -ENOEXEC, "GGUF version 1 is too old; 2 and 3 are supported");
+		return llama_fail(diag, -ENOEXEC,
+				  "GGUF version 1 is too old; 2 and 3 are supported");
 	if (version && !(version & 0xffff))
-		return llama_fail(diag, -ENOEXEC, "a big-endian GGUF file; only little-endian ones are supported");
+		return llama_fail(diag, -ENOEXEC,
+				  "a big-endian GGUF file; only little-endian ones are supported");
 	return llama_fail(diag, -ENOEXEC, "GGUF version %u is unknown; 2 and 3 are supported",
 			  version);
 }
@@ -432,7 +446,8 @@ static int parse_header(struct gguf *g, const void *data, u64 size, struct llama
 	if (!take_u32(&r, &magic))
 		return llama_fail(diag, -ENOEXEC, "not a GGUF file: %llu bytes", LLU(size));
 	if (magic != GGUF_MAGIC)
-		return llama_fail(diag, -ENOEXEC, "not a GGUF file: it begins with 0x%08x", magic);
+		return llama_fail(diag, -ENOEXEC, "not a GGUF file: it begins with 0x%08x",
+				  magic);
 	if (!take_u32(&r, &g->version))
 		return llama_fail(diag, -ENOEXEC, "truncated at the version");
 	err = check_version(g->version, diag);
@@ -447,7 +462,8 @@ static int parse_header(struct gguf *g, const void *data, u64 size, struct llama
 		return llama_fail(diag, -EINVAL, "%llu metadata entries are more than %u",
 				  LLU(n_kv), GGUF_MAX_KV);
 	if (n_tensors * GGUF_MIN_TENSOR + n_kv * GGUF_MIN_KV > left(&r))
-		return llama_fail(diag, -EINVAL, "%llu tensors and %llu metadata entries do not fit a file of %llu bytes",
+		return llama_fail(diag, -EINVAL,
+				  "%llu tensors and %llu metadata entries do not fit a file of %llu bytes",
 				  LLU(n_tensors), LLU(n_kv), LLU(size));
 	g->n_tensors = n_tensors;
 	g->n_kv = n_kv;
@@ -586,8 +602,8 @@ static int find_or_fail(const struct gguf *g, const char *key, const struct gguf
 
 static int wrong_type(const struct gguf_kv *kv, const char *want, struct llama_diag *diag)
 {
-	return llama_fail(diag, -EINVAL, "%.*s is of type %s, not %s", SHOW(kv->key),
-			  value_types[kv->type].name, want);
+	return llama_fail(diag, -EINVAL, "%.*s is of type %s, not %s", shown(kv->key),
+			  kv->key.data, value_types[kv->type].name, want);
 }
 
 int gguf_get_u32(const struct gguf *g, const char *key, u32 *v, struct llama_diag *diag)

@@ -8,46 +8,6 @@
 
 #include "../port.h"
 
-/* What the core computes with: name, number, elements of a block, its bytes. */
-#define GGML_TYPES(X) \
-	X(F32, 0, 1, 4) \
-	X(F16, 1, 1, 2) \
-	X(Q4_0, 2, 32, 18) \
-	X(Q4_1, 3, 32, 20) \
-	X(Q5_0, 6, 32, 22) \
-	X(Q5_1, 7, 32, 24) \
-	X(Q8_0, 8, 32, 34) \
-	X(Q2_K, 10, 256, 84) \
-	X(Q3_K, 11, 256, 110) \
-	X(Q4_K, 12, 256, 144) \
-	X(Q5_K, 13, 256, 176) \
-	X(Q6_K, 14, 256, 210) \
-	X(BF16, 30, 1, 2)
-
-/* What else a file may hold: name, number. */
-#define GGML_OTHER_TYPES(X) \
-	X(Q8_1, 9) \
-	X(Q8_K, 15) \
-	X(IQ2_XXS, 16) \
-	X(IQ2_XS, 17) \
-	X(IQ3_XXS, 18) \
-	X(IQ1_S, 19) \
-	X(IQ4_NL, 20) \
-	X(IQ3_S, 21) \
-	X(IQ2_S, 22) \
-	X(IQ4_XS, 23) \
-	X(I8, 24) \
-	X(I16, 25) \
-	X(I32, 26) \
-	X(I64, 27) \
-	X(F64, 28) \
-	X(IQ1_M, 29) \
-	X(TQ1_0, 34) \
-	X(TQ2_0, 35) \
-	X(MXFP4, 39) \
-	X(NVFP4, 40) \
-	X(Q1_0, 41)
-
 /* Above every number. */
 #define GGML_TYPE_COUNT 42
 
