@@ -46,7 +46,10 @@ def _gguf_seeds(folder: Path) -> None:
 
 def _load_seeds(folder: Path) -> None:
     """Whole models, sound and broken."""
-    (folder / "base").write_bytes(malformed.base().bytes())
+    image = malformed.base()
+    (folder / "base").write_bytes(image.bytes())
+    malformed.spm(image)
+    (folder / "spm").write_bytes(image.bytes())
     for recipe in malformed.recipes():
         data = recipe.make(malformed.base())
         if len(data) < 50_000:

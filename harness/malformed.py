@@ -103,6 +103,23 @@ def base() -> Image:
     return image
 
 
+def spm(image: Image) -> None:
+    """Give :func:`base` a SentencePiece vocabulary of the same size."""
+    prefix = "tokenizer.ggml."
+    pieces = ["\u2581", "h", "t", "th"]
+    tokens = [b"<unk>", b"<s>", b"</s>", *(b"<0x%02X>" % b for b in range(256))]
+    types = [2, 3, 3, *[6] * 256, *[1] * len(pieces)]
+    scores = [0.0] * 259 + [-float(i) for i in range(len(pieces))]
+    image.entries = [e for e in image.entries if e.key not in (b"tokenizer.ggml.merges", PRE)]
+    image.set(f"{prefix}model", Value.STRING, b"llama")
+    image.set_array(f"{prefix}tokens", Value.STRING, [*tokens, *(p.encode() for p in pieces)])
+    image.set_array(f"{prefix}token_type", Value.I32, types)
+    image.set_array(f"{prefix}scores", Value.F32, scores)
+
+
+PRE = b"tokenizer.ggml.pre"
+
+
 def small() -> Image:
     """A valid file of a few hundred bytes: an entry of each type and three tensors."""
     image = Image()
@@ -765,6 +782,47 @@ def _vocabulary_recipes() -> Iterator[Recipe]:
     )
 
 
+def _spm_recipes() -> Iterator[Recipe]:
+    scores = "tokenizer.ggml.scores"
+
+    def broken(edit: Callable[[Image], None]) -> Callable[[Image], bytes]:
+        def both(image: Image) -> None:
+            spm(image)
+            edit(image)
+
+        return _edited(both)
+
+    def score(value: float) -> Callable[[Image], bytes]:
+        def edit(image: Image) -> None:
+            values = image.array(scores)
+            values[-1] = value
+            image.set_array(scores, Value.F32, values)
+
+        return broken(edit)
+
+    def no_scores(image: Image) -> None:
+        image.entries = [e for e in image.entries if e.key != scores.encode()]
+
+    yield Recipe("scores-missing", broken(no_scores), f"missing key {scores}")
+    yield Recipe("score-nan", score(float("nan")), scores)
+    yield Recipe("score-inf", score(float("inf")), scores)
+    yield Recipe(
+        "scores-too-few",
+        broken(lambda i: i.set_array(scores, Value.F32, [0.0] * 5)),
+        scores,
+    )
+    yield Recipe(
+        "scores-of-doubles",
+        broken(lambda i: i.set_array(scores, Value.F64, [0.0] * 263)),
+        f"{scores} is an array of f64",
+    )
+    yield Recipe(
+        "token_type-missing-in-spm",
+        broken(lambda i: i.set("tokenizer.ggml.token_type", Value.U32, 1)),
+        "tokenizer.ggml.token_type is of type u32",
+    )
+
+
 def _merge(merge: bytes) -> Callable[[Image], bytes]:
     def edit(image: Image) -> None:
         key = "tokenizer.ggml.merges"
@@ -795,6 +853,7 @@ def recipes() -> tuple[Recipe, ...]:
         *_model_recipes(),
         *_weight_recipes(),
         *_vocabulary_recipes(),
+        *_spm_recipes(),
     )
 
 

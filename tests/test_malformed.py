@@ -42,10 +42,13 @@ def test_each_is_refused_with_its_message(
     assert wrong == []
 
 
+@pytest.mark.parametrize("tokenizer", ["bpe", "spm"])
 @pytest.mark.parametrize("version", [2, 3])
-def test_the_base_is_sound(version: int, tmp_path: Path) -> None:
+def test_the_base_is_sound(version: int, tokenizer: str, tmp_path: Path) -> None:
     image = malformed.base()
     image.version = version
+    if tokenizer == "spm":
+        malformed.spm(image)
     path = tmp_path / "base.gguf"
     path.write_bytes(image.bytes())
     assert sanitized.load_check([path]) == [sanitized.Verdict(0, "")]
