@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from harness import guest_errors, kbuild_module
@@ -138,3 +139,24 @@ def test_verb_has_an_exit_code_for_trouble(arch: str) -> None:
     )
     assert b"sysrq" in done.stderr
     assert done.stdout == b""
+
+
+def test_a_shell_has_job_control_and_a_terminal(arch: str) -> None:
+    """What `make shell` does, without the module: typed at a terminal of our own."""
+    program = (
+        "import sys; from harness.guest import Guest\n"
+        f"with Guest({arch!r}, load_module=False) as guest: sys.exit(guest.interactive())"
+    )
+    child = pexpect.spawn(sys.executable, ["-c", program], cwd=ROOT, timeout=30)
+    child.setwinsize(33, 101)
+    child.expect("# ")
+    child.sendline("tty; sleep 60")
+    child.expect("/dev/ttyS")
+    child.sendintr()
+    child.expect("# ")
+    child.sendline("echo status $?")
+    child.expect("status 130")
+    child.sendline("exit 6")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 6
