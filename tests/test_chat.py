@@ -301,6 +301,9 @@ DEFAULT = b"You are a helpful AI assistant named SmolLM, trained by Hugging Face
         # put together by jinja, with an escape, or never ended: not taken
         ("<|im_start|>system\n' + x + '<|im_end|>", "chatml", None),
         ("<|im_start|>system\nA\\nB<|im_end|>", "chatml", None),
+        ("<|im_start|>system\n{{ x }}<|im_end|>", "chatml", None),
+        ("<|im_start|>system\nx }}<|im_end|>", "chatml", None),
+        ('<|im_start|>system\nsay "yes"<|im_end|>', "chatml", None),
         ("<|im_start|>system\nA<|im_start|><|im_end|>", "chatml", None),
         ("<|im_start|>system\n<|im_end|>", "chatml", None),
         ("<|im_end|><|im_start|>system\nA", "chatml", None),

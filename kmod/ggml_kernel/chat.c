@@ -334,7 +334,6 @@ static int flush(struct writer *w)
 		return n;
 	w->n_ids += n;
 	w->n = 0;
-	w->fresh = false;
 	return 0;
 }
 
