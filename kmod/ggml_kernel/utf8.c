@@ -146,7 +146,8 @@ static size_t emit(char *out, const char *s, int k)
  * Feed one byte at a time while something is held: at most until the
  * character is whole or known to be ill-formed. Returns the bytes eaten.
  */
-static size_t finish_held(struct utf8_stream *u, const char *s, size_t n, char *out, size_t *written)
+static size_t finish_held(struct utf8_stream *u, const char *s, size_t n, char *out,
+			  size_t *written)
 {
 	size_t eaten = 0;
 	bool cut;
@@ -181,8 +182,8 @@ size_t utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *ou
 	while (i < n) {
 		k = decode(s + i, n - i, &cp, &cut);
 		if (cut) {
-			u->n_held = (u32)(n - i);
-			memcpy(u->held, s + i, n - i);
+			while (i < n)
+				u->held[u->n_held++] = s[i++];
 			break;
 		}
 		written += emit(out + written, s + i, k);
