@@ -88,7 +88,7 @@ def _tensors(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
     def norm(name: str) -> None:
         last = name.rsplit(".", maxsplit=1)[-1]
         style = r.styles.get(last, "ordinary" if r.style == "ordinary" else "any")
-        raw = random_rows(rng, r.norm_kind, 1, r.n_embd, style, (0,))[0]
+        raw = random_rows(rng, r.norm_kind, 1, r.n_embd, style, (r.middles.get(last, 0),))[0]
         writer.add_tensor(f"{name}.weight", raw, raw_dtype=r.norm_kind)
 
     matrix("token_embd", r.n_vocab, r.n_embd)

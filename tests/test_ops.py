@@ -23,6 +23,9 @@ from harness.reference.weights import FLOATS, FORMATS, Matrix, floats, unpack
 OPS = Ops(library())
 
 SEEDS = st.integers(0, 2**32 - 1)
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
 EVERY_TYPE = pytest.mark.parametrize("kind", TYPES, ids=lambda t: t.name)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Type
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from model_files import Recipe, write
 from weight_bytes import STYLES, TYPES
@@ -17,6 +17,9 @@ from harness.core import Model
 from harness.reference.fixedpoint import I64
 from harness.reference.twin import Twin
 from harness.reference.weights import FLOATS
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 EVERY_TYPE = pytest.mark.parametrize("kind", TYPES, ids=lambda t: t.name)
 
@@ -133,60 +136,99 @@ def test_longest_context() -> None:
     tells(agree(recipe, n=333, batches=(1, 3, 64)))
 
 
-def test_values_of_every_size_in_one_cache() -> None:
-    """Positions whose keys and values differ by many powers of two."""
-    styles = {"token_embd": "any", "attn_v": "any", "attn_k": "ordinary"}
-    agree(Recipe(kind=Type.F32, n_ctx=128, styles=styles, n_layer=1, eps=0.5), n=128)
-
-
 # One operation at a time: all others in the model are switched off, or the identity in effect.
 
-WIDE_STYLES = st.sampled_from(["ordinary", "spread", "any", "zero", "largest", "smallest"])
+WIDE_STYLES = st.sampled_from(
+    ["ordinary", "spread", "columns", "any", "zero", "largest", "smallest"]
+)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     n_embd=st.integers(1, 50).map(lambda k: 2 * k),
     style=WIDE_STYLES,
     norm=st.sampled_from(["ordinary", "any", "zero", "largest", "smallest"]),
-    eps=st.floats(2**-45, 0.96875, width=32),
+    size=st.sampled_from([0, -29]),
+    eps=st.tuples(st.floats(1, 1.875, width=32), st.integers(-62, -1)).map(
+        lambda p: p[0] * 2 ** p[1]
+    ),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_rmsnorm(n_embd: int, style: str, norm: str, eps: float, seed: int) -> None:
+@example(n_embd=20, style="ordinary", norm="ordinary", size=-29, eps=2.0**-55, seed=0)
+@example(n_embd=20, style="ordinary", norm="ordinary", size=-29, eps=2.0**-126, seed=1)
+def test_rmsnorm(n_embd: int, style: str, norm: str, size: int, eps: float, seed: int) -> None:
     """Of embedding rows, shown by an output matrix that keeps every bit of it."""
     styles = {"token_embd": style, "output_norm": norm, "attn_output": "null", "ffn_down": "null"}
     recipe = Recipe(
         kind=Type.F32, n_embd=n_embd, n_head=1, n_head_kv=1, n_ff=1, n_layer=1, eps=eps,
-        seed=seed, styles=styles, middles={"output": 9},
+        seed=seed, styles=styles, middles={"token_embd": size, "output": 9},
     )  # fmt: skip
     agree(recipe, n=20, batches=(20,))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100)
 @given(
     n_head_dim=st.integers(1, 40).map(lambda k: 2 * k),
     group=st.integers(1, 3),
+    embedding=st.sampled_from(["ordinary", "spread"]),
     query=WIDE_STYLES,
     key=WIDE_STYLES,
     value=WIDE_STYLES,
     score=st.integers(-6, 3),
+    gain=st.sampled_from([6, 30]),
     n=st.integers(1, 100),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_attention(
-    n_head_dim: int, group: int, query: str, key: str, value: str, score: int, n: int, seed: int
+    n_head_dim: int,
+    group: int,
+    embedding: str,
+    query: str,
+    key: str,
+    value: str,
+    score: int,
+    gain: int,
+    n: int,
+    seed: int,
 ) -> None:
-    """Of one key-value head over its history; what it gives drowns the embedding."""
-    styles = {"attn_q": query, "attn_k": key, "attn_v": value, "ffn_down": "null"}
+    """Of one key-value head over its history; its gain drowns the embedding.
+
+    With spread embeddings and columns, positions differ by many powers of two.
+    """
+    styles = {
+        "token_embd": embedding,
+        "attn_q": query,
+        "attn_k": key,
+        "attn_v": value,
+        "ffn_down": "null",
+    }
     recipe = Recipe(
         kind=Type.F32, n_embd=20, n_head=group, n_head_kv=1, n_head_dim=n_head_dim, n_ff=1,
         n_layer=1, n_ctx=100, rope_base=30.0, seed=seed, styles=styles,
-        middles={"attn_q": score, "attn_k": score, "attn_v": -2, "attn_output": 6, "output": 9},
+        middles={"attn_q": score, "attn_k": score, "attn_v": -2, "attn_output": gain, "output": 9},
     )  # fmt: skip
     agree(recipe, n=n, batches=(n,) if n <= 64 else (50,))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60)
+@given(n=st.integers(2, 8), seed=st.integers(0, 2**32 - 1))
+def test_attention_over_values_of_every_size(n: int, seed: int) -> None:
+    """Each token has its own column, and so keys and values 2^40 apart from others'."""
+    styles = {
+        "token_embd": "one",
+        "attn_norm": "ramp",
+        "attn_v": "ramp",
+        "ffn_down": "null",
+    }
+    recipe = Recipe(
+        kind=Type.F32, n_embd=64, n_head=1, n_head_kv=1, n_head_dim=4, n_ff=1, n_layer=1,
+        seed=seed, styles=styles,
+        middles={"attn_norm": 12, "attn_v": 12, "attn_output": 20, "output": 9},
+    )  # fmt: skip
+    agree(recipe, n=n, batches=(n,))
+
+
+@settings(max_examples=40)
 @given(
     n_ff=st.integers(1, 100),
     gate=WIDE_STYLES,
@@ -204,7 +246,7 @@ def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
     agree(recipe, n=20, batches=(20,))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_model(data: st.DataObject, seed: int) -> None:
     """Shapes, types and weights by chance, tensor by tensor."""

@@ -13,7 +13,9 @@ TYPES = [*FLOATS, *FORMATS]
 STYLES = ["ordinary", "any", "largest", "smallest", "zero"]
 """Of the floats in a row; "zero" makes some rows and some blocks zero.
 
-Two more are for single tensors of singles: "spread" covers the range of Q32, "null" is all zero.
+More are for single tensors of singles: "spread" covers the range of Q32 element by element,
+"columns" column by column, "ramp" halves every other column, "one" has one element in each
+row that is not zero, "null" none.
 """
 
 SCALES_AT = {
@@ -66,6 +68,10 @@ def random_floats(
         fraction = np.full(shape, (1 << fraction_bits) - 1)
     elif style == "spread":
         exponent = rng.integers(bias - 34, bias + 31, shape)
+    elif style == "columns":
+        exponent = np.broadcast_to(rng.integers(bias - 34, bias + 31, shape[-1]), shape)
+    elif style == "ramp":
+        exponent = np.broadcast_to(bias + middle - np.arange(shape[-1]) // 2, shape)
     elif style == "smallest":
         exponent = np.zeros(shape, dtype=np.int64)
     else:
@@ -74,6 +80,10 @@ def random_floats(
     if style == "zero":
         bits = np.where(rng.integers(0, 2, shape) == 1, bits, sign << exponent_bits + fraction_bits)
         bits[: bits.shape[0] // 2] = 0
+    elif style == "one":
+        bits = np.where(
+            np.arange(shape[-1]) == rng.integers(0, shape[-1], (*shape[:-1], 1)), bits, 0
+        )
     elif style == "null":
         bits = np.zeros(shape, dtype=np.int64)
     return bits.astype(np.uint32)

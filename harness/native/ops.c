@@ -95,6 +95,8 @@ static bool arena_open(struct llama_arena *arena, size_t size)
 		.base = aligned_alloc(LLAMA_ALIGN, size + LLAMA_ALIGN),
 		.size = size + LLAMA_ALIGN,
 	};
+	if (arena->base)
+		memset(arena->base, 0xa5, arena->size);
 	return arena->base;
 }
 
