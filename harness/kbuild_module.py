@@ -108,6 +108,11 @@ def make_command(target: Kernel, tree: Path) -> list[str]:
     ]
 
 
+def own_warnings(built: Build) -> list[str]:
+    """The warnings about this module's files, and not those about the kernel's headers."""
+    return [line for line in built.warnings if not line.startswith("/") and "./" not in line]
+
+
 def _make(
     target: Kernel,
     files: dict[str, Path],

@@ -7,7 +7,7 @@ that a machine can go offline, or tests start with everything in place.
 
 import argparse
 
-from harness import busybox, kbuild_module, kernels, models, setup_system
+from harness import busybox, checkpatch, kbuild_module, kernels, models, setup_system
 from harness.architectures import ARCHITECTURES, KERNELS
 
 
@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     models.smollm2()
     if args.tests:
         models.sentencepiece_model()
+        checkpatch.script()
     for name in args.arch or ARCHITECTURES:
         arch = ARCHITECTURES[name]
         busybox.busybox(arch)

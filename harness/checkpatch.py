@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel's own style checker, from Debian's package of the kernel source."""
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import apt_root
+from harness.lock import exclusive
+from harness.paths import ROOT, cache_dir
+from harness.progress import step
+
+_SCRIPTS = ("checkpatch.pl", "const_structs.checkpatch", "spelling.txt")
+_PACKAGE = "linux-source-6.12:all"
+
+
+def script() -> Path:
+    """checkpatch.pl beside the lists it reads, fetched if the cache has none."""
+    folder = cache_dir("checkpatch")
+    if not all((folder / name).exists() for name in _SCRIPTS):
+        with exclusive(apt_root.lock_file()):
+            if not all((folder / name).exists() for name in _SCRIPTS):
+                _fetch(folder)
+    return folder / _SCRIPTS[0]
+
+
+def _fetch(folder: Path) -> None:
+    apt_root.update()
+    with (
+        step("checkpatch from the kernel source"),
+        tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch,
+    ):
+        (package,) = apt_root.download([_PACKAGE], Path(scratch))
+        apt_root.unpack(package, Path(scratch))
+        (archive,) = Path(scratch, "usr", "src").glob("linux-source-*.tar.xz")
+        top = archive.name.removesuffix(".tar.xz")
+        members = [f"{top}/scripts/{name}" for name in _SCRIPTS]
+        subprocess.run(
+            ["tar", "-xJf", archive, "-C", scratch, "--occurrence=1", *members], check=True
+        )
+        for name in _SCRIPTS:
+            Path(scratch, top, "scripts", name).rename(folder / name)
+
+
+def complaints(files: Sequence[Path], ignore: Sequence[str] = ()) -> list[str]:
+    """What checkpatch has to say about files, a line each; `ignore` names types of message."""
+    command = ["perl", str(script()), "--no-tree", "--terse", "--quiet", "--show-types"]
+    command += ["--no-summary", "--max-line-length=100"]
+    command += [f"--ignore={','.join(ignore)}"] if ignore else []
+    done = subprocess.run(
+        [*command, "--file", *(str(path) for path in files)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    return [line for line in done.stdout.splitlines() if ": ERROR:" in line or ": WARNING:" in line]

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The module builds without a word from compiler, sparse, modpost or checkpatch."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import checkpatch, kbuild_module, kernels
+from harness.architectures import ARCHITECTURES, KERNELS
+from harness.paths import ROOT
+
+# The one file with userspace's half: it defines the macros that checkpatch would have used.
+PORT = "kmod/ggml_kernel/port.h"
+
+
+def own_sources() -> list[Path]:
+    """C files written by hand."""
+    found = [path for name in ("kmod", "fixtures") for path in (ROOT / name).rglob("*.[ch]")]
+    return sorted(p for p in found if "generated" not in p.parts and not p.name.endswith(".mod.c"))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
+def test_compiler_has_no_complaint(machine: str, kernel: str) -> None:
+    target = kernels.kernel(ARCHITECTURES[machine], kernel)
+    build = kbuild_module.build(target, make_args=("W=1",), clean=True)
+    assert build.warnings == []
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
+def test_sparse_has_no_complaint(machine: str, kernel: str) -> None:
+    target = kernels.kernel(ARCHITECTURES[machine], kernel)
+    build = kbuild_module.build(target, make_args=("C=2",), clean=True)
+    assert "CHECK" in build.log
+    assert kbuild_module.own_warnings(build) == []
+
+
+def test_checkpatch_has_no_complaint() -> None:
+    files = own_sources()
+    assert files
+    port = ROOT / PORT
+    found = checkpatch.complaints([path for path in files if path != port])
+    found += checkpatch.complaints([port], ignore=["PREFER_DEFINED_ATTRIBUTE_MACRO"])
+    assert found == []
+
+
+def test_checkpatch_sees_a_fault(tmp_path: Path) -> None:
+    file = tmp_path / "a.c"
+    file.write_text("// SPDX-License-Identifier: GPL-2.0\nint f(int a){return a;}\n")
+    assert checkpatch.complaints([file])
+
+
+def test_warnings_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "Kbuild").write_text("obj-m := w.o\n")
+    (tmp_path / "w.c").write_text(
+        "#include <linux/module.h>\nstatic int unused;\nint *f(void);\nint *f(void) { return 0; }\n"
+        'MODULE_LICENSE("GPL");\nMODULE_DESCRIPTION("x");\n'
+    )
+    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
+    build = kbuild_module.build(target, tmp_path, make_args=("W=1", "C=2"), clean=True)
+    assert any("unused" in line for line in build.warnings)
+    assert any("plain integer as NULL" in line for line in kbuild_module.own_warnings(build))
