@@ -702,6 +702,11 @@ def _weight_recipes() -> Iterator[Recipe]:
         _added("rope_freqs.weight", [64], Type.F32, bytes(256)),
         "tensor rope_freqs.weight has shape",
     )
+    yield Recipe(
+        "rope_freqs-of-halves",
+        _added("rope_freqs.weight", [4], Type.F16, bytes(8)),
+        "tensor rope_freqs.weight must be F32",
+    )
     for what, value in (("zero", 0.0), ("nan", float("nan")), ("negative", -1.0)):
         yield Recipe(
             f"rope_freqs-{what}",
