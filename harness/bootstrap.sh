@@ -12,6 +12,14 @@ fi
 root=
 [ "$(id -u)" = 0 ] || root=sudo
 
+# Silent unless it fails.
+quietly() {
+	said=$("$@" 2>&1) || {
+		printf '%s\n🦙 failed: %s\n' "$said" "$*" >&2
+		exit 1
+	}
+}
+
 missing=
 for package in python3 python3-venv ca-certificates; do
 	[ "$(dpkg-query -Wf '${db:Status-Status}' $package 2>/dev/null)" = installed ] ||
@@ -19,10 +27,10 @@ for package in python3 python3-venv ca-certificates; do
 done
 if [ -n "$missing" ]; then
 	echo "🦙 installing$missing" >&2
-	$root apt-get -qq update
+	quietly $root apt-get -qq update
 	# shellcheck disable=SC2086 # a list
-	$root env DEBIAN_FRONTEND=noninteractive \
-		apt-get -qq install -y --no-install-recommends $missing >/dev/null
+	quietly $root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq install -y --no-install-recommends $missing
 fi
 
 # The system's Python: another one on the path may lack ensurepip or be too old.
@@ -33,6 +41,6 @@ python=/usr/bin/python3
 }
 
 echo "🦙 making .venv" >&2
-"$python" -m venv --clear .venv
-.venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+.venv/bin/python -c '' 2>/dev/null || "$python" -m venv --clear .venv
+quietly .venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
 printf '%s\n' "$wanted" >.venv/made-from
