@@ -89,6 +89,20 @@ class Ops:
         lib.turn_div_f32.restype = c_uint64
         lib.max_magnitude.restype = c_uint64
 
+    def isas(self) -> list[str]:
+        """The instruction sets that the library has and this machine can run."""
+        if not hasattr(self._lib, "tile_isa_select"):
+            return ["generic"]
+        names = [b"generic", b"avx2", b"avx512"]
+        usable = [name.decode() for name in names if self._lib.tile_isa_select(name) == 0]
+        _check(self._lib.tile_isa_select(None))
+        return usable
+
+    def select(self, isa: str) -> None:
+        """Compute by one of :meth:`isas` from now on, in the whole process."""
+        if hasattr(self._lib, "tile_isa_select"):
+            _check(self._lib.tile_isa_select(isa.encode()))
+
     def _map(self, name: str, dtype: type[np.generic], *inputs: NDArray[np.generic]) -> S64:
         out = np.zeros(inputs[0].shape, dtype=dtype)
         getattr(self._lib, name)(*map(_pointer, inputs), c_size_t(out.size), _pointer(out))

@@ -30,6 +30,8 @@ class Recipe:
     n_rot: int | None = None
     rope_base: float | None = None
     rope_factor: float | None = None
+    rope_scaling: str = "linear"
+    rope_scale_linear: float | None = None
     rope_freqs: tuple[float, ...] | None = None
     eps: float = 1e-5
     seed: int = 0
@@ -70,8 +72,10 @@ def _keys(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
     if r.rope_base is not None:
         writer.add_rope_freq_base(r.rope_base)
     if r.rope_factor is not None:
-        writer.add_string("llama.rope.scaling.type", "linear")
+        writer.add_string("llama.rope.scaling.type", r.rope_scaling)
         writer.add_rope_scaling_factor(r.rope_factor)
+    if r.rope_scale_linear is not None:
+        writer.add_float32("llama.rope.scale_linear", r.rope_scale_linear)
 
 
 def _tensors(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:

@@ -26,6 +26,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
+EVERY_ISA = pytest.mark.parametrize("isa", OPS.isas())
 EVERY_TYPE = pytest.mark.parametrize("kind", TYPES, ids=lambda t: t.name)
 
 
@@ -231,13 +232,17 @@ def lengths(kind: Type) -> st.SearchStrategy[int]:
     return st.integers(1, 800 // block).map(lambda k: k * block)
 
 
+@EVERY_ISA
 @EVERY_TYPE
 @settings(max_examples=30)
 @given(data=st.data(), seed=SEEDS, style=st.sampled_from(STYLES))
-def test_product(kind: Type, data: st.DataObject, seed: int, style: str) -> None:
+def test_product(isa: str, kind: Type, data: st.DataObject, seed: int, style: str) -> None:
+    """A row with fifteen others beside it, where a path takes them together, and without."""
+    OPS.select(isa)
     rng = np.random.default_rng(seed)
     n = data.draw(lengths(kind))
-    raw = random_rows(rng, kind, 9, n, style)
+    rows = data.draw(st.sampled_from([9, 16, 39]))
+    raw = random_rows(rng, kind, rows, n, style)
     v = np.stack([vector(rng, n, bits) for bits in (62, 40, 3, 0)])
     e = rng.integers(-70, 5, 4)
     matrix = Matrix(kind, raw, n)
@@ -247,25 +252,29 @@ def test_product(kind: Type, data: st.DataObject, seed: int, style: str) -> None
         some = weights.mul(v[:2], e[:2], row0=3, n_rows=4)
         same(some[:, :4], want[:2, 3:7])
         assert not some[:, 4:].any()
+        if rows > 32:
+            same(weights.mul(v, e, row0=16, n_rows=20)[:, :20], want[:, 16:36])
 
 
+@EVERY_ISA
 @EVERY_TYPE
 @pytest.mark.parametrize("signs", ["plus", "minus", "alike"])
-def test_product_at_the_limits(kind: Type, signs: str) -> None:
+def test_product_at_the_limits(isa: str, kind: Type, signs: str) -> None:
     """The longest rows, every code, scale and activation at its largest."""
-    n = 32768
+    OPS.select(isa)
+    n, rows = 32768, 20
     rng = np.random.default_rng(3)
-    raw = random_rows(rng, kind, 4, n, "largest")
+    raw = random_rows(rng, kind, rows, n, "largest")
     if kind in FLOATS:
         halves = raw.view(FLOATS[kind][0])
         top = halves.dtype.itemsize * 8 - 1
         halves[0] &= (1 << top) - 1
         halves[1] |= 1 << top
     else:
-        blocks = raw.reshape(4, -1, FORMATS[kind].size)
+        blocks = raw.reshape(rows, -1, FORMATS[kind].size)
         for at in SCALES_AT[kind]:
             blocks[..., at], blocks[..., at + 1] = 0xFF, 0x7B
-    values = Matrix(kind, raw, n).row(2)
+    values = Matrix(kind, raw, n).row(3)
     sign = {"plus": 1, "minus": -1, "alike": np.where(values < 0, -1, 1)}[signs]
     v = np.full((1, n), 2**62 - 1) * sign
     matrix = Matrix(kind, raw, n)
@@ -279,10 +288,10 @@ def test_product_at_the_limits(kind: Type, signs: str) -> None:
 @given(data=st.data(), seed=SEEDS, style=st.sampled_from(STYLES))
 def test_embedding_row(kind: Type, data: st.DataObject, seed: int, style: str) -> None:
     n = data.draw(lengths(kind))
-    raw = random_rows(np.random.default_rng(seed), kind, 5, n, style)
+    raw = random_rows(np.random.default_rng(seed), kind, 37, n, style)
     matrix = Matrix(kind, raw, n)
     with OPS.weights(kind, raw, n) as weights:
-        for row in (0, 2, 4):
+        for row in (0, 2, 15, 16, 31, 32, 36):
             same(weights.embed(row), matrix.row(row))
 
 

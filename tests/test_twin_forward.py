@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The core's whole forward pass equals the integer twin, bit for bit."""
 
+import itertools
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 from model_files import Recipe, write
 from weight_bytes import STYLES, TYPES
 
-from harness.core import Model
+from harness.core import Model, library
+from harness.ops import Ops
 from harness.reference.fixedpoint import I64
 from harness.reference.twin import Twin
 from harness.reference.weights import FLOATS
+
+OPS = Ops(library())
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -37,15 +41,16 @@ def ids(recipe: Recipe, n: int) -> list[int]:
 
 
 def agree(recipe: Recipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64)) -> I64:
-    """Check core against twin over ``n`` tokens for each batch size; give the logits."""
+    """Check core against twin, ``n`` tokens, by every path and batch size; give the logits."""
     with tempfile.TemporaryDirectory() as folder:
         path = write(recipe, Path(folder) / "model.gguf")
         tokens = ids(recipe, n)
         want = Twin(path).logits(tokens)
         with Model(path) as model:
-            for batch in batches:
+            for isa, batch in itertools.product(OPS.isas(), batches):
+                OPS.select(isa)
                 got = model.logits(tokens, batch)
-                np.testing.assert_array_equal(got, want, err_msg=f"batches of {batch}")
+                np.testing.assert_array_equal(got, want, err_msg=f"{isa}, batches of {batch}")
     return want.astype(np.int64)
 
 
@@ -87,6 +92,8 @@ def test_dimensions_that_are_no_multiples(kind: Type) -> None:
         Recipe(rope_base=1.5),
         Recipe(rope_factor=4.0),
         Recipe(rope_factor=0.3),
+        Recipe(rope_factor=0.3, rope_scaling="none"),
+        Recipe(rope_scale_linear=2.5),
         Recipe(rope_freqs=(1.0, 0.9, 2.5, 8.0, 1e-30, 1e30, 32.0, 7.7)),
         Recipe(rope_factor=3.3, rope_freqs=(1.0, 1.0, 2.5, 8.0, 1.5, 1.6, 32.0, 7.7)),
         Recipe(eps=1e-12),
@@ -103,15 +110,18 @@ def test_every_hyper_parameter(recipe: Recipe) -> None:
 
 
 def test_rope_scaling_matters() -> None:
-    """Each of its three keys changes the logits."""
+    """Each of its keys changes the logits, and "none" does not."""
     plain = agree(Recipe(), batches=(64,))
     for change in (
         replace(Recipe(), rope_base=500.0),
         replace(Recipe(), rope_factor=4.0),
+        replace(Recipe(), rope_scale_linear=4.0),
         replace(Recipe(), rope_freqs=(2.0,) * 8),
         replace(Recipe(), n_rot=8),
     ):
         assert (agree(change, batches=(64,)) != plain).any()
+    same = replace(Recipe(), rope_factor=4.0, rope_scaling="none")
+    assert (agree(same, batches=(64,)) == plain).all()
 
 
 def test_a_file_of_mixed_types() -> None:

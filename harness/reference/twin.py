@@ -161,7 +161,8 @@ class Twin:
         n_embd = self._key("llama.embedding_length")
         n_head_dim = self._key("llama.attention.key_length", n_embd // n_head)
         scaling = self._key("llama.rope.scaling.type", "linear")
-        factor = self._key("llama.rope.scaling.factor", 0.0)
+        older = self._key("llama.rope.scale_linear", 0.0)
+        factor = self._key("llama.rope.scaling.factor", older)
         if scaling not in ("linear", "none"):
             raise ValueError(f"rope scaling {scaling}")
         return Config(
