@@ -23,7 +23,7 @@ clean:
 venv:
 	@sh harness/bootstrap.sh
 
-demo shell test bench: venv
+demo shell test: venv
 	@$(NOX) $@
 
-.PHONY: module clean venv demo shell test bench
+.PHONY: module clean venv demo shell test

@@ -9,7 +9,7 @@ list of architectures alone.
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from debian.deb822 import Packages
@@ -61,14 +61,27 @@ def _run(tool: str, arguments: Sequence[str], cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def update() -> None:
-    """Fetch the package lists, unless they are fresh."""
+def update(force: bool = False) -> None:
+    """Fetch the package lists, unless they are fresh and it is not forced."""
     stamp = cache_dir("apt") / "updated"
-    if stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_AGE:
+    if not force and stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_AGE:
         return
     with step("package lists"):
         _run("apt-get", ["-q", "update"])
     stamp.touch()
+
+
+def with_lists(fetch: Callable[[], None]) -> None:
+    """Call `fetch` with package lists at hand, and once more with new ones if it fails.
+
+    Debian drops a package from its servers some time after a newer one came.
+    """
+    update()
+    try:
+        fetch()
+    except SetupError:
+        update(force=True)
+        fetch()
 
 
 def depends(package: str) -> list[str]:

@@ -17,12 +17,11 @@ def busybox(arch: Architecture) -> Path:
     if not program.exists():
         with exclusive(apt_root.lock_file()):
             if not program.exists():
-                _fetch(arch, program)
+                apt_root.with_lists(lambda: _fetch(arch, program))
     return program
 
 
 def _fetch(arch: Architecture, program: Path) -> None:
-    apt_root.update()
     with (
         step(f"busybox for {arch.name}"),
         tempfile.TemporaryDirectory(dir=program.parent, prefix=".new-") as scratch,

@@ -21,12 +21,11 @@ def script() -> Path:
     if not all((folder / name).exists() for name in _SCRIPTS):
         with exclusive(apt_root.lock_file()):
             if not all((folder / name).exists() for name in _SCRIPTS):
-                _fetch(folder)
+                apt_root.with_lists(lambda: _fetch(folder))
     return folder / _SCRIPTS[0]
 
 
 def _fetch(folder: Path) -> None:
-    apt_root.update()
     with (
         step("checkpatch from the kernel source"),
         tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch,

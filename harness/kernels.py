@@ -52,7 +52,7 @@ def kernel(arch: Architecture, series: str) -> Kernel:
     if not record.exists():
         with exclusive(apt_root.lock_file()):
             if not record.exists():
-                _fetch(arch, series, folder, record)
+                apt_root.with_lists(lambda: _fetch(arch, series, folder, record))
     facts = json.loads(record.read_text())
     root = folder / facts["folder"]
     release = facts["release"]
@@ -67,7 +67,6 @@ def kernel(arch: Architecture, series: str) -> Kernel:
 
 
 def _fetch(arch: Architecture, series: str, folder: Path, record: Path) -> None:
-    apt_root.update()
     infix = _METAPACKAGE_INFIX[series]
     suffix = f"cloud-{arch.debian}"
     with step(f"kernel {series} for {arch.name}"):
