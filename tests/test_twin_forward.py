@@ -57,7 +57,7 @@ def agree(recipe: Recipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64)) ->
 def tells(logits: I64) -> None:
     """The logits are of a real model's size, and no two positions have the same."""
     assert len(np.unique(logits, axis=0)) == len(logits)
-    assert (logits.std(axis=1) > 2**15).all()
+    assert (logits.std(axis=1) > 2**14).all()
 
 
 @EVERY_TYPE
@@ -142,8 +142,8 @@ def test_a_file_of_mixed_types() -> None:
 
 def test_longest_context() -> None:
     """Every position of the context, over many pieces of the cache."""
-    recipe = Recipe(n_ctx=333, n_embd=32, n_head=2, n_head_kv=1, n_ff=32, rope_base=50.0)
-    tells(agree(recipe, n=333, batches=(1, 3, 64)))
+    recipe = Recipe(n_ctx=1030, n_embd=32, n_head=2, n_head_kv=1, n_ff=32, n_layer=1)
+    tells(agree(recipe, n=1030, batches=(1, 3, 64)))
 
 
 # One operation at a time: all others in the model are switched off, or the identity in effect.
