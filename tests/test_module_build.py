@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The module builds without a word from compiler, sparse, modpost or checkpatch."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,36 @@ def test_warnings_are_seen(tmp_path: Path) -> None:
     build = kbuild_module.build(target, tmp_path, make_args=("W=1", "C=2"), clean=True)
     assert any("unused" in line for line in build.warnings)
     assert any("plain integer as NULL" in line for line in kbuild_module.own_warnings(build))
+
+
+def test_plain_make_needs_no_python(tmp_path: Path) -> None:
+    """The module is built against a kernel's headers by make alone."""
+    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
+    tree = tmp_path / "tree"
+    ignore = shutil.ignore_patterns("*.o", "*.ko", "*.mod*", ".*")
+    shutil.copytree(ROOT / "kmod", tree / "kmod", ignore=ignore)
+    for name in ("Kbuild", "Makefile"):
+        shutil.copy(ROOT / name, tree)
+    for name in ("python", "python3"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("#!/bin/sh\nexit 99\n")
+        program.chmod(0o755)
+    make = subprocess.run(
+        ["make", f"KDIR={target.headers}"],
+        cwd=tree,
+        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert make.returncode == 0, make.stdout + make.stderr
+    assert (tree / "llamux.ko").exists()
+
+
+def test_plain_make_says_what_is_missing(tmp_path: Path) -> None:
+    make = subprocess.run(
+        ["make", f"KDIR={tmp_path}/none"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert make.returncode != 0
+    assert "linux-headers-" in make.stderr
