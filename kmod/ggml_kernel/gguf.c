@@ -229,7 +229,7 @@ static int tensor_size(struct gguf_tensor *t, struct llama_diag *diag)
 		return llama_fail(diag, -EOPNOTSUPP, "tensor %.*s: type %s is not supported",
 				  shown(t->name), t->name.data, name);
 	if (t->ne[0] % traits->block)
-		return bad_tensor(diag, t, "rows of %llu are no multiple of %s's block of %u", 
+		return bad_tensor(diag, t, "rows of %llu are no multiple of %s's block of %u",
 				  LLU(t->ne[0]), name, traits->block);
 	size = t->ne[0] / traits->block;
 	for (i = 0; i < t->n_dims; i++)

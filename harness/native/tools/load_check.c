@@ -10,21 +10,26 @@
 
 #include "../load.h"
 
+static void fail(const char *path)
+{
+	perror(path);
+	exit(1);
+}
+
 static void *read_file(const char *path, size_t *size)
 {
 	FILE *f = fopen(path, "rb");
 	void *data;
 	long n;
 
-	if (!f || fseek(f, 0, SEEK_END) || (n = ftell(f)) < 0 || fseek(f, 0, SEEK_SET)) {
-		perror(path);
-		exit(1);
-	}
+	if (!f || fseek(f, 0, SEEK_END))
+		fail(path);
+	n = ftell(f);
+	if (n < 0 || fseek(f, 0, SEEK_SET))
+		fail(path);
 	data = llamuxu_alloc(n);
-	if (!data || fread(data, 1, n, f) != (size_t)n) {
-		perror(path);
-		exit(1);
-	}
+	if (!data || fread(data, 1, n, f) != (size_t)n)
+		fail(path);
 	fclose(f);
 	*size = n;
 	return data;
