@@ -14,6 +14,7 @@ import pytest
 from harness import models
 from harness.architectures import ARCHITECTURES
 from harness.guest import Guest
+from harness.guest_errors import GuestError
 from harness.guest_pool import GuestPool
 
 _failed = pytest.StashKey[bool]()
@@ -53,8 +54,12 @@ def _settle(request: pytest.FixtureRequest, pool: GuestPool, guest: Guest) -> No
     """After a test: a failed one's guest goes, another's has to be clean."""
     if request.node.stash.get(_failed, False) or guest.broken or guest.busy:
         pool.discard(guest)
-    else:
+        return
+    try:
         guest.assert_clean_log()
+    except GuestError:
+        pool.discard(guest)
+        raise
 
 
 @pytest.hookimpl(wrapper=True)
