@@ -14,16 +14,18 @@ def _fixed(value: Decimal, bits: int, rounding: str = ROUND_HALF_UP) -> int:
 
 
 def render() -> dict[str, str]:
-    """``generated/tables.h``."""
+    """``generated/constants.h`` and ``generated/tables.h``."""
     with localcontext() as context:
         context.prec = 60
         two = Decimal(2)
         ln2 = two.ln()
-        text = template("tables.h.j2").render(
+        tables = template("tables.h.j2").render(
             exp2=[_fixed(two ** (Decimal(-i) / 64), 30) for i in range(64)],
             # Doubles carry 23 bits more than Q30 keeps.
             sine=[round(math.sin(math.pi * i / 2048) * 2**30) for i in range(1025)],
             root=[_fixed(two ** (-(two**-j)), 64, ROUND_FLOOR) for j in range(1, 57)],
+        )
+        constants = template("constants.h.j2").render(
             ln2=_fixed(ln2, 30),
             log2e=_fixed(1 / ln2, 30),
             c0=_fixed(Decimal(24) / 17, 30),
@@ -31,4 +33,7 @@ def render() -> dict[str, str]:
             step=_fixed(2 * PI / 4096, 40),
             turn=_fixed(1 / (2 * PI), 64, ROUND_FLOOR),
         )
-    return {"kmod/ggml_kernel/generated/tables.h": text}
+    return {
+        "kmod/ggml_kernel/generated/constants.h": constants,
+        "kmod/ggml_kernel/generated/tables.h": tables,
+    }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Elementary functions: docs/numerics.md, sections 1 and 4. */
 #include "fixed.h"
+#include "generated/constants.h"
 #include "generated/tables.h"
 
 q30 exp2_neg(u64 x)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The forward pass: docs/numerics.md, section 5. */
 #include "llama.h"
-#include "generated/tables.h"
+#include "generated/constants.h"
 
 #define SLICE_MACS (1u << 20)	/* multiplications between two yield points */
 

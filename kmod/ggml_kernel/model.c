@@ -144,7 +144,7 @@ static int read_rope(struct build *b, struct llama_model *m)
 	return 0;
 }
 
-static int read_hparams(struct build *b, struct llama_model *m)
+static noinline_for_stack int read_hparams(struct build *b, struct llama_model *m)
 {
 	struct gguf_str arch;
 	u32 experts = 0, eps;
@@ -308,7 +308,7 @@ static int read_layer(struct build *b, const struct llama_model *m, u32 i, struc
 	return err;
 }
 
-static int read_layers(struct build *b, struct llama_model *m)
+static noinline_for_stack int read_layers(struct build *b, struct llama_model *m)
 {
 	struct llama_layer scratch;
 	u32 i;
@@ -373,26 +373,37 @@ static bool known_tensor(const struct llama_model *m, struct gguf_str s)
 /* A tensor left out would be a wrong answer: biases, adapters, another architecture's. */
 static int check_tensors(struct build *b, struct llama_model *m)
 {
-	u64 most = 0, of_type[GGML_TYPE_COUNT] = { 0 };
 	u32 i;
 
-	m->n_params = 0;
 	for (i = 0; i < b->g->n_tensors; i++) {
 		const struct gguf_tensor *t = &b->g->tensors[i];
-		u64 n = t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
 
 		if (!known_tensor(m, t->name))
 			return llama_fail(b->diag, -EOPNOTSUPP,
 					  "tensor %.*s is not one that this core computes with",
 					  (int)t->name.len, t->name.data);
-		m->n_params += n;
-		of_type[t->type] += n;
-		if (of_type[t->type] > most) {
-			most = of_type[t->type];
-			m->file_type = ggml_type_traits(t->type)->name;
-		}
 	}
 	return 0;
+}
+
+/* Weights in all, and the type that most of them have. */
+static void count_weights(const struct gguf *g, struct llama_model *m)
+{
+	u64 most = 0;
+	u32 type, i;
+
+	for (type = 0; type < GGML_TYPE_COUNT; type++) {
+		u64 n = 0;
+
+		for (i = 0; i < g->n_tensors; i++)
+			if (g->tensors[i].type == type)
+				n += g->tensors[i].ne[0] * g->tensors[i].ne[1];
+		if (n > most) {
+			most = n;
+			m->file_type = ggml_type_traits(type)->name;
+		}
+		m->n_params += n;
+	}
 }
 
 static int read_vocab(struct build *b, struct llama_model *m)
@@ -473,6 +484,7 @@ int llama_model_init(struct llama_model *m, const struct gguf *g, u8 *image,
 	err = build(&b, m);
 	if (err)
 		return err;
+	count_weights(g, m);
 	m->chat = llama_chat_detect(g, &m->default_system);
 	gguf_get_str(g, "general.name", &m->name, NULL);
 	return 0;

@@ -67,6 +67,7 @@ typedef int64_t s64;
 #define check_sub_overflow(a, b, d) __builtin_sub_overflow(a, b, d)
 #define check_mul_overflow(a, b, d) __builtin_mul_overflow(a, b, d)
 #define __printf(f, v) __attribute__((format(printf, f, v)))
+#define noinline_for_stack __attribute__((noinline))
 #define __must_check __attribute__((warn_unused_result))
 #define __packed __attribute__((packed))
 #define fallthrough __attribute__((fallthrough))

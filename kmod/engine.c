@@ -1,0 +1,623 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/cred.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
+
+#include "engine.h"
+#include "log.h"
+
+#define BATCH 32			/* tokens of a prompt's pass */
+#define REAP_INTERVAL (30 * HZ)		/* between looks for sessions that are gone */
+#define TEXT_STEP 4096			/* least bytes by which a text grows */
+
+/* A growing text. */
+struct text {
+	struct llamux_memory memory;
+	size_t n;
+};
+
+/**
+ * struct llamux_conversation - A prompt and its answer.
+ * @node:    In the table.
+ * @uid:     Owner.
+ * @session: The owner's terminal session; NULL for a private one.
+ * @users:   Open files.
+ * @used:    Jiffies of the latest open or close.
+ * @lock:    Guards all below but @options and @figures.
+ * @options_lock: Guards @options.
+ * @options: For the next answer.
+ * @serial:  Number of the prompt, from 1; 0 before the first.
+ * @prompt:  Its text.
+ * @valid:   Bytes of it that are whole characters.
+ * @streaming: Files that are reading the answer and not at its end.
+ * @begun:   @gen is set up.
+ * @done:    The answer is complete, or ended with @error.
+ * @error:   0 or -errno.
+ * @answer:  Text so far.
+ * @memory:  Of @gen and @out.
+ * @gen:     The answer in the making.
+ * @kv:      Its cache, in @chunks.
+ * @chunks:  (kv.n_chunks) memory.
+ * @out:     What a step writes.
+ * @started: When the first read came.
+ * @figures: Of the answer.
+ */
+struct llamux_conversation {
+	struct list_head node;
+	kuid_t uid;
+	struct pid *session;
+	u32 users;
+	unsigned long used;
+
+	struct mutex lock;
+	struct mutex options_lock;
+	struct llamux_options options;
+	u64 serial;
+	struct text prompt;
+	size_t valid;
+	u32 streaming;
+	bool begun;
+	bool done;
+	int error;
+	struct text answer;
+	struct llamux_memory memory;
+	struct llama_generation gen;
+	struct llama_kv kv;
+	struct llamux_memory *chunks;
+	char *out;
+	ktime_t started;
+	struct llamux_figures figures;
+};
+
+static struct {
+	const struct llamux_model *model;
+	struct llamux_limits limits;
+	struct mutex lock;		/* guards the list and what the struct above says */
+	struct list_head conversations;
+	u32 n, peak;
+	atomic64_t answers, prompt_tokens, tokens, prefill_us, decode_us, interrupted;
+} engine = {
+	.lock = __MUTEX_INITIALIZER(engine.lock),
+	.conversations = LIST_HEAD_INIT(engine.conversations),
+};
+
+static void reap(struct work_struct *work);
+static DECLARE_DELAYED_WORK(reaper, reap);
+
+const struct llamux_model *llamux_engine_model(void)
+{
+	return engine.model;
+}
+
+const struct llamux_limits *llamux_engine_limits(void)
+{
+	return &engine.limits;
+}
+
+int llamux_yield_caller(void *unused)
+{
+	cond_resched();
+	return signal_pending(current) ? -ERESTARTSYS : 0;
+}
+
+static const struct llama_yield yield_caller = { .fn = llamux_yield_caller };
+
+/* Room for @n more bytes. */
+static int text_reserve(struct text *t, size_t n)
+{
+	struct llamux_memory grown;
+	size_t size = t->n + n;
+
+	if (size <= t->memory.size)
+		return 0;
+	size = max3(size, 2 * t->memory.size, (size_t)TEXT_STEP);
+	if (llamux_memory_alloc(&grown, size))
+		return -ENOMEM;
+	if (t->n)
+		memcpy(grown.data, t->memory.data, t->n);
+	llamux_memory_wipe(&t->memory);
+	t->memory = grown;
+	return 0;
+}
+
+static void text_free(struct text *t)
+{
+	llamux_memory_wipe(&t->memory);
+	t->n = 0;
+}
+
+/* What only an answer in the making needs. */
+static void free_generation(struct llamux_conversation *c)
+{
+	u32 i;
+
+	for (i = 0; i < c->kv.n_chunks; i++)
+		llamux_memory_wipe(&c->chunks[i]);
+	kvfree(c->chunks);
+	kvfree(c->kv.chunks);
+	c->chunks = NULL;
+	memset(&c->kv, 0, sizeof(c->kv));
+	llamux_memory_wipe(&c->memory);
+	memzero_explicit(&c->gen, sizeof(c->gen));
+}
+
+/* Back to no prompt. */
+static void reset(struct llamux_conversation *c)
+{
+	free_generation(c);
+	text_free(&c->prompt);
+	text_free(&c->answer);
+	c->valid = 0;
+	c->begun = false;
+	c->done = false;
+	c->error = 0;
+}
+
+/* Table lock held; nobody uses it. */
+static void destroy(struct llamux_conversation *c)
+{
+	list_del(&c->node);
+	engine.n--;
+	reset(c);
+	put_pid(c->session);
+	kfree_sensitive(c);
+}
+
+static bool is_stale(const struct llamux_conversation *c)
+{
+	bool gone;
+
+	rcu_read_lock();
+	gone = !pid_task(c->session, PIDTYPE_SID);
+	rcu_read_unlock();
+	return gone;
+}
+
+/* Table lock held. Free shared conversations whose session is gone. */
+static void reap_stale(void)
+{
+	struct llamux_conversation *c, *next;
+
+	list_for_each_entry_safe(c, next, &engine.conversations, node)
+		if (c->session && !c->users && is_stale(c))
+			destroy(c);
+}
+
+static void reap(struct work_struct *work)
+{
+	mutex_lock(&engine.lock);
+	reap_stale();
+	if (!list_empty(&engine.conversations))
+		schedule_delayed_work(&reaper, REAP_INTERVAL);
+	mutex_unlock(&engine.lock);
+}
+
+/* Table lock held. Free the shared conversation that was idle the longest. */
+static bool evict(void)
+{
+	struct llamux_conversation *c, *oldest = NULL;
+
+	list_for_each_entry(c, &engine.conversations, node)
+		if (c->session && !c->users && (!oldest || time_before(c->used, oldest->used)))
+			oldest = c;
+	if (oldest)
+		destroy(oldest);
+	return oldest;
+}
+
+/* Table lock held. */
+static struct llamux_conversation *find_shared(void)
+{
+	struct llamux_conversation *c;
+	struct pid *session;
+
+	rcu_read_lock();
+	session = task_session(current);
+	rcu_read_unlock();
+	list_for_each_entry(c, &engine.conversations, node)
+		if (c->session && c->session == session && uid_eq(c->uid, current_uid()))
+			return c;
+	return NULL;
+}
+
+/* Table lock held. Options are those of the caller's shared conversation, where there is one. */
+static struct llamux_conversation *create(bool private)
+{
+	struct llamux_conversation *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	struct llamux_conversation *shared = find_shared();
+
+	if (!c)
+		return ERR_PTR(-ENOMEM);
+	if (shared)
+		llamux_options_get(shared, &c->options);
+	else
+		llamux_options_default(&c->options);
+	reap_stale();
+	if (engine.n >= engine.limits.max_conversations && !evict()) {
+		kfree(c);
+		return ERR_PTR(-EUSERS);
+	}
+	mutex_init(&c->lock);
+	mutex_init(&c->options_lock);
+	c->uid = current_uid();
+	if (!private) {
+		rcu_read_lock();
+		c->session = get_pid(task_session(current));
+		rcu_read_unlock();
+	}
+	list_add(&c->node, &engine.conversations);
+	engine.n++;
+	engine.peak = max(engine.peak, engine.n);
+	schedule_delayed_work(&reaper, REAP_INTERVAL);
+	return c;
+}
+
+int llamux_open(struct llamux_reader *r, bool private)
+{
+	struct llamux_conversation *c;
+
+	memset(r, 0, sizeof(*r));
+	mutex_lock(&engine.lock);
+	c = private ? NULL : find_shared();
+	if (!c)
+		c = create(private);
+	if (!IS_ERR(c)) {
+		c->users++;
+		c->used = jiffies;
+		r->c = c;
+	}
+	mutex_unlock(&engine.lock);
+	return PTR_ERR_OR_ZERO(c);
+}
+
+/* Conversation lock held. */
+static void stop_streaming(struct llamux_reader *r)
+{
+	if (r->streaming)
+		r->c->streaming--;
+	r->streaming = false;
+}
+
+void llamux_close(struct llamux_reader *r)
+{
+	struct llamux_conversation *c = r->c;
+
+	mutex_lock(&c->lock);
+	stop_streaming(r);
+	mutex_unlock(&c->lock);
+	mutex_lock(&engine.lock);
+	c->used = jiffies;
+	if (!--c->users && !c->session)
+		destroy(c);
+	mutex_unlock(&engine.lock);
+}
+
+/* Take @n bytes at the end of the prompt, or leave it as it is. */
+static int append_prompt(struct llamux_conversation *c, const char __user *text, size_t n)
+{
+	size_t tail;
+	char *end;
+
+	if (n > engine.limits.max_prompt - c->prompt.n)
+		return -EMSGSIZE;
+	if (text_reserve(&c->prompt, n))
+		return -ENOMEM;
+	end = c->prompt.memory.data + c->prompt.n;
+	if (copy_from_user(end, text, n))
+		return -EFAULT;
+	if (memchr(end, 0, n))
+		return -EINVAL;
+	n += c->prompt.n - c->valid;
+	if (utf8_check(c->prompt.memory.data + c->valid, n, &tail))
+		return -EILSEQ;
+	c->prompt.n = c->valid + n;
+	c->valid = c->prompt.n - tail;
+	return 0;
+}
+
+ssize_t llamux_write(struct llamux_reader *r, const char __user *text, size_t n)
+{
+	struct llamux_conversation *c = r->c;
+	int err = 0;
+
+	if (!n)
+		return 0;
+	if (mutex_lock_interruptible(&c->lock))
+		return -ERESTARTSYS;
+	if (r->writing != c->serial || !c->serial || c->begun) {
+		if (c->streaming) {
+			err = -EBUSY;
+			goto unlock;
+		}
+		reset(c);
+		r->writing = ++c->serial;
+	}
+	err = append_prompt(c, text, n);
+unlock:
+	mutex_unlock(&c->lock);
+	return err ? err : n;
+}
+
+/* The prompt without the newline that `echo` puts at its end. */
+static struct gguf_str prompt_text(const struct llamux_conversation *c)
+{
+	const char *text = c->prompt.memory.data;
+	u32 n = c->prompt.n;
+
+	if (n && text[n - 1] == '\n')
+		n--;
+	return (struct gguf_str){ .data = text, .len = n };
+}
+
+static int alloc_generation(struct llamux_conversation *c)
+{
+	const struct llama_model *m = &engine.model->m;
+	u32 n_ctx = engine.limits.n_ctx;
+	size_t need = llama_generation_size(m, n_ctx, BATCH) + llama_generation_out(m);
+	u32 n_chunks = llama_kv_chunks(n_ctx);
+	struct llama_arena arena = { };
+	int err;
+
+	c->chunks = kvcalloc(n_chunks, sizeof(*c->chunks), GFP_KERNEL_ACCOUNT);
+	c->kv.chunks = kvcalloc(n_chunks, sizeof(*c->kv.chunks), GFP_KERNEL_ACCOUNT);
+	if (!c->chunks || !c->kv.chunks)
+		return -ENOMEM;
+	c->kv.n_chunks = n_chunks;
+	err = llamux_memory_alloc(&c->memory, need);
+	if (err)
+		return err;
+	arena.base = c->memory.data;
+	arena.size = need;
+	err = llama_generation_init(&c->gen, m, n_ctx, BATCH, &arena);
+	c->out = c->memory.data + need - llama_generation_out(m);
+	return err;
+}
+
+static int begin_prompt(struct llamux_conversation *c, struct llama_diag *diag)
+{
+	struct llamux_options *o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+	struct llamux_memory tmp;
+	int err;
+
+	if (!o)
+		return -ENOMEM;
+	llamux_options_get(c, o);
+	err = llamux_memory_alloc(&tmp, llama_prompt_scratch(&engine.model->m, &o->o,
+							      prompt_text(c)));
+	if (!err) {
+		err = llama_generation_prompt(&c->gen, &o->o, prompt_text(c), tmp.data,
+					      &yield_caller, diag);
+		llamux_memory_wipe(&tmp);
+	}
+	kfree_sensitive(o);
+	return err;
+}
+
+/* Whether a failure belongs to the prompt, rather than to this attempt. */
+static bool is_final(int err)
+{
+	return err == -EMSGSIZE || err == -EINVAL;
+}
+
+/* Set the answer up. Conversation lock held. */
+static int begin(struct llamux_conversation *c)
+{
+	struct llama_diag diag = { };
+	int err;
+
+	if (!prompt_text(c).len)
+		return -ENODATA;
+	if (c->valid != c->prompt.n)
+		return -EILSEQ;
+	c->started = ktime_get();
+	memset(&c->figures, 0, sizeof(c->figures));
+	err = alloc_generation(c);
+	if (!err)
+		err = begin_prompt(c, &diag);
+	if (err) {
+		free_generation(c);
+		if (diag.text[0])
+			pr_info_ratelimited("%s\n", diag.text);
+		if (is_final(err)) {
+			c->begun = true;
+			c->done = true;
+			c->error = err;
+		}
+		return err;
+	}
+	c->begun = true;
+	WRITE_ONCE(c->figures.prompt_tokens, c->gen.n_prompt);
+	return 0;
+}
+
+static int provide_chunks(struct llamux_conversation *c)
+{
+	u32 n = llama_kv_chunks(llama_generation_positions(&c->gen));
+	u32 i;
+	int err;
+
+	for (i = 0; i < n; i++) {
+		if (c->kv.chunks[i])
+			continue;
+		err = llamux_memory_alloc(&c->chunks[i], llama_kv_chunk_size(&engine.model->m));
+		if (err)
+			return err;
+		c->kv.chunks[i] = c->chunks[i].data;
+	}
+	return 0;
+}
+
+static void account(struct llamux_conversation *c, u32 past, u32 tokens, ktime_t start)
+{
+	u64 us = ktime_us_delta(ktime_get(), start);
+
+	if (past < c->gen.n_prompt) {
+		WRITE_ONCE(c->figures.prefill_us, c->figures.prefill_us + us);
+		atomic64_add(us, &engine.prefill_us);
+		atomic64_add(c->gen.n_past - past, &engine.prompt_tokens);
+	} else {
+		WRITE_ONCE(c->figures.decode_us, c->figures.decode_us + us);
+		atomic64_add(us, &engine.decode_us);
+	}
+	WRITE_ONCE(c->figures.tokens, c->gen.n_tokens - c->gen.n_prompt);
+	atomic64_add(c->gen.n_tokens - tokens, &engine.tokens);
+}
+
+/* One step of the answer. Conversation lock held. */
+static int step(struct llamux_conversation *c)
+{
+	u32 past = c->gen.n_past, tokens = c->gen.n_tokens;
+	ktime_t start = ktime_get();
+	long n;
+	int err;
+
+	err = provide_chunks(c);
+	if (!err)
+		err = text_reserve(&c->answer, llama_generation_out(&engine.model->m));
+	if (err)
+		return err;
+	n = llama_generation_step(&c->gen, &c->kv, c->out, &yield_caller);
+	if (n < 0) {
+		atomic64_inc(&engine.interrupted);
+		return n;
+	}
+	account(c, past, tokens, start);
+	if (n && !c->answer.n)
+		WRITE_ONCE(c->figures.ttft_us, ktime_us_delta(ktime_get(), c->started));
+	memcpy(c->answer.memory.data + c->answer.n, c->out, n);
+	c->answer.n += n;
+	if (c->gen.done) {
+		c->done = true;
+		atomic64_inc(&engine.answers);
+		free_generation(c);
+	}
+	return 0;
+}
+
+/* Bytes that are there, or one step towards more. Return: bytes, 0, -EAGAIN to try again. */
+static ssize_t read_once(struct llamux_reader *r, char __user *buf, size_t n)
+{
+	struct llamux_conversation *c = r->c;
+	int err;
+
+	if (r->reading != c->serial) {
+		stop_streaming(r);
+		r->reading = c->serial;
+		r->pos = 0;
+	}
+	if (r->pos < c->answer.n) {
+		n = min(n, c->answer.n - r->pos);
+		if (copy_to_user(buf, c->answer.memory.data + r->pos, n))
+			return -EFAULT;
+		r->pos += n;
+		return n;
+	}
+	if (c->done) {
+		stop_streaming(r);
+		return c->error;
+	}
+	err = c->begun ? 0 : begin(c);
+	if (err)
+		return err;
+	if (!r->streaming)
+		c->streaming++;
+	r->streaming = true;
+	err = step(c);
+	return err ? err : -EAGAIN;
+}
+
+ssize_t llamux_read(struct llamux_reader *r, char __user *buf, size_t n)
+{
+	ssize_t got;
+
+	if (!n)
+		return 0;
+	do {
+		if (mutex_lock_interruptible(&r->c->lock))
+			return -ERESTARTSYS;
+		got = read_once(r, buf, n);
+		mutex_unlock(&r->c->lock);
+	} while (got == -EAGAIN);
+	return got;
+}
+
+void llamux_options_default(struct llamux_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->o = LLAMA_OPTIONS_DEFAULT;
+}
+
+/* The copy's system prompt points into the copy. */
+static void copy_options(struct llamux_options *to, const struct llamux_options *from)
+{
+	*to = *from;
+	if (from->o.system.data)
+		to->o.system.data = to->system;
+}
+
+void llamux_options_get(struct llamux_conversation *c, struct llamux_options *o)
+{
+	mutex_lock(&c->options_lock);
+	copy_options(o, &c->options);
+	mutex_unlock(&c->options_lock);
+}
+
+void llamux_options_set(struct llamux_conversation *c, const struct llamux_options *o)
+{
+	mutex_lock(&c->options_lock);
+	copy_options(&c->options, o);
+	mutex_unlock(&c->options_lock);
+}
+
+void llamux_last_figures(struct llamux_figures *f)
+{
+	struct llamux_conversation *c;
+
+	memset(f, 0, sizeof(*f));
+	mutex_lock(&engine.lock);
+	c = find_shared();
+	if (c) {
+		f->prompt_tokens = READ_ONCE(c->figures.prompt_tokens);
+		f->tokens = READ_ONCE(c->figures.tokens);
+		f->ttft_us = READ_ONCE(c->figures.ttft_us);
+		f->prefill_us = READ_ONCE(c->figures.prefill_us);
+		f->decode_us = READ_ONCE(c->figures.decode_us);
+	}
+	mutex_unlock(&engine.lock);
+}
+
+void llamux_totals(struct llamux_totals *t)
+{
+	mutex_lock(&engine.lock);
+	t->conversations = engine.n;
+	t->conversations_peak = engine.peak;
+	mutex_unlock(&engine.lock);
+	t->answers = atomic64_read(&engine.answers);
+	t->prompt_tokens = atomic64_read(&engine.prompt_tokens);
+	t->tokens = atomic64_read(&engine.tokens);
+	t->prefill_us = atomic64_read(&engine.prefill_us);
+	t->decode_us = atomic64_read(&engine.decode_us);
+	t->interrupted = atomic64_read(&engine.interrupted);
+}
+
+int llamux_engine_start(const struct llamux_model *model, const struct llamux_limits *limits)
+{
+	engine.model = model;
+	engine.limits = *limits;
+	return 0;
+}
+
+void llamux_engine_stop(void)
+{
+	struct llamux_conversation *c, *next;
+
+	cancel_delayed_work_sync(&reaper);
+	list_for_each_entry_safe(c, next, &engine.conversations, node)
+		destroy(c);
+	engine.model = NULL;
+}

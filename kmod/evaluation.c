@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/ctype.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "engine.h"
+#include "evaluation.h"
+
+#define MAX_TEXT (1u << 20)	/* bytes of one write */
+
+/**
+ * struct llamux_evaluation - Tokens and how far their logits are.
+ * @lock:     Guards all below.
+ * @batch:    Tokens of a pass.
+ * @tokens:   (n_ctx) u32.
+ * @n_tokens: Known.
+ * @n_past:   Evaluated.
+ * @begun:    Logits were asked for; no more tokens.
+ * @memory:   Of @scratch and @logits.
+ * @scratch:  Of the passes.
+ * @kv:       Its chunks are in @chunks.
+ * @chunks:   (kv.n_chunks) memory.
+ * @logits:   (batch, n_vocab) of the latest pass.
+ * @ready:    Bytes at @logits.
+ * @taken:    Of them read.
+ */
+struct llamux_evaluation {
+	struct mutex lock;
+	u32 batch;
+	struct llamux_memory tokens;
+	u32 n_tokens;
+	u32 n_past;
+	bool begun;
+	struct llamux_memory memory;
+	struct llama_scratch scratch;
+	struct llama_kv kv;
+	struct llamux_memory *chunks;
+	q16 *logits;
+	size_t ready;
+	size_t taken;
+};
+
+static const struct llama_model *model(void)
+{
+	return &llamux_engine_model()->m;
+}
+
+struct llamux_evaluation *llamux_evaluation_new(void)
+{
+	struct llamux_evaluation *e = kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
+
+	if (!e)
+		return NULL;
+	mutex_init(&e->lock);
+	e->batch = 1;
+	return e;
+}
+
+void llamux_evaluation_free(struct llamux_evaluation *e)
+{
+	u32 i;
+
+	for (i = 0; i < e->kv.n_chunks; i++)
+		llamux_memory_free(&e->chunks[i]);
+	kvfree(e->chunks);
+	kvfree(e->kv.chunks);
+	llamux_memory_free(&e->memory);
+	llamux_memory_free(&e->tokens);
+	kfree(e);
+}
+
+/* The number at *@text, which it moves past it. */
+static int take_number(char **text, u32 *v)
+{
+	char *end = *text;
+	char stop;
+	int err;
+
+	while (*end && !isspace(*end))
+		end++;
+	stop = *end;
+	*end = '\0';
+	err = kstrtou32(*text, 10, v);
+	*end = stop;
+	*text = end;
+	return err ? -EINVAL : 0;
+}
+
+static int take_batch(struct llamux_evaluation *e, char **text)
+{
+	u32 batch;
+	int err;
+
+	*text = skip_spaces(*text + strlen("batch"));
+	err = take_number(text, &batch);
+	if (err || !batch || batch > LLAMA_MAX_BATCH)
+		return -EINVAL;
+	e->batch = batch;
+	return 0;
+}
+
+static int take_tokens(struct llamux_evaluation *e, char *text)
+{
+	u32 n_ctx = llamux_engine_limits()->n_ctx;
+	u32 n = e->n_tokens;
+	u32 *tokens;
+	int err;
+
+	if (!e->tokens.data) {
+		err = llamux_memory_alloc(&e->tokens, n_ctx * sizeof(u32));
+		if (err)
+			return err;
+	}
+	tokens = e->tokens.data;
+	for (text = skip_spaces(text); *text; text = skip_spaces(text)) {
+		if (n == n_ctx)
+			return -EMSGSIZE;
+		err = take_number(&text, &tokens[n]);
+		if (err)
+			return err;
+		if (tokens[n++] >= model()->n_vocab)
+			return -EINVAL;
+	}
+	e->n_tokens = n;
+	return 0;
+}
+
+static int take(struct llamux_evaluation *e, char *text)
+{
+	u32 batch = e->batch;
+	int err = 0;
+
+	if (e->begun)
+		return -EBUSY;
+	text = skip_spaces(text);
+	if (!e->n_tokens && !strncmp(text, "batch", strlen("batch")))
+		err = take_batch(e, &text);
+	if (!err)
+		err = take_tokens(e, text);
+	if (err)
+		e->batch = batch;
+	return err;
+}
+
+ssize_t llamux_evaluation_write(struct llamux_evaluation *e, const char __user *buf, size_t n)
+{
+	char *text;
+	int err;
+
+	if (n > MAX_TEXT)
+		return -EMSGSIZE;
+	text = memdup_user_nul(buf, n);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	err = strlen(text) == n ? 0 : -EINVAL;
+	if (!err)
+		err = mutex_lock_interruptible(&e->lock) ? -ERESTARTSYS : 0;
+	if (!err) {
+		err = take(e, text);
+		mutex_unlock(&e->lock);
+	}
+	kfree(text);
+	return err ? err : n;
+}
+
+static int begin(struct llamux_evaluation *e)
+{
+	u32 n_chunks = llama_kv_chunks(e->n_tokens);
+	size_t logits = (size_t)e->batch * model()->n_vocab * sizeof(*e->logits);
+	size_t scratch = llama_scratch_size(model(), e->n_tokens, e->batch);
+	struct llama_arena arena = { };
+	int err;
+
+	err = llamux_memory_alloc(&e->memory, scratch + logits);
+	if (err)
+		return err;
+	e->chunks = kvcalloc(n_chunks, sizeof(*e->chunks), GFP_KERNEL_ACCOUNT);
+	e->kv.chunks = kvcalloc(n_chunks, sizeof(*e->kv.chunks), GFP_KERNEL_ACCOUNT);
+	if (!e->chunks || !e->kv.chunks)
+		return -ENOMEM;
+	e->kv.n_chunks = n_chunks;
+	arena.base = e->memory.data;
+	arena.size = scratch;
+	e->logits = e->memory.data + scratch;
+	return llama_scratch_init(&e->scratch, model(), e->n_tokens, e->batch, &arena);
+}
+
+/* Evaluate one batch. */
+static int evaluate(struct llamux_evaluation *e)
+{
+	const struct llama_yield yield = { .fn = llamux_yield_caller };
+	u32 n = min(e->batch, e->n_tokens - e->n_past);
+	u32 *tokens = e->tokens.data;
+	u32 i;
+	int err;
+
+	for (i = 0; i < llama_kv_chunks(e->n_past + n); i++) {
+		if (e->kv.chunks[i])
+			continue;
+		err = llamux_memory_alloc(&e->chunks[i], llama_kv_chunk_size(model()));
+		if (err)
+			return err;
+		e->kv.chunks[i] = e->chunks[i].data;
+	}
+	err = llama_forward(model(), &e->scratch, &e->kv, tokens + e->n_past, n, e->n_past,
+			    e->logits, n, &yield);
+	if (err)
+		return err;
+	e->n_past += n;
+	e->ready = (size_t)n * model()->n_vocab * sizeof(*e->logits);
+	e->taken = 0;
+	return 0;
+}
+
+static ssize_t read_locked(struct llamux_evaluation *e, char __user *buf, size_t n)
+{
+	int err;
+
+	if (!e->n_tokens)
+		return -ENODATA;
+	if (!e->begun) {
+		err = begin(e);
+		if (err) {
+			llamux_memory_free(&e->memory);
+			kvfree(e->chunks);
+			kvfree(e->kv.chunks);
+			e->chunks = NULL;
+			memset(&e->kv, 0, sizeof(e->kv));
+			return err;
+		}
+		e->begun = true;
+	}
+	if (e->taken == e->ready) {
+		if (e->n_past == e->n_tokens)
+			return 0;
+		err = evaluate(e);
+		if (err)
+			return err;
+	}
+	n = min(n, e->ready - e->taken);
+	if (copy_to_user(buf, (u8 *)e->logits + e->taken, n))
+		return -EFAULT;
+	e->taken += n;
+	return n;
+}
+
+ssize_t llamux_evaluation_read(struct llamux_evaluation *e, char __user *buf, size_t n)
+{
+	ssize_t got;
+
+	if (!n)
+		return 0;
+	if (mutex_lock_interruptible(&e->lock))
+		return -ERESTARTSYS;
+	got = read_locked(e, buf, n);
+	mutex_unlock(&e->lock);
+	return got;
+}

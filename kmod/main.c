@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/* llamux.ko: a language model inside the kernel, asked through /proc/llamux. */
+#include <linux/err.h>
+#include <linux/module.h>
+
+#include "engine.h"
+#include "log.h"
+#include "procfs/procfs.h"
+
+#define DEFAULT_N_CTX 2048
+#define MAX_PROMPT_LIMIT (64u << 20)
+
+static char *model = "/lib/firmware/llamux/model.gguf";
+module_param(model, charp, 0444);
+MODULE_PARM_DESC(model, "GGUF file of a llama model");
+
+static int n_ctx = -1;
+module_param(n_ctx, int, 0444);
+MODULE_PARM_DESC(n_ctx, "tokens of a conversation, prompt and answer (default 2048 or the model's)");
+
+static uint max_conversations = 16;
+module_param(max_conversations, uint, 0444);
+MODULE_PARM_DESC(max_conversations, "conversations at once (default 16)");
+
+static uint max_prompt = 1 << 20;
+module_param(max_prompt, uint, 0444);
+MODULE_PARM_DESC(max_prompt, "bytes of a prompt (default 1048576)");
+
+static struct llamux_model *loaded;
+
+static int check_limits(void)
+{
+	if (n_ctx != -1 && (n_ctx < 1 || n_ctx > LLAMA_MAX_CTX))
+		pr_err("n_ctx is %d, must be from 1 to the model's own context\n", n_ctx);
+	else if (!max_conversations || max_conversations > 4096)
+		pr_err("max_conversations is %u, must be from 1 to 4096\n", max_conversations);
+	else if (!max_prompt || max_prompt > MAX_PROMPT_LIMIT)
+		pr_err("max_prompt is %u, must be from 1 to %u\n", max_prompt, MAX_PROMPT_LIMIT);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+static int start(void)
+{
+	struct llamux_limits limits = {
+		.n_ctx = n_ctx,
+		.max_conversations = max_conversations,
+		.max_prompt = max_prompt,
+	};
+
+	if (n_ctx == -1)
+		limits.n_ctx = min_t(u32, DEFAULT_N_CTX, loaded->m.n_ctx_train);
+	if (limits.n_ctx > loaded->m.n_ctx_train) {
+		pr_err("n_ctx is %d, the model's own context is %u\n", n_ctx, loaded->m.n_ctx_train);
+		return -EINVAL;
+	}
+	return llamux_engine_start(loaded, &limits);
+}
+
+static int __init llamux_init(void)
+{
+	int err = check_limits();
+
+	if (err)
+		return err;
+	loaded = llamux_model_load(model);
+	if (IS_ERR(loaded))
+		return PTR_ERR(loaded);
+	err = start();
+	if (err)
+		goto free_model;
+	err = llamux_procfs_start();
+	if (err)
+		goto stop_engine;
+	return 0;
+
+stop_engine:
+	llamux_engine_stop();
+free_model:
+	llamux_model_free(loaded);
+	return err;
+}
+
+static void __exit llamux_exit(void)
+{
+	llamux_procfs_stop();
+	llamux_engine_stop();
+	llamux_model_free(loaded);
+}
+
+module_init(llamux_init);
+module_exit(llamux_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("A language model inside the kernel, in integer arithmetic");
+MODULE_AUTHOR("The Llamux maintainers");

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/atomic.h>
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "memory.h"
+
+static atomic64_t now = ATOMIC64_INIT(0);
+static atomic64_t peak = ATOMIC64_INIT(0);
+
+static int count(struct llamux_memory *m, void *data, size_t size)
+{
+	s64 total, old;
+
+	if (!data)
+		return -ENOMEM;
+	m->data = data;
+	m->size = size;
+	total = atomic64_add_return(size, &now);
+	old = atomic64_read(&peak);
+	while (total > old && !atomic64_try_cmpxchg(&peak, &old, total))
+		;
+	return 0;
+}
+
+int llamux_memory_alloc(struct llamux_memory *m, size_t size)
+{
+	return count(m, __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN), size);
+}
+
+int llamux_memory_alloc_huge(struct llamux_memory *m, size_t size)
+{
+	/* A model that does not fit is refused, rather than making room by killing processes. */
+	if (size >> PAGE_SHIFT > (size_t)si_mem_available())
+		return -ENOMEM;
+	return count(m, vmalloc_huge(size, GFP_KERNEL | __GFP_NOWARN), size);
+}
+
+void llamux_memory_free(struct llamux_memory *m)
+{
+	if (!m->data)
+		return;
+	vfree(m->data);
+	atomic64_sub(m->size, &now);
+	m->data = NULL;
+	m->size = 0;
+}
+
+void llamux_memory_wipe(struct llamux_memory *m)
+{
+	if (m->data)
+		memzero_explicit(m->data, m->size);
+	llamux_memory_free(m);
+}
+
+u64 llamux_memory_now(void)
+{
+	return atomic64_read(&now);
+}
+
+u64 llamux_memory_peak(void)
+{
+	return atomic64_read(&peak);
+}

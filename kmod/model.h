@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Loading a model file into kernel memory
+ */
+#ifndef LLAMUX_MODEL_H
+#define LLAMUX_MODEL_H
+
+#include "ggml_kernel/model.h"
+#include "memory.h"
+
+/**
+ * struct llamux_model - A loaded model, read-only once loaded.
+ * @m:     The core's view.
+ * @image: The file, its weights repacked in place.
+ * @arena: What the core keeps besides.
+ * @load_us: Microseconds from opening the file.
+ */
+struct llamux_model {
+	struct llama_model m;
+	struct llamux_memory image;
+	struct llamux_memory arena;
+	u64 load_us;
+};
+
+/**
+ * llamux_model_load() - Read, verify and repack the file at @path.
+ * Context: Process; sleeps. A fatal signal ends it.
+ * Return: the model, or an ERR_PTR; one line in the log says why.
+ */
+struct llamux_model *llamux_model_load(const char *path);
+
+#define LLAMUX_NAME 64
+
+/** llamux_model_name() - The model's name in printable ASCII, NUL-terminated. */
+void llamux_model_name(const struct llamux_model *model, char name[LLAMUX_NAME]);
+
+/** llamux_model_free() - Give its memory back. NULL is fine. */
+void llamux_model_free(struct llamux_model *model);
+
+#endif

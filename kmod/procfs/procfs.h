@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: The files of /proc/llamux
+ *
+ * These move bytes between userspace and the engine and compute nothing.
+ * docs/procfs-abi.md says what each takes and gives.
+ */
+#ifndef LLAMUX_PROCFS_H
+#define LLAMUX_PROCFS_H
+
+#include <linux/proc_fs.h>
+
+extern const struct proc_ops llamux_prompt_ops;
+extern const struct proc_ops llamux_options_ops;
+extern const struct proc_ops llamux_logits_ops;
+extern const struct proc_ops llamux_status_ops;
+extern const struct proc_ops llamux_stats_ops;
+
+/** llamux_procfs_start() - Make the files. Return: 0 or -ENOMEM. */
+int llamux_procfs_start(void);
+
+/** llamux_procfs_stop() - Remove them, and wait for whoever is within one. */
+void llamux_procfs_stop(void);
+
+#endif

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/* /proc/llamux/prompt: a prompt in, the answer out. */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "engine.h"
+#include "procfs.h"
+
+/* An open file keeps the module, so that rmmod says EBUSY instead of pulling it away. */
+static int prompt_open(struct inode *inode, struct file *file)
+{
+	bool private = (file->f_mode & FMODE_READ) && (file->f_mode & FMODE_WRITE);
+	struct llamux_reader *r;
+	int err;
+
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
+	err = r ? llamux_open(r, private) : -ENOMEM;
+	if (err) {
+		kfree(r);
+		module_put(THIS_MODULE);
+		return err;
+	}
+	file->private_data = r;
+	return stream_open(inode, file);
+}
+
+static int prompt_release(struct inode *inode, struct file *file)
+{
+	llamux_close(file->private_data);
+	kfree(file->private_data);
+	module_put(THIS_MODULE);
+	return 0;
+}
+
+static ssize_t prompt_write(struct file *file, const char __user *text, size_t n, loff_t *pos)
+{
+	return llamux_write(file->private_data, text, n);
+}
+
+static ssize_t prompt_read(struct file *file, char __user *buf, size_t n, loff_t *pos)
+{
+	return llamux_read(file->private_data, buf, n);
+}
+
+const struct proc_ops llamux_prompt_ops = {
+	.proc_open = prompt_open,
+	.proc_release = prompt_release,
+	.proc_read = prompt_read,
+	.proc_write = prompt_write,
+};

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/* /proc/llamux/status for people, /proc/llamux/stats for programs. */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+
+#include "engine.h"
+#include "memory.h"
+#include "procfs.h"
+
+static u64 mib(u64 bytes)
+{
+	return bytes >> 20;
+}
+
+/* Tenths of tokens per second. */
+static u64 rate(u64 tokens, u64 us)
+{
+	return us ? tokens * 10 * USEC_PER_SEC / us : 0;
+}
+
+static int status_show(struct seq_file *m, void *unused)
+{
+	const struct llamux_model *model = llamux_engine_model();
+	const struct llamux_limits *limits = llamux_engine_limits();
+	struct llamux_totals t;
+	char name[LLAMUX_NAME];
+	u64 prefill, decode;
+
+	llamux_totals(&t);
+	llamux_model_name(model, name);
+	prefill = rate(t.prompt_tokens, t.prefill_us);
+	decode = rate(t.tokens, t.decode_us);
+	seq_printf(m, "🦙 %s, %llu million parameters in %s\n", name, model->m.n_params / 1000000,
+		   model->m.file_type);
+	seq_printf(m, "computing with  %s integer arithmetic\n", llama_isa());
+	seq_printf(m, "chat template   %s\n", llama_chat_name(model->m.chat));
+	seq_printf(m, "context         %u tokens (the model was trained for %u)\n", limits->n_ctx,
+		   model->m.n_ctx_train);
+	seq_printf(m, "memory          %llu MiB (model %llu MiB), at most %llu MiB so far\n",
+		   mib(llamux_memory_now()), mib(model->image.size + model->arena.size),
+		   mib(llamux_memory_peak()));
+	seq_printf(m, "conversations   %llu of %u\n", t.conversations, limits->max_conversations);
+	seq_printf(m, "answers         %llu\n", t.answers);
+	seq_printf(m, "prompts         %llu tokens, %llu.%llu a second\n", t.prompt_tokens,
+		   prefill / 10, prefill % 10);
+	seq_printf(m, "answered        %llu tokens, %llu.%llu a second\n", t.tokens, decode / 10,
+		   decode % 10);
+	return 0;
+}
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	const struct llamux_model *model = llamux_engine_model();
+	struct llamux_figures last;
+	struct llamux_totals t;
+	char name[LLAMUX_NAME];
+
+	llamux_totals(&t);
+	llamux_last_figures(&last);
+	llamux_model_name(model, name);
+	seq_printf(m, "model %s\n", name);
+	seq_printf(m, "isa %s\n", llama_isa());
+	seq_printf(m, "n_ctx %u\n", llamux_engine_limits()->n_ctx);
+	seq_printf(m, "n_vocab %u\n", model->m.n_vocab);
+	seq_printf(m, "load_us %llu\n", model->load_us);
+	seq_printf(m, "model_bytes %zu\n", model->image.size + model->arena.size);
+	seq_printf(m, "memory_bytes %llu\n", llamux_memory_now());
+	seq_printf(m, "memory_peak_bytes %llu\n", llamux_memory_peak());
+	seq_printf(m, "conversations %llu\n", t.conversations);
+	seq_printf(m, "conversations_peak %llu\n", t.conversations_peak);
+	seq_printf(m, "answers %llu\n", t.answers);
+	seq_printf(m, "interrupted %llu\n", t.interrupted);
+	seq_printf(m, "tokens_prompt %llu\n", t.prompt_tokens);
+	seq_printf(m, "tokens_generated %llu\n", t.tokens);
+	seq_printf(m, "prefill_us %llu\n", t.prefill_us);
+	seq_printf(m, "decode_us %llu\n", t.decode_us);
+	seq_printf(m, "last_prompt_tokens %llu\n", last.prompt_tokens);
+	seq_printf(m, "last_tokens %llu\n", last.tokens);
+	seq_printf(m, "last_ttft_us %llu\n", last.ttft_us);
+	seq_printf(m, "last_prefill_us %llu\n", last.prefill_us);
+	seq_printf(m, "last_decode_us %llu\n", last.decode_us);
+	return 0;
+}
+
+static int open(struct file *file, int (*show)(struct seq_file *m, void *unused))
+{
+	int err;
+
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	err = single_open(file, show, NULL);
+	if (err)
+		module_put(THIS_MODULE);
+	return err;
+}
+
+static int status_open(struct inode *inode, struct file *file)
+{
+	return open(file, status_show);
+}
+
+static int stats_open(struct inode *inode, struct file *file)
+{
+	return open(file, stats_show);
+}
+
+static int release(struct inode *inode, struct file *file)
+{
+	int err = single_release(inode, file);
+
+	module_put(THIS_MODULE);
+	return err;
+}
+
+const struct proc_ops llamux_status_ops = {
+	.proc_open = status_open,
+	.proc_release = release,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+};
+
+const struct proc_ops llamux_stats_ops = {
+	.proc_open = stats_open,
+	.proc_release = release,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+};
