@@ -17,7 +17,7 @@ from debian.deb822 import Packages
 from harness.architectures import ARCHITECTURES, host_architecture
 from harness.guest_errors import SetupError
 from harness.paths import cache_dir
-from harness.progress import step
+from harness.progress import say, step
 
 LISTS_AGE = 24 * 3600
 """Seconds after which the package lists are fetched anew before a download."""
@@ -67,7 +67,12 @@ def update(force: bool = False) -> None:
     if not force and stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_AGE:
         return
     with step("package lists"):
-        _run("apt-get", ["-q", "update"])
+        try:
+            _run("apt-get", ["-q", "update"])
+        except SetupError as error:
+            # A source besides Debian's may be at fault; what is missing will be named.
+            say(str(error))
+            return
     stamp.touch()
 
 
@@ -84,19 +89,32 @@ def with_lists(fetch: Callable[[], None]) -> None:
         fetch()
 
 
+def _newest(package: str) -> Packages:
+    """What apt knows about the newest ``name:architecture``."""
+    missing = SetupError(
+        f"apt knows no package {package}: its sources must have bookworm and bookworm-security"
+    )
+    try:
+        shown = _run("apt-cache", ["show", "--no-all-versions", package])
+    except SetupError as error:
+        raise missing from error
+    paragraph = Packages(shown)
+    if "Version" not in paragraph:
+        raise missing
+    return paragraph
+
+
 def depends(package: str) -> list[str]:
     """Names of the packages that the newest `package` depends on, first choices only.
 
     `package` is ``name:architecture``.
     """
-    shown = _run("apt-cache", ["show", "--no-all-versions", package])
-    paragraph = Packages(shown)
-    return [str(choices[0]["name"]) for choices in paragraph.relations["depends"]]
+    return [str(choices[0]["name"]) for choices in _newest(package).relations["depends"]]
 
 
 def version(package: str) -> str:
     """The newest version of ``name:architecture``."""
-    return str(Packages(_run("apt-cache", ["show", "--no-all-versions", package]))["Version"])
+    return str(_newest(package)["Version"])
 
 
 def download(packages: Sequence[str], into: Path) -> list[Path]:
