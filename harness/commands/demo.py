@@ -19,6 +19,7 @@ from harness.progress import say, step
 DEFAULT_PROMPT = "What is a kernel module?"
 
 _PROMPT = "/proc/llamux/prompt"
+_OPTIONS = "/proc/llamux/options"
 _STATS = "/proc/llamux/stats"
 
 
@@ -29,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=float, default=1800, metavar="S", help="seconds the answer may take"
     )
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="end the answer after N tokens")
     add_guest_options(parser)
 
 
@@ -69,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
             if "🦙" in line:
                 say(line.partition("🦙")[2].strip())
         say(f"ready after {time.monotonic() - started:.1f} s")
+        if args.max_tokens is not None:
+            guest.check(f"echo max_tokens {args.max_tokens} > {_OPTIONS}")
         quoted = shlex.quote(args.prompt)
         say(f"guest# echo {quoted} > {_PROMPT}; cat {_PROMPT}")
         result = guest.run(
