@@ -433,7 +433,7 @@ static int read_vocab(struct build *b, struct llama_model *m)
 	return 0;
 }
 
-static int build(struct build *b, struct llama_model *m)
+static int build_parts(struct build *b, struct llama_model *m)
 {
 	u32 widest;
 	int err;
@@ -454,6 +454,14 @@ static int build(struct build *b, struct llama_model *m)
 	if (!err)
 		err = read_rope_freqs(b, m);
 	return err ? err : read_layers(b, m);
+}
+
+static int build(struct build *b, struct llama_model *m)
+{
+	int err = build_parts(b, m);
+
+	/* A missing key is the file's fault; the caller's file is there. */
+	return err == -ENOENT ? -EINVAL : err;
 }
 
 int llama_model_size(const struct gguf *g, size_t *need, struct llama_diag *diag)

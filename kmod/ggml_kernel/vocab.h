@@ -14,6 +14,7 @@
 
 #define LLAMA_TOKEN_NONE U32_MAX
 #define LLAMA_MAX_VOCAB (1u << 20)
+#define LLAMA_MAX_TOKEN 4096	/* bytes of a token's text in the file */
 
 enum llama_vocab_type {
 	LLAMA_VOCAB_BPE,
@@ -25,8 +26,22 @@ enum llama_vocab_type {
 #define LLAMA_TOKENIZE_SPECIAL	2u	/* control tokens' text becomes their ids; never for user text */
 #define LLAMA_TOKENIZE_CONT	4u	/* continues earlier text: no space prefix (SPM) */
 
-struct llama_vocab_bpe;
-struct llama_vocab_spm;
+/* tokenizer.ggml.token_type */
+enum llama_token_kind {
+	LLAMA_TOKEN_NORMAL = 1,
+	LLAMA_TOKEN_UNKNOWN = 2,
+	LLAMA_TOKEN_CONTROL = 3,
+	LLAMA_TOKEN_USER = 4,
+	LLAMA_TOKEN_UNUSED = 5,
+	LLAMA_TOKEN_BYTE = 6,
+};
+
+/* Which expression cuts a text into words (BPE). */
+enum llama_pre_tokenizer {
+	LLAMA_PRE_SMOLLM,
+	LLAMA_PRE_GPT2,
+	LLAMA_PRE_LLAMA3,
+};
 
 /**
  * struct llama_vocab - A vocabulary ready for use.
@@ -38,7 +53,26 @@ struct llama_vocab_spm;
  * @unk:     Unknown.
  * @add_bos: The file asks for BOS in front of a text.
  *
- * The remaining fields are the tokenizers' own.
+ * The remaining fields are the tokenizers' own:
+ * @add_space_prefix: SPM: a text begins with a space of its own.
+ * @pre:       BPE: how a text is cut into words.
+ * @max_piece: Bytes of the longest piece.
+ * @max_text:  Bytes of the longest token's text.
+ * @text:      (n_vocab,) the tokens as the file spells them.
+ * @kind:      (n_vocab,) enum llama_token_kind, with TOKEN_EOG.
+ * @bucket_bits: Of the hash that chooses a bucket of @by_text.
+ * @bucket:    (2^bucket_bits + 1,) where each bucket begins in @by_text.
+ * @by_text:   (n_vocab,) ids; within a bucket in order of their text.
+ * @n_special: Ids at @special.
+ * @special:   Control, unknown and user-defined tokens in order of their bytes.
+ * @special_at: Where the special tokens begin that start with each byte.
+ * @byte_id:   The token of each byte, or LLAMA_TOKEN_NONE.
+ * @n_merges:  BPE: merges, in order of rank.
+ * @merge_at:  (n_vocab + 1,) where the merges of each left part begin in @merge.
+ * @merge:     (n_merges,) right part << 32 | rank, in order for each left part.
+ * @merge_left: (n_merges,) left part of each rank.
+ * @merge_result: (n_merges,) what each rank makes.
+ * @rank:      (n_vocab,) SPM: the scores as integers; the lowest is the best.
  */
 struct llama_vocab {
 	enum llama_vocab_type type;
@@ -48,7 +82,25 @@ struct llama_vocab {
 	u32 eot;
 	u32 unk;
 	bool add_bos;
-	/* tokenizer-private fields follow here (owner: vocab.c, bpe.c, spm.c) */
+	bool add_space_prefix;
+	enum llama_pre_tokenizer pre;
+	u32 max_piece;
+	u32 max_text;
+	struct gguf_str *text;
+	u8 *kind;
+	u32 bucket_bits;
+	u32 *bucket;
+	u32 *by_text;
+	u32 n_special;
+	u32 *special;
+	u32 special_at[257];
+	u32 byte_id[256];
+	u32 n_merges;
+	u32 *merge_at;
+	u64 *merge;
+	u32 *merge_left;
+	u32 *merge_result;
+	u32 *rank;
 };
 
 /**
