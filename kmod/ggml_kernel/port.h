@@ -5,7 +5,8 @@
  * The core is compiled twice from the same files: into llamux.ko and into a
  * userspace library. This header is the only one that knows the difference.
  * Besides the fixed-width types it names every outside function that the
- * core may call: memcpy, memmove, memset, memcmp, snprintf and vsnprintf.
+ * core may call: memcpy, memmove, memset, memcmp, strcmp, strlen, snprintf and
+ * vsnprintf.
  *
  * The core allocates nothing, logs nothing and uses no floating point.
  */

@@ -43,6 +43,8 @@ enum llama_pre_tokenizer {
 	LLAMA_PRE_LLAMA3,
 };
 
+#define LLAMA_TOKEN_EOG 0x80	/* beside its kind: ends a generation */
+
 /**
  * struct llama_vocab - A vocabulary ready for use.
  * @type:    Which tokenizer.
@@ -56,23 +58,19 @@ enum llama_pre_tokenizer {
  * The remaining fields are the tokenizers' own:
  * @add_space_prefix: SPM: a text begins with a space of its own.
  * @pre:       BPE: how a text is cut into words.
- * @max_piece: Bytes of the longest piece.
- * @max_text:  Bytes of the longest token's text.
+ * @max_piece: Bytes of the longest token's text.
  * @text:      (n_vocab,) the tokens as the file spells them.
- * @kind:      (n_vocab,) enum llama_token_kind, with TOKEN_EOG.
+ * @kind:      (n_vocab,) enum llama_token_kind, perhaps with LLAMA_TOKEN_EOG.
  * @bucket_bits: Of the hash that chooses a bucket of @by_text.
  * @bucket:    (2^bucket_bits + 1,) where each bucket begins in @by_text.
- * @by_text:   (n_vocab,) ids; within a bucket in order of their text.
+ * @by_text:   (n_vocab,) ids; within a bucket in order of their text, then id.
  * @n_special: Ids at @special.
  * @special:   Control, unknown and user-defined tokens in order of their bytes.
- * @special_at: Where the special tokens begin that start with each byte.
- * @byte_id:   The token of each byte, or LLAMA_TOKEN_NONE.
- * @n_merges:  BPE: merges, in order of rank.
- * @merge_at:  (n_vocab + 1,) where the merges of each left part begin in @merge.
- * @merge:     (n_merges,) right part << 32 | rank, in order for each left part.
- * @merge_left: (n_merges,) left part of each rank.
- * @merge_result: (n_merges,) what each rank makes.
- * @rank:      (n_vocab,) SPM: the scores as integers; the lowest is the best.
+ * @byte_id:   (256,) the token of each byte, or LLAMA_TOKEN_NONE.
+ * @merge_at:  BPE: (n_vocab + 1,) where the merges of each left part begin in @merge.
+ * @merge:     BPE: (n_merges,) right part << 32 | rank, in order for each left part.
+ * @merge_result: BPE: (n_merges,) the token that the merge of each rank makes.
+ * @rank:      SPM: (n_vocab,) the scores as integers; the lowest is the best.
  */
 struct llama_vocab {
 	enum llama_vocab_type type;
@@ -85,7 +83,6 @@ struct llama_vocab {
 	bool add_space_prefix;
 	enum llama_pre_tokenizer pre;
 	u32 max_piece;
-	u32 max_text;
 	struct gguf_str *text;
 	u8 *kind;
 	u32 bucket_bits;
@@ -93,12 +90,9 @@ struct llama_vocab {
 	u32 *by_text;
 	u32 n_special;
 	u32 *special;
-	u32 special_at[257];
-	u32 byte_id[256];
-	u32 n_merges;
+	u32 *byte_id;
 	u32 *merge_at;
 	u64 *merge;
-	u32 *merge_left;
 	u32 *merge_result;
 	u32 *rank;
 };
@@ -163,6 +157,9 @@ bool llama_vocab_is_eog(const struct llama_vocab *v, u32 id);
 
 /** llama_vocab_is_control() - Whether @id is a control token. */
 bool llama_vocab_is_control(const struct llama_vocab *v, u32 id);
+
+/** llama_vocab_find() - The lowest id of a token spelt @s, or LLAMA_TOKEN_NONE. */
+u32 llama_vocab_find(const struct llama_vocab *v, struct gguf_str s);
 
 /** llama_vocab_max_piece() - Bytes of the longest llama_token_piece(). */
 size_t llama_vocab_max_piece(const struct llama_vocab *v);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Sorting in place, in O(n log n) whatever the input
+ */
+#ifndef LLAMA_SORT_H
+#define LLAMA_SORT_H
+
+#include "port.h"
+
+/** sort_u64() - Ascending. */
+void sort_u64(u64 *a, size_t n);
+
+/**
+ * sort_ids() - Ascending by @less.
+ * @less: Whether @x comes before @y; a strict order.
+ */
+void sort_ids(u32 *a, size_t n, bool (*less)(const void *arg, u32 x, u32 y), const void *arg);
+
+#endif

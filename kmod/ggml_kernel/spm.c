@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/* SentencePiece-style BPE: characters merge by the score of what they make. */
+#include "tokenizer.h"
+#include "utf8.h"
+
+#define SPACE "\xe2\x96\x81"	/* U+2581 stands for a space */
+#define SPACE_LEN 3
+
+int spm_piece(struct gguf_str text, char *buf)
+{
+	u32 i = 0, n = 0;
+
+	while (i < text.len) {
+		if (text.len - i >= SPACE_LEN && !memcmp(text.data + i, SPACE, SPACE_LEN)) {
+			buf[n++] = ' ';
+			i += SPACE_LEN;
+		} else {
+			buf[n++] = text.data[i++];
+		}
+	}
+	return n;
+}
+
+/* Order-preserving: the higher the float, the lower the integer. */
+static u32 rank_of(u32 bits)
+{
+	return bits >> 31 ? bits : ~bits & 0x7fffffff;
+}
+
+int spm_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
+	     struct llama_diag *diag)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const struct gguf_kv *kv;
+	u32 i;
+	int err = gguf_get_array(g, "tokenizer.ggml.scores", GGUF_TYPE_FLOAT32, &kv, diag);
+
+	if (err)
+		return err;
+	if (kv->count != v->n_vocab)
+		return llama_fail(diag, -EINVAL, "tokenizer.ggml.scores has %llu entries, must have %u",
+				  (unsigned long long)kv->count, v->n_vocab);
+	v->rank = llama_arena_alloc(arena, v->n_vocab, sizeof(*v->rank));
+	for (i = 0; i < v->n_vocab; i++) {
+		u32 bits = llama_get_u32(kv->data + 4 * (size_t)i);
+
+		if ((bits & 0x7f800000) == 0x7f800000)
+			return llama_fail(diag, -EINVAL,
+					  "tokenizer.ggml.scores: entry %u is not finite", i);
+		if (arena->base)
+			v->rank[i] = rank_of(bits);
+	}
+	for (i = 0; arena->base && i < 256; i++) {
+		char text[] = { '<', '0', 'x', digits[i >> 4], digits[i & 15], '>' };
+		u32 id = llama_vocab_find(v, (struct gguf_str){ text, sizeof(text) });
+
+		v->byte_id[i] = id != LLAMA_TOKEN_NONE && v->kind[id] == LLAMA_TOKEN_BYTE ?
+				id : LLAMA_TOKEN_NONE;
+	}
+	return 0;
+}
+
+static u32 find_normal(const struct llama_vocab *v, const char *s, u32 n)
+{
+	u32 id = n > v->max_piece ? LLAMA_TOKEN_NONE :
+				    llama_vocab_find(v, (struct gguf_str){ s, n });
+
+	if (id == LLAMA_TOKEN_NONE || (v->kind[id] & ~LLAMA_TOKEN_EOG) != LLAMA_TOKEN_NORMAL)
+		return LLAMA_TOKEN_NONE;
+	return id;
+}
+
+static bool pair(const struct merger *m, const struct symbol *l, const struct symbol *r, u32 *rank,
+		 u32 *id)
+{
+	*id = find_normal(m->v, m->text + l->start, l->len + r->len);
+	if (*id == LLAMA_TOKEN_NONE)
+		return false;
+	*rank = m->v->rank[*id];
+	return true;
+}
+
+/* A symbol's token, or its bytes' tokens. */
+static int emit(struct tokenizer *t, const char *s, const struct symbol *symbol)
+{
+	u32 i;
+	int err = 0;
+
+	if (symbol->id != LLAMA_TOKEN_NONE)
+		return tokenizer_emit(t, symbol->id);
+	for (i = 0; !err && i < symbol->len; i++) {
+		u32 id = t->v->byte_id[(u8)s[symbol->start + i]];
+
+		if (id == LLAMA_TOKEN_NONE)	/* no byte tokens: one unknown for it all */
+			return tokenizer_emit(t, t->v->unk);
+		err = tokenizer_emit(t, id);
+	}
+	return err;
+}
+
+int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix)
+{
+	struct merger m = tokenizer_merger(t, t->work);
+	size_t i, written = 0, len;
+	int err;
+
+	if (prefix) {
+		memcpy(t->work, SPACE, SPACE_LEN);
+		written = SPACE_LEN;
+	}
+	for (i = 0; i < n; i++) {
+		if (s[i] == ' ') {
+			memcpy(t->work + written, SPACE, SPACE_LEN);
+			written += SPACE_LEN;
+		} else {
+			t->work[written++] = s[i];
+		}
+	}
+	m.pair = pair;
+	for (i = 0; i < written; i += len) {
+		u32 cp;
+
+		len = utf8_decode(t->work + i, written - i, &cp);
+		merge_add(&m, i, len, find_normal(t->v, t->work + i, len));
+	}
+	err = merge_all(&m, t->yield);
+	for (i = 0; !err && i != MERGE_NONE; i = m.symbols[i].next)
+		err = emit(t, t->work, &m.symbols[i]);
+	return err;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: What the two tokenizers share with tokenizer.c
+ */
+#ifndef LLAMA_TOKENIZER_H
+#define LLAMA_TOKENIZER_H
+
+#include "merge.h"
+
+/**
+ * struct tokenizer - One call of llama_tokenize().
+ * @v:       Vocabulary.
+ * @ids:     (max_ids,) out, @n_ids of them written.
+ * @work:    Memory for a text: with SPM's spaces, or a word as BPE spells it.
+ * @memory:  Symbols, then candidates.
+ * @room:    Symbols that there is room for.
+ * @yield:   Hook.
+ */
+struct tokenizer {
+	const struct llama_vocab *v;
+	u32 *ids;
+	size_t max_ids;
+	size_t n_ids;
+	char *work;
+	void *memory;
+	size_t room;
+	const struct llama_yield *yield;
+};
+
+/** tokenizer_emit() - Add an id. Return: 0 or -ENOSPC. */
+int tokenizer_emit(struct tokenizer *t, u32 id);
+
+/** tokenizer_merger() - A merger over @text without symbols, in @t's memory. */
+struct merger tokenizer_merger(struct tokenizer *t, const char *text);
+
+/** bpe_tokenize() - Plain text @s (n,), valid UTF-8. Return: 0, -ENOSPC or the hook's value. */
+int bpe_tokenize(struct tokenizer *t, const char *s, size_t n);
+
+/** spm_tokenize() - Likewise; @prefix: a space goes in front. */
+int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix);
+
+/** bpe_load() - Read merges and bytes; with @v->text NULL only measure. */
+int bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
+	     const struct llama_yield *yield, struct llama_diag *diag);
+
+/** spm_load() - Read scores and bytes; likewise. */
+int spm_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
+	     struct llama_diag *diag);
+
+/** bpe_piece() - A token's bytes: its characters stand for bytes. @buf has room for its text. */
+int bpe_piece(struct gguf_str text, char *buf);
+
+/** spm_piece() - A token's bytes: U+2581 becomes a space. */
+int spm_piece(struct gguf_str text, char *buf);
+
+#endif
