@@ -9,6 +9,7 @@ guest is booted anew after a test on it has failed.
 from collections.abc import Iterator
 from typing import Any
 
+import guest_lab
 import pytest
 
 from harness import models
@@ -46,6 +47,14 @@ def guest(request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str) -> I
 def bare_guest(request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str) -> Iterator[Guest]:
     """A guest without the module."""
     guest = guest_pool.get(arch, load_module=False)
+    yield guest
+    _settle(request, guest_pool, guest)
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str) -> Iterator[Guest]:
+    """A guest with the models of guest_lab.py, and the module in reach but not loaded."""
+    guest = guest_pool.get(arch, **guest_lab.options(arch))
     yield guest
     _settle(request, guest_pool, guest)
 

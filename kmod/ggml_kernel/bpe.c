@@ -253,7 +253,7 @@ static void step(struct cursor *c)
 	look(c);
 }
 
-static void skip_class(struct cursor *c, enum unicode_class class)
+static void skip_run(struct cursor *c, enum unicode_class class)
 {
 	while (c->len && c->class == class)
 		step(c);
@@ -293,7 +293,7 @@ static u32 contraction(const struct cursor *c, bool any_case)
 }
 
 /* White space up to the next word, whose own space is left to it. */
-static void skip_spaces(struct cursor *c)
+static void skip_white(struct cursor *c)
 {
 	struct cursor last = *c;
 	size_t start = c->i;
@@ -321,10 +321,10 @@ static void next_gpt2(struct cursor *c)
 		step(&ahead);
 	if (ahead.len && ahead.class != UNICODE_SPACE) {
 		*c = ahead;
-		skip_class(c, ahead.class);
+		skip_run(c, ahead.class);
 		return;
 	}
-	skip_spaces(c);
+	skip_white(c);
 }
 
 /* Up to and with the last line end of the white space here. Return: whether there is one. */
@@ -364,7 +364,7 @@ static void next_llama3(struct cursor *c)
 	    (c->class != UNICODE_NUMBER && !is_line_end(c) && ahead.len &&
 	     ahead.class == UNICODE_LETTER)) {
 		*c = ahead;
-		skip_class(c, UNICODE_LETTER);
+		skip_run(c, UNICODE_LETTER);
 		return;
 	}
 	if (c->class == UNICODE_NUMBER) {
@@ -376,13 +376,13 @@ static void next_llama3(struct cursor *c)
 		ahead = *c;
 	if (ahead.len && ahead.class == UNICODE_OTHER) {
 		*c = ahead;
-		skip_class(c, UNICODE_OTHER);
+		skip_run(c, UNICODE_OTHER);
 		while (is_line_end(c))
 			step(c);
 		return;
 	}
 	if (!skip_line_ends(c))
-		skip_spaces(c);
+		skip_white(c);
 }
 
 static int words(struct tokenizer *t, const char *s, size_t n, void (*next)(struct cursor *c))
