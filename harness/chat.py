@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+from collections.abc import Iterable
 from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import cache
 from types import TracebackType
@@ -52,6 +53,9 @@ def _library() -> ctypes.CDLL:
     lib.llamuxu_chat_plain.restype = c_long
     lib.llamuxu_chat_piece.argtypes = [c_void_p, c_uint32, c_char_p, c_size_t]
     lib.llamuxu_chat_is_control.argtypes = [c_void_p, c_uint32]
+    lib.llamuxu_chat_strips_space.argtypes = [c_void_p]
+    lib.llamuxu_chat_n_vocab.argtypes = [c_void_p]
+    lib.llamuxu_chat_n_vocab.restype = c_uint32
     return lib
 
 
@@ -141,6 +145,18 @@ class Chat:
         if n < 0:
             raise OSError(-n, os.strerror(-n))
         return out.raw[:n]
+
+    def text(self, tokens: Iterable[int]) -> bytes:
+        """The text that ids stand for; the reverse of :meth:`plain` for whole texts."""
+        joined = b"".join(self.piece(token) for token in tokens)
+        if self._lib.llamuxu_chat_strips_space(self._handle) and joined.startswith(b" "):
+            return joined[1:]
+        return joined
+
+    @property
+    def n_vocab(self) -> int:
+        """Number of tokens."""
+        return int(self._lib.llamuxu_chat_n_vocab(self._handle))
 
     def is_control(self, token: int) -> bool:
         """Whether a token is a control token."""

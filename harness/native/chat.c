@@ -123,3 +123,13 @@ int llamuxu_chat_is_control(const struct llamuxu_chat *c, u32 id)
 {
 	return llama_vocab_is_control(&c->v, id);
 }
+
+int llamuxu_chat_strips_space(const struct llamuxu_chat *c)
+{
+	return llama_vocab_strips_space(&c->v);
+}
+
+u32 llamuxu_chat_n_vocab(const struct llamuxu_chat *c)
+{
+	return c->v.n_vocab;
+}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Turn token ids, a JSON list on standard input, into the bytes that they stand for.
+
+With --jsonl each line is a list, and each line of output a JSON string; bytes
+that are not UTF-8 are U+FFFD there.
+"""
+
+import argparse
+import json
+import sys
+
+from harness.chat import Chat
+from harness.errors import UsageError
+from harness.models import resolve
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
+    parser.add_argument("--jsonl", action="store_true", help="a list a line")
+
+
+def ids_of(text: bytes, n_vocab: int) -> list[int]:
+    """The ids of a JSON list."""
+    try:
+        ids = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"the input is not JSON: {error}") from error
+    if not isinstance(ids, list) or not all(type(i) is int and 0 <= i < n_vocab for i in ids):
+        raise UsageError(f"the input is not a list of token ids from 0 to {n_vocab - 1}")
+    return ids
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    with Chat(resolve(args.model).read_bytes()) as vocabulary:
+        if not args.jsonl:
+            ids = ids_of(sys.stdin.buffer.read(), vocabulary.n_vocab)
+            sys.stdout.buffer.write(vocabulary.text(ids))
+            return 0
+        for line in sys.stdin.buffer:
+            text = vocabulary.text(ids_of(line, vocabulary.n_vocab))
+            print(json.dumps(text.decode("utf-8", "replace")), flush=True)
+    return 0

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Turn text on standard input into token ids.
+
+The text is read whole and taken as plain: what looks like a control token is
+only text. With --jsonl each line is a JSON string, and each line of output the
+list of its ids.
+"""
+
+import argparse
+import json
+import sys
+
+from harness.chat import BOS, Chat
+from harness.errors import UsageError
+from harness.models import resolve
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
+    parser.add_argument("--no-bos", action="store_true", help="never begin with BOS")
+    parser.add_argument("--jsonl", action="store_true", help="a JSON string a line")
+
+
+def text_of(line: bytes) -> bytes:
+    """The bytes of a line that is a JSON string; lone surrogates become ill-formed bytes."""
+    try:
+        text = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"a line is not JSON: {error}") from error
+    if not isinstance(text, str):
+        raise UsageError(f"a line is not a JSON string: {line[:60]!r}")
+    return text.encode("utf-8", "surrogatepass")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    flags = 0 if args.no_bos else BOS
+    with Chat(resolve(args.model).read_bytes()) as vocabulary:
+        if not args.jsonl:
+            print(json.dumps(vocabulary.plain(sys.stdin.buffer.read(), flags)))
+            return 0
+        for line in sys.stdin.buffer:
+            print(json.dumps(vocabulary.plain(text_of(line), flags)), flush=True)
+    return 0

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How close the integer core comes to double precision, on a text."""
+
+from collections.abc import Sequence
+from ctypes import byref, c_char_p, c_long, c_size_t, c_uint32, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core import CoreError, Model, library
+from harness.errors import UsageError
+from harness.paths import ROOT
+from harness.reference.float64 import Float64Model
+
+F64 = NDArray[np.float64]
+
+TEXT = ROOT / "fixtures" / "text.txt"
+"""English, code and numbers: 579 tokens of SmolLM2."""
+
+CLEAR = 1e-3
+"""A margin between the two best logits that an honest engine keeps."""
+
+_BOS = 1  # LLAMA_TOKENIZE_BOS
+_ROWS = 64
+_Q16 = 65536
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Kullback-Leibler divergence, in nats, of the core's next-token distributions.
+
+    ``clear_misses`` counts positions whose best token differs although the margin of
+    double precision is above CLEAR. ``perplexity`` is that of double precision.
+    """
+
+    n_tokens: int
+    mean_kl: float
+    max_kl: float
+    same_top1: float
+    clear_misses: int
+    perplexity: float
+
+
+def log_softmax(x: F64) -> F64:
+    """Over the last axis."""
+    shifted = x - x.max(axis=-1, keepdims=True)
+    y: F64 = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return y
+
+
+def kl_divergence(want: F64, got: F64) -> F64:
+    """KL(want || got) of each row of logits (t, n): (t,)."""
+    a, b = log_softmax(want), log_softmax(got)
+    kl: F64 = (np.exp(a) * (a - b)).sum(axis=-1)
+    return kl
+
+
+def margins(x: F64) -> F64:
+    """The best logit's lead over the second of each row (t, n): (t,)."""
+    best = np.partition(x, -2, axis=-1)
+    lead: F64 = best[..., -1] - best[..., -2]
+    return lead
+
+
+def compare(want: F64, got: NDArray[np.int32], tokens: Sequence[int]) -> Quality:
+    """Double precision's logits (t, n) against the core's, Q16."""
+    kl, misses, clear, surprise = [], 0, 0, 0.0
+    for start in range(0, len(want), _ROWS):
+        some = slice(start, start + _ROWS)
+        a, b = want[some], got[some] / _Q16
+        kl.append(kl_divergence(a, b))
+        differs = a.argmax(axis=-1) != b.argmax(axis=-1)
+        misses += int(differs.sum())
+        clear += int((differs & (margins(a) > CLEAR)).sum())
+        following = np.asarray(tokens[start + 1 : start + 1 + len(a)], dtype=np.int64)
+        surprise -= float(log_softmax(a)[np.arange(len(following)), following].sum())
+    every = np.concatenate(kl)
+    return Quality(
+        n_tokens=len(want),
+        mean_kl=float(every.mean()),
+        max_kl=float(every.max()),
+        same_top1=1 - misses / len(want),
+        clear_misses=clear,
+        perplexity=float(np.exp(surprise / (len(want) - 1))),
+    )
+
+
+def tokenize(model: Model, text: bytes) -> list[int]:
+    """A text's tokens by the core, BOS in front where the file asks for it."""
+    lib = library()
+    vocab = c_void_p(lib.llamuxu_model_vocab(c_void_p(model.handle)))
+    most, need = c_size_t(), c_size_t()
+    lib.llama_tokenize_bounds(vocab, c_size_t(len(text)), byref(most), byref(need))
+    ids = np.zeros(max(most.value, 1), dtype=np.uint32)
+    memory = np.zeros(need.value + 64, dtype=np.uint8)
+    lib.llama_tokenize.restype = c_long
+    n = lib.llama_tokenize(
+        vocab,
+        c_char_p(text),
+        c_size_t(len(text)),
+        c_uint32(_BOS),
+        c_void_p(ids.ctypes.data),
+        c_size_t(len(ids)),
+        c_void_p(-(-memory.ctypes.data // 64) * 64),
+        None,
+    )
+    if n < 0:
+        raise CoreError(-n, "the text cannot be tokenized")
+    return [int(i) for i in ids[:n]]
+
+
+def measure(path: Path, text: bytes, batch: int = 32) -> Quality:
+    """Evaluate a text by the core and in double precision.
+
+    Raises UsageError where it has fewer than two tokens or more than the model's context.
+    """
+    with Model(path) as model:
+        tokens = tokenize(model, text)
+        if not 2 <= len(tokens) <= model.n_ctx_train:
+            raise UsageError(
+                f"the text has {len(tokens)} tokens: give 2 to {model.n_ctx_train} of them"
+            )
+        got = model.logits(tokens, batch)
+    return compare(Float64Model(path).logits(tokens), got, tokens)

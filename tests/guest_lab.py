@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest with every model a test may want, and the module ready to be loaded with any."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness import kbuild_module, malformed, models
+from harness.architectures import DEFAULT_KERNEL
+from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
+from harness.paths import cache_dir
+from harness.tiny import make_model
+
+PROMPT = "/proc/llamux/prompt"
+OPTIONS = "/proc/llamux/options"
+LOGITS = "/proc/llamux/logits"
+TINY = "/models/tiny.gguf"
+TINY_SPM = "/models/tiny-spm.gguf"
+
+# ask TEXT [N]: the answer to a raw text, of N tokens at most.
+ASK = b"""printf 'template none\\nmax_tokens %s\\n' "${2:-24}" >/proc/llamux/options || exit
+printf %s "$1" >/proc/llamux/prompt || exit
+cat /proc/llamux/prompt
+"""
+
+
+@cache
+def files() -> dict[str, bytes | Path]:
+    """What the guest has beside the module: SmolLM2, tiny models, and malformed files."""
+    folder = cache_dir("lab")
+    found: dict[str, bytes | Path] = {"/ask": ASK, MODEL_PATH: models.smollm2()}
+    for shape in ("tiny", "tiny-spm"):
+        found[f"/models/{shape}.gguf"] = make_model(shape, "Q8_0", folder / f"{shape}.gguf")
+    for name, _ in malformed.write_all(folder / "malformed"):
+        found[f"/malformed/{name}"] = folder / "malformed" / name
+    return found
+
+
+def options(arch: str, kernel: str = DEFAULT_KERNEL) -> dict[str, Any]:
+    """For GuestPool.get(): equal for all tests, so that they share a guest."""
+    module = kbuild_module.build_module(arch, kernel)
+    return {"load_module": False, "module": module, "files": files()}
+
+
+def insmod(guest: Guest, model: str = TINY, arguments: str = "") -> Result:
+    """Load the module, or fail to."""
+    return guest.run(f"insmod {MODULE_PATH} model={model} {arguments}", timeout=120)
+
+
+@contextmanager
+def loaded(guest: Guest, model: str = TINY, arguments: str = "") -> Iterator[None]:
+    """The module loaded with a model, and gone again."""
+    done = insmod(guest, model, arguments)
+    assert done.exit_code == 0, done.errors
+    yield
+    guest.check("rmmod llamux", timeout=20)
+
+
+def ask(guest: Guest, text: str, max_tokens: int = 24, session: str = "") -> bytes:
+    """The raw answer; `session` may be "setsid" for a terminal session of its own."""
+    done = guest.run(f"{session} sh /ask '{text}' {max_tokens}", timeout=120)
+    assert done.exit_code == 0, done.errors
+    return done.output
+
+
+def stats(guest: Guest) -> dict[str, str]:
+    """What /proc/llamux/stats says."""
+    lines = guest.check("cat /proc/llamux/stats").splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def llama_lines(guest: Guest) -> list[str]:
+    """The module's lines in the kernel log, without the time."""
+    log = guest.run("dmesg").output.decode(errors="replace")
+    return re.findall(r"🦙 llamux: (.*)", log)
+
+
+@contextmanager
+def new_lines(guest: Guest) -> Iterator[list[str]]:
+    """A list that has, at the end, the module's lines from within."""
+    before = len(llama_lines(guest))
+    lines: list[str] = []
+    yield lines
+    lines += llama_lines(guest)[before:]
+
+
+def available_kib(guest: Guest) -> int:
+    """MemAvailable."""
+    guest.check("echo 3 >/proc/sys/vm/drop_caches")
+    return int(guest.check("awk '/MemAvailable/ {print $2}' /proc/meminfo"))

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The module in a guest: load, answer, conversations, signals, unload."""
+
+import errno
+import os
+import re
+import signal
+import time
+
+import guest_lab
+import pytest
+from guest_lab import MODEL_PATH, OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
+
+from harness.guest import Guest
+from harness.guest_pool import GuestPool
+
+STATS = """model isa n_ctx n_vocab load_us model_bytes memory_bytes memory_peak_bytes
+conversations conversations_peak answers interrupted tokens_prompt tokens_generated
+prefill_us decode_us last_prompt_tokens last_tokens last_ttft_us last_prefill_us
+last_decode_us""".split()
+
+
+def test_loading_is_one_line_of_the_log(lab: Guest) -> None:
+    with new_lines(lab) as lines, loaded(lab):
+        pass
+    (line,) = lines
+    assert re.fullmatch(
+        r"random tiny Q8_0 0, \d+ million parameters in \S+, \d+ MiB, "
+        r"loaded in \d+ ms, computing with \S+",
+        line,
+    )
+
+
+def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
+    with loaded(lab):
+        known = stats(lab)
+        status = lab.check("cat /proc/llamux/status")
+        modes = lab.check("cd /proc/llamux && stat -c '%n %a' *").split("\n")
+    assert list(known) == STATS
+    assert (known["model"], known["n_ctx"], known["n_vocab"]) == ("random tiny Q8_0 0", "256", "300")
+    assert known["memory_bytes"] == known["model_bytes"]
+    assert int(known["memory_peak_bytes"]) >= int(known["model_bytes"]) > 100_000
+    assert int(known["load_us"]) > 0
+    idle = [key for key in STATS[STATS.index("conversations") :] if known[key] != "0"]
+    assert idle == []
+    assert status.startswith("🦙 random tiny Q8_0 0, ")
+    assert "\ncontext         256 tokens (the model was trained for 256)\n" in status
+    assert "\nconversations   0 of 16\n" in status
+    assert sorted(filter(None, modes)) == [
+        "logits 600", "options 666", "prompt 666", "stats 444", "status 444",
+    ]  # fmt: skip
+
+
+def test_an_answer_and_its_figures(lab: Guest) -> None:
+    with loaded(lab):
+        lab.check(f"printf 'template none\\nmax_tokens 24\\n' >{OPTIONS}; echo hello >{PROMPT}")
+        before = stats(lab)
+        first = lab.run(f"cat {PROMPT}").output
+        after = stats(lab)
+        again = lab.run(f"cat {PROMPT}").output
+        unchanged = stats(lab)
+        bytewise = lab.run(f"dd if={PROMPT} bs=1 2>/dev/null").output
+    assert first
+    assert again == bytewise == first
+    assert (before["tokens_prompt"], before["conversations"]) == ("0", "1")  # lazy
+    assert after["answers"] == unchanged["answers"] == "1"
+    assert 1 <= int(after["last_tokens"]) == int(after["tokens_generated"]) <= 24
+    assert int(after["last_prompt_tokens"]) == int(after["tokens_prompt"]) > 0
+    assert 0 < int(after["last_prefill_us"]) <= int(after["last_ttft_us"])
+    kept = int(after["memory_bytes"]) - int(after["model_bytes"])
+    assert 0 < kept <= 64 << 10 < int(after["memory_peak_bytes"]) - int(after["model_bytes"])
+
+
+def test_one_newline_at_the_end_is_not_the_prompts(lab: Guest) -> None:
+    def tokens(text: str) -> tuple[int, bytes]:
+        output = lab.run(f"printf '{text}' >{PROMPT}; cat {PROMPT}").output
+        return int(stats(lab)["last_prompt_tokens"]), output
+
+    with loaded(lab):
+        lab.check(f"printf 'template none\\nmax_tokens 9\\n' >{OPTIONS}")
+        bare = tokens("hi")
+        assert tokens("hi\\n") == bare
+        assert tokens("hi\\n\\n")[0] == bare[0] + 1
+        # Writes through one open file are one prompt; opening it again begins another.
+        lab.check(f"{{ printf h; sleep 0.1; printf i; }} >{PROMPT}")
+        assert lab.run(f"cat {PROMPT}").output == bare[1]
+        lab.check(f"printf x >{PROMPT}; printf hi >{PROMPT}")
+        assert lab.run(f"cat {PROMPT}").output == bare[1]
+
+
+def test_options_are_kept_and_reset(lab: Guest) -> None:
+    chosen = (
+        "temperature 0.8\ntop_k 40\ntop_p 0.9\nmin_p 0.05\nrepeat_penalty 1.1\n"
+        "seed 18446744073709551615\nmax_tokens 5\ntemplate chatml\nsystem a\\nb\\\\c\n"
+    )
+    with loaded(lab):
+        default = lab.check(f"cat {OPTIONS}")
+        lab.check(f"cat >{OPTIONS}", stdin=chosen.encode())
+        assert lab.check(f"cat {OPTIONS}") == chosen
+        assert lab.check(f"setsid cat {OPTIONS}") == default
+        lab.check(f"echo reset >{OPTIONS}")
+        assert lab.check(f"cat {OPTIONS}") == default
+    assert default == (
+        "temperature 0\ntop_k 0\ntop_p 1\nmin_p 0\nrepeat_penalty 1\nseed 0\nmax_tokens 256\n"
+        "template auto\n"
+    )
+
+
+def test_a_terminal_session_sees_only_its_own(lab: Guest) -> None:
+    with loaded(lab):
+        one = ask(lab, "one")
+        stranger = lab.run(f"setsid cat {PROMPT}")
+        two = ask(lab, "the other", session="setsid")
+        assert lab.run(f"cat {PROMPT}").output == one
+        # A child of the session is of the session.
+        assert lab.run(f"sh -c '(cat {PROMPT})'").output == one
+        assert ask(lab, "one", session="setsid") == one
+    assert two != one
+    assert (stranger.output, stranger.exit_code) == (b"", 1)
+    assert os.strerror(errno.ENODATA) in stranger.errors.decode()
+
+
+def test_another_user_sees_only_their_own(lab: Guest) -> None:
+    with loaded(lab):
+        mine = ask(lab, "mine")
+        stranger = lab.run(f"su user -c 'cat {PROMPT}'")
+        theirs = lab.run("su user -c 'sh /ask theirs'").output
+        assert lab.run(f"cat {PROMPT}").output == mine
+        assert lab.run(f"su user -c 'cat {PROMPT}'").output == theirs
+    assert theirs and theirs != mine
+    assert os.strerror(errno.ENODATA) in stranger.errors.decode()
+
+
+def test_a_descriptor_for_both_is_private(lab: Guest) -> None:
+    with loaded(lab):
+        private, shared, other = ask(lab, "private"), ask(lab, "shared"), ask(lab, "other")
+        lab.check(
+            f"printf shared >{PROMPT}; exec 3<>{PROMPT} 4<>{PROMPT}\n"
+            "printf private >&3; printf other >&4\n"
+            f"cat <&3 >/tmp/3; cat {PROMPT} >/tmp/shared; cat <&4 >/tmp/4\n"
+            "grep ^conversations /proc/llamux/stats >/tmp/n; exec 3>&- 4>&-"
+        )
+        now = stats(lab)["conversations"]
+        got = [lab.run(f"cat /tmp/{name}").output for name in ("3", "shared", "4")]
+        assert lab.check("cat /tmp/n").startswith("conversations 3\n")
+    assert got == [private, shared, other]
+    assert len(set(got)) == 3
+    assert now == "1"
+
+
+def test_parallel_conversations_do_not_mix(lab: Guest) -> None:
+    texts = ["one", "and two", "the third", "kernel"]
+    with loaded(lab):
+        alone = [ask(lab, text, 60) for text in texts]
+        lab.check(
+            "".join(f"setsid sh /ask '{t}' 60 >/tmp/p{i} &\n" for i, t in enumerate(texts)) + "wait"
+        )
+        together = [lab.run(f"cat /tmp/p{i}").output for i in range(len(texts))]
+        assert int(stats(lab)["conversations_peak"]) >= 3
+    assert together == alone
+    assert len(set(alone)) == len(alone)
+
+
+def test_several_readers_of_one_answer(lab: Guest) -> None:
+    with loaded(lab):
+        alone = ask(lab, "one", 60)
+        lab.check(
+            f"printf one >{PROMPT}\nfor i in 1 2 3; do cat {PROMPT} >/tmp/r$i & done; wait"
+        )
+        assert [lab.run(f"cat /tmp/r{i}").output for i in (1, 2, 3)] == [alone] * 3
+        assert stats(lab)["answers"] == "2"
+
+
+def test_rmmod_while_a_file_is_open(lab: Guest) -> None:
+    busy = os.strerror(errno.EAGAIN)
+    with loaded(lab):
+        for way, file in (("<", PROMPT), (">", PROMPT), ("<>", PROMPT), ("<", OPTIONS)):
+            how = f"4{way}{file}"
+            done = lab.run(f"exec {how}; rmmod llamux")
+            assert done.exit_code, how
+            assert busy in done.errors.decode()
+        assert ask(lab, "still there")
+
+
+def test_unloading_returns_all_memory(lab: Guest) -> None:
+    with loaded(lab):  # what a first load leaves in caches is not the module's
+        ask(lab, "warm")
+    before = available_kib(lab)
+    for _ in range(3):
+        with loaded(lab, MODEL_PATH):
+            # An answer that nobody finished, and a private conversation.
+            lab.check(f"printf 'max_tokens 8\\n' >{OPTIONS}; printf hello >{PROMPT}")
+            lab.run(f"timeout -s INT 1 cat {PROMPT}")
+            assert int(stats(lab)["memory_bytes"]) > int(stats(lab)["model_bytes"])
+            assert "llamux" in lab.check("cat /proc/vmallocinfo")
+            assert before - available_kib(lab) > 80 << 10
+    assert "llamux" not in lab.check("cat /proc/vmallocinfo")
+    assert abs(before - available_kib(lab)) < 8 << 10
+    assert lab.run("ls /proc/llamux").exit_code
+
+
+def killed_reader(kind: str, seconds: float) -> str:
+    """A command that reads the answer and gets a signal after some time.
+
+    The reader is in the foreground: a shell's background jobs ignore SIGINT.
+    """
+    return (
+        f"rm -f /tmp/pid; (sleep {seconds}; kill -{kind} $(cat /tmp/pid)) &\n"
+        f"sh -c 'echo $$ >/tmp/pid; exec cat {PROMPT}'"
+    )
+
+
+def test_smollm2_answers_through_an_interrupt(lab: Guest) -> None:
+    with loaded(lab, MODEL_PATH):
+        question = "The capital of France is"
+        whole = ask(lab, question, 8, session="setsid")
+        lab.check(f"printf 'template none\\nmax_tokens 8\\n' >{OPTIONS}")
+        lab.check(f"printf '{question}' >{PROMPT}")
+        # Ctrl-C at the terminal once the first bytes are there.
+        reader = lab.start(f"cat {PROMPT}; exit 0")
+        part = reader.read_until(lambda output: len(output) > 0, timeout=60)
+        started = time.monotonic()
+        reader.interrupt()
+        reader.wait(20)
+        assert time.monotonic() - started < 5
+        assert whole.startswith(part) and len(part) < len(whole)
+        # A signal while the prompt is being evaluated.
+        killed = lab.run(f"printf '{question}' >{PROMPT}; {killed_reader('INT', 0.3)}")
+        assert (killed.output, killed.exit_code) == (b"", 128 + signal.SIGINT)
+        assert int(stats(lab)["interrupted"]) >= 1
+        assert lab.run(f"cat {PROMPT}", timeout=60).output == whole
+        # rmmod while an answer is being made.
+        refused = lab.run(
+            f"printf '{question}' >{PROMPT}; cat {PROMPT} >/dev/null & sleep 0.5\n"
+            "rmmod llamux; s=$?; kill $!; wait; exit $s"
+        )
+        assert refused.exit_code
+    assert b"Paris" in whole
+
+
+@pytest.mark.parametrize("arch", ["x86_64"])
+def test_kernel_6_12(guest_pool: GuestPool, arch: str) -> None:
+    guest = guest_pool.get(arch, "6.12", **guest_lab.options(arch, "6.12"))
+    before = available_kib(guest)
+    for _ in range(2):
+        with loaded(guest):
+            answer = ask(guest, "hello")
+            assert answer == ask(guest, "hello", session="setsid") != b""
+            assert guest.run(f"cat {PROMPT}").output == answer
+            assert guest.run(f"exec 4<{PROMPT}; rmmod llamux").exit_code
+    with loaded(guest, MODEL_PATH):
+        assert b"Paris" in ask(guest, "The capital of France is", 4)
+    assert "llamux" not in guest.check("cat /proc/vmallocinfo")
+    assert abs(before - available_kib(guest)) < 8 << 10
+    guest.assert_clean_log()
+    guest_pool.discard(guest)
