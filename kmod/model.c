@@ -41,7 +41,8 @@ static int read_all(struct file *file, u8 *data, size_t size, struct llama_diag 
 
 static int read_file(struct llamux_model *model, const char *path, struct llama_diag *diag)
 {
-	struct file *file = filp_open(path, O_RDONLY | O_LARGEFILE, 0);
+	/* Without O_NONBLOCK a named pipe would keep insmod waiting for its writer. */
+	struct file *file = filp_open(path, O_RDONLY | O_LARGEFILE | O_NONBLOCK, 0);
 	loff_t size;
 	int err;
 

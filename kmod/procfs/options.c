@@ -154,20 +154,21 @@ static ssize_t options_write(struct file *file, const char __user *buf, size_t n
 	return err ? err : n;
 }
 
-/* Q16 with as many decimals as it takes, five at the most. */
+/* Q16 with the fewest decimals that are read as the same number: five at the most. */
 static void show_ratio(struct seq_file *m, const char *key, u32 v)
 {
-	u64 scaled = ((u64)v * 100000 + (1 << 15)) >> 16;
-	u32 whole = scaled / 100000, rest = scaled % 100000;
-	int digits = 5;
+	u32 unit = 1, digits = 0;
+	u64 near;
 
-	if (!rest) {
-		seq_printf(m, "%s %u\n", key, whole);
-		return;
+	for (;; unit *= 10, digits++) {
+		near = ((u64)v * unit + (1 << 15)) >> 16;
+		if (digits == 5 || ((near << 16) + unit / 2) / unit == v)
+			break;
 	}
-	for (; rest % 10 == 0; rest /= 10)
-		digits--;
-	seq_printf(m, "%s %u.%0*u\n", key, whole, digits, rest);
+	seq_printf(m, "%s %u", key, (u32)near / unit);
+	if (digits)
+		seq_printf(m, ".%0*u", digits, (u32)near % unit);
+	seq_putc(m, '\n');
 }
 
 static void show_system(struct seq_file *m, struct gguf_str s)
