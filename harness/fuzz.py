@@ -60,6 +60,20 @@ GENERATED: dict[str, Callable[[Path], None]] = {"gguf": _gguf_seeds, "load": _lo
 """Writers of seeds, by target."""
 
 
+def _bpe_file() -> bytes:
+    return malformed.base().bytes()
+
+
+def _spm_file() -> bytes:
+    image = malformed.base()
+    malformed.spm(image)
+    return image.bytes()
+
+
+FILES: dict[str, Callable[[], bytes]] = {"bpe": _bpe_file, "spm": _spm_file}
+"""What a target finds in ``$LLAMUX_FUZZ_FILE``."""
+
+
 def targets() -> list[str]:
     """Every target's name."""
     return sorted(p.stem.removeprefix("fuzz_") for p in FOLDER.glob("fuzz_*.c"))
@@ -85,6 +99,11 @@ def run(target: str, seconds: int) -> Result:
     dictionary = FOLDER / f"{target}.dict"
     with tempfile.TemporaryDirectory() as name:
         seeds = _seeds(target, Path(name))
+        environment = sanitized.environment()
+        if target in FILES:
+            file = cache_dir("fuzz", target) / "file"
+            file.write_bytes(FILES[target]())
+            environment["LLAMUX_FUZZ_FILE"] = str(file)
         options = [
             f"-max_total_time={seconds}",
             "-print_final_stats=1",
@@ -98,7 +117,7 @@ def run(target: str, seconds: int) -> Result:
             capture_output=True,
             text=True,
             errors="replace",
-            env=sanitized.environment(),
+            env=environment,
             check=False,
         )
     if done.returncode:
