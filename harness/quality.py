@@ -2,14 +2,14 @@
 """How close the integer core comes to double precision, on a text."""
 
 from collections.abc import Sequence
-from ctypes import byref, c_char_p, c_long, c_size_t, c_uint32, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core import CoreError, Model, library
+from harness.chat import BOS, Chat
+from harness.core import Model
 from harness.errors import UsageError
 from harness.paths import ROOT
 from harness.reference.float64 import Float64Model
@@ -22,7 +22,6 @@ TEXT = ROOT / "fixtures" / "text.txt"
 CLEAR = 1e-3
 """A margin between the two best logits that an honest engine keeps."""
 
-_BOS = 1  # LLAMA_TOKENIZE_BOS
 _ROWS = 64
 _Q16 = 65536
 
@@ -87,37 +86,14 @@ def compare(want: F64, got: NDArray[np.int32], tokens: Sequence[int]) -> Quality
     )
 
 
-def tokenize(model: Model, text: bytes) -> list[int]:
-    """A text's tokens by the core, BOS in front where the file asks for it."""
-    lib = library()
-    vocab = c_void_p(lib.llamuxu_model_vocab(c_void_p(model.handle)))
-    most, need = c_size_t(), c_size_t()
-    lib.llama_tokenize_bounds(vocab, c_size_t(len(text)), byref(most), byref(need))
-    ids = np.zeros(max(most.value, 1), dtype=np.uint32)
-    memory = np.zeros(need.value + 64, dtype=np.uint8)
-    lib.llama_tokenize.restype = c_long
-    n = lib.llama_tokenize(
-        vocab,
-        c_char_p(text),
-        c_size_t(len(text)),
-        c_uint32(_BOS),
-        c_void_p(ids.ctypes.data),
-        c_size_t(len(ids)),
-        c_void_p(-(-memory.ctypes.data // 64) * 64),
-        None,
-    )
-    if n < 0:
-        raise CoreError(-n, "the text cannot be tokenized")
-    return [int(i) for i in ids[:n]]
-
-
 def measure(path: Path, text: bytes, batch: int = 32) -> Quality:
     """Evaluate a text by the core and in double precision.
 
     Raises UsageError where it has fewer than two tokens or more than the model's context.
     """
+    with Chat(path.read_bytes()) as vocabulary:
+        tokens = vocabulary.plain(text, BOS)
     with Model(path) as model:
-        tokens = tokenize(model, text)
         if not 2 <= len(tokens) <= model.n_ctx_train:
             raise UsageError(
                 f"the text has {len(tokens)} tokens: give 2 to {model.n_ctx_train} of them"

@@ -276,7 +276,7 @@ def _bpe(writer: GGUFWriter, n: int) -> None:
     writer.add_chat_template(CHATML)
 
 
-def _spm_pieces(n: int) -> tuple[list[str], list[float], list[TokenType]]:
+def _spm_pieces(n: int) -> tuple[list[str], list[float], list[int]]:
     """Control tokens, bytes, a few pieces with their scores, and letters."""
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
     kinds = [TokenType.UNKNOWN, *[TokenType.CONTROL] * 2, *[TokenType.BYTE] * 256]
@@ -284,30 +284,17 @@ def _spm_pieces(n: int) -> tuple[list[str], list[float], list[TokenType]]:
     words += [f"▁unused{i}" for i in range(n - len(tokens) - len(words))]
     words = words[: n - len(tokens)]
     scores = [0.0] * len(tokens) + [-float(i) for i in range(len(words))]
-    return tokens + words, scores, kinds + [TokenType.NORMAL] * len(words)
+    kinds += [TokenType.NORMAL] * len(words)
+    return tokens + words, scores, [int(k) for k in kinds]
 
 
-def _real_pieces() -> tuple[list[str], list[float], list[TokenType]]:
+def _real_pieces() -> tuple[list[str], list[float], list[int]]:
     """A published SentencePiece vocabulary of 32000 pieces. HarnessError where there is none."""
     try:
-        import sentencepiece  # noqa: PLC0415  (only this shape needs it)
+        from harness.vocab_gguf import sentencepiece_tokens  # noqa: PLC0415
     except ImportError as error:
         raise HarnessError("sentencepiece is not installed") from error
-    model = sentencepiece.SentencePieceProcessor(model_file=str(models.sentencepiece_model()))
-
-    def kind(i: int) -> TokenType:
-        if model.is_byte(i):
-            return TokenType.BYTE
-        if model.is_control(i):
-            return TokenType.CONTROL
-        return TokenType.UNKNOWN if model.is_unknown(i) else TokenType.NORMAL
-
-    ids = range(model.get_piece_size())
-    return (
-        [model.id_to_piece(i) for i in ids],
-        [float(model.get_score(i)) for i in ids],
-        [kind(i) for i in ids],
-    )
+    return sentencepiece_tokens(models.sentencepiece_model())
 
 
 def _spm(writer: GGUFWriter, n: int) -> None:
@@ -318,7 +305,7 @@ def _spm(writer: GGUFWriter, n: int) -> None:
     writer.add_tokenizer_model("llama")
     writer.add_token_list(pieces[0])
     writer.add_token_scores(pieces[1])
-    writer.add_token_types([int(k) for k in pieces[2]])
+    writer.add_token_types(pieces[2])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
