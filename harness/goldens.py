@@ -29,9 +29,12 @@ COMMAND = "python -m harness goldens --update"
 SMOLLM2 = "smollm2"
 
 # <|im_start|>user "What is a kernel module?"<|im_end|> <|im_start|>assistant, and a few words.
-_CHAT_TURN = json.loads(
-    "[1,4093,198,1780,314,253,11498,7063,47,2,198,1,520,9531,198,49,11498,7063,314]"
+# fmt: off
+_CHAT_TURN = (
+    1, 4093, 198, 1780, 314, 253, 11498, 7063, 47, 2, 198,
+    1, 520, 9531, 198, 49, 11498, 7063, 314,
 )
+# fmt: on
 
 _FIRST = 8
 
