@@ -5,6 +5,7 @@ import ctypes
 import hashlib
 import mmap
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -19,11 +20,24 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.paths import CORE, ROOT, cache_dir
 
 NATIVE = ROOT / "harness" / "native"
-FLAGS = ("-std=gnu11", "-O3", "-march=native", "-g", "-fPIC", "-Wall", "-Wextra")
+FLAGS = (
+    "-std=gnu11",
+    "-O2",
+    "-g",
+    "-fPIC",
+    "-Wall",
+    "-Wextra",
+    "-Wno-missing-field-initializers",
+)
+SIMD_FLAGS = {
+    "tile_avx2": ("-mavx2",),
+    "tile_avx512": ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"),
+}
+"""Of files for one instruction set, by stem."""
 TEMPLATE_AUTO = -1
 
 
@@ -73,8 +87,14 @@ class Options:
 
 
 def sources() -> list[Path]:
-    """The core's C files and the wrappers around them."""
-    return sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")])
+    """The core's C files that this machine can compile, and the wrappers around them."""
+    files = sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")])
+    return [f for f in files if platform.machine() == "x86_64" or f.stem not in SIMD_FLAGS]
+
+
+def flags_of(source: Path) -> tuple[str, ...]:
+    """What a file needs beyond :data:`FLAGS`."""
+    return SIMD_FLAGS.get(source.stem, ())
 
 
 def _compiler() -> str:
@@ -90,24 +110,18 @@ def _run(command: Sequence[str | Path]) -> None:
         raise HarnessError(f"{command[0]} failed:\n{done.stderr}")
 
 
-def _native_target(cc: str) -> bytes:
-    """What -march=native means here: objects of one processor may not run on another."""
-    query = [cc, "-march=native", "-Q", "--help=target"]
-    return subprocess.run(query, capture_output=True, check=True).stdout
-
-
 def build_library() -> Path:
     """Compile the shared library where its content is new; objects are kept one by one."""
     cc = _compiler()
     headers = sorted([*CORE.glob("**/*.h"), *NATIVE.glob("*.h")])
-    common = hashlib.sha256("\0".join((cc, *FLAGS)).encode() + _native_target(cc))
+    common = hashlib.sha256("\0".join((cc, *FLAGS)).encode())
     for header in headers:
         common.update(header.name.encode() + b"\0" + header.read_bytes())
     whole = common.copy()
     objects: list[tuple[Path, Path]] = []
     for source in sources():
         digest = common.copy()
-        digest.update(source.read_bytes())
+        digest.update(" ".join(flags_of(source)).encode() + source.read_bytes())
         whole.update(source.name.encode() + digest.digest())
         objects.append(
             (source, cache_dir("native", "objects") / f"{source.stem}-{digest.hexdigest()[:16]}.o")
@@ -119,7 +133,7 @@ def build_library() -> Path:
         for source, output in objects:
             if not output.exists():
                 temporary = Path(folder) / f"{source.parent.name}-{output.name}"
-                _run([cc, *FLAGS, "-c", source, "-o", temporary])
+                _run([cc, *FLAGS, *flags_of(source), "-c", source, "-o", temporary])
                 temporary.replace(output)
         library_file = Path(folder) / "library.so"
         _run([cc, "-shared", *(o for _, o in objects), "-o", library_file])
@@ -131,6 +145,9 @@ def build_library() -> Path:
 def library() -> ctypes.CDLL:
     """The loaded library, built if need be."""
     lib = ctypes.CDLL(str(build_library()))
+    lib.tile_isa_select.argtypes = [c_char_p]
+    lib.llama_isa.restype = c_char_p
+    lib.tile_isa_select(None)
     lib.llamuxu_model_open.argtypes = [c_void_p, c_uint64, c_void_p, c_void_p]
     lib.llamuxu_model_open.restype = c_void_p
     lib.llamuxu_model_close.argtypes = [c_void_p]
@@ -167,6 +184,24 @@ def library() -> ctypes.CDLL:
     lib.llamuxu_step.argtypes = [c_void_p, c_char_p, c_void_p]
     lib.llamuxu_step.restype = c_long
     return lib
+
+
+ISAS = ("generic", "swar", "avx2", "avx512")
+"""Paths that multiply weights, the one that defines the result first."""
+
+
+def select_isa(name: str | None) -> None:
+    """Compute with the path ``name``, or the best one of this machine."""
+    if library().tile_isa_select(None if name is None else name.encode()):
+        raise UsageError(f"this machine cannot compute with {name!r}: {', '.join(usable_isas())} work")
+
+
+def usable_isas() -> list[str]:
+    """The paths that this machine can run."""
+    now = library().llama_isa()
+    usable = [name for name in ISAS if not library().tile_isa_select(name.encode())]
+    library().tile_isa_select(now)
+    return usable
 
 
 class Model:

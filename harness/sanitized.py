@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import core
 from harness.errors import HarnessError
 from harness.paths import CORE, ROOT, cache_dir
 
@@ -29,6 +30,8 @@ FLAGS = (
     "-g",
     "-Wall",
     "-Wextra",
+    "-Wno-missing-field-initializers",
+    "-DLLAMA_NO_SIMD",
     "-fno-omit-frame-pointer",
     "-fno-sanitize-recover=all",
 )
@@ -41,7 +44,7 @@ ENVIRONMENT = {
 
 def sources() -> list[Path]:
     """The core's C files, with the wrappers around them."""
-    return sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")])
+    return [f for f in core.sources() if f.stem not in core.SIMD_FLAGS]
 
 
 def _digest(files: Sequence[Path], flags: Sequence[str]) -> str:

@@ -4,6 +4,7 @@
 #include <linux/module.h>
 
 #include "engine.h"
+#include "ggml_kernel/tile.h"
 #include "log.h"
 #include "procfs/procfs.h"
 
@@ -26,6 +27,10 @@ static uint max_prompt = 1 << 20;
 module_param(max_prompt, uint, 0444);
 MODULE_PARM_DESC(max_prompt, "bytes of a prompt (default 1048576)");
 
+static char *isa;
+module_param(isa, charp, 0444);
+MODULE_PARM_DESC(isa, "how to multiply weights: swar or generic (default the fastest)");
+
 static struct llamux_model *loaded;
 
 static int check_limits(void)
@@ -36,6 +41,8 @@ static int check_limits(void)
 		pr_err("max_conversations is %u, must be from 1 to 4096\n", max_conversations);
 	else if (!max_prompt || max_prompt > MAX_PROMPT_LIMIT)
 		pr_err("max_prompt is %u, must be from 1 to %u\n", max_prompt, MAX_PROMPT_LIMIT);
+	else if (tile_isa_select(isa))
+		pr_err("isa is %s, must be swar or generic\n", isa);
 	else
 		return 0;
 	return -EINVAL;

@@ -153,20 +153,23 @@ int llamuxu_weights_open(u32 type, u32 n_in, u32 n_out, const u8 *raw, size_t si
 		.size = size,
 	};
 	struct llamuxu_weights *m = calloc(1, sizeof(*m));
-	s64 *tmp = malloc(sizeof(*tmp) * n_in);
+	struct llama_arena arena = { 0 };
+	struct weights_tmp tmp;
 	int err = -ENOMEM;
 
-	if (!m || !tmp)
+	weights_tmp_alloc(&tmp, &arena, n_in);
+	if (!arena_open(&arena, arena.used) || !m)
 		goto out;
+	weights_tmp_alloc(&tmp, &arena, n_in);
 	m->image = aligned_alloc(LLAMA_ALIGN, (size + 2 * LLAMA_ALIGN - 1) / LLAMA_ALIGN * LLAMA_ALIGN);
 	weights_alloc(&m->w, &t, &m->arena);
 	if (!m->image || !arena_open(&m->arena, m->arena.used))
 		goto out;
 	memcpy(m->image, raw, size);
 	weights_alloc(&m->w, &t, &m->arena);
-	err = weights_prepare(&m->w, &t, m->image, tmp, NULL, diag);
+	err = weights_prepare(&m->w, &t, m->image, &tmp, NULL, diag);
 out:
-	free(tmp);
+	free(arena.base);
 	if (err && m)
 		llamuxu_weights_close(m);
 	*result = err ? NULL : m;
@@ -178,10 +181,10 @@ int llamuxu_weights_embed(const struct llamuxu_weights *m, u32 row, s64 *y)
 	struct llama_arena arena = { 0 };
 	struct weights_row tmp;
 
-	weights_row_alloc(&tmp, &arena, m->w.n_in);
+	weights_row_alloc(&tmp, &arena, 1, m->w.n_in);
 	if (!arena_open(&arena, arena.used))
 		return -ENOMEM;
-	weights_row_alloc(&tmp, &arena, m->w.n_in);
+	weights_row_alloc(&tmp, &arena, 1, m->w.n_in);
 	weights_embed(&m->w, row, &tmp, y);
 	free(arena.base);
 	return 0;
@@ -202,7 +205,7 @@ int llamuxu_weights_mul(const struct llamuxu_weights *m, u32 row0, u32 n_rows, c
 		if (pass && !arena_open(&arena, arena.used))
 			return -ENOMEM;
 		bfp_alloc(&x, &arena, n_tokens, m->w.n_in);
-		weights_row_alloc(&tmp, &arena, m->w.n_in);
+		weights_row_alloc(&tmp, &arena, n_tokens, m->w.n_in);
 	}
 	for (u32 t = 0; t < n_tokens; t++)
 		bfp_quantize(&x, t, v + (size_t)t * m->w.n_in, e[t]);

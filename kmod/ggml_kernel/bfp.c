@@ -12,6 +12,8 @@ void bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n)
 	x->n = n;
 	x->n_blocks = n_blocks;
 	x->q = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, BFP_BLOCK * sizeof(*x->q));
+	x->pair = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks,
+				    BFP_BLOCK / 2 * sizeof(*x->pair));
 	x->sum = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, 2 * sizeof(*x->sum));
 	x->h = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, sizeof(*x->h));
 	x->e = llama_arena_alloc(arena, n_tokens, sizeof(*x->e));
@@ -62,18 +64,23 @@ void bfp_quantize(struct bfp *x, u32 token, const s64 *v, int e)
 {
 	size_t block = (size_t)token * x->n_blocks;
 	s16 *q = x->q + block * BFP_BLOCK;
+	u32 *pair = x->pair + block * (BFP_BLOCK / 2);
 	s32 *sum = x->sum + block * 2;
 	u32 i, j;
 
 	x->e[token] = bfp_quantize_into(v, x->n, e, q, x->h + block);
 	for (i = x->n; i < x->n_blocks * BFP_BLOCK; i++)
 		q[i] = 0;
-	for (i = 0; i < x->n_blocks * 2; i++, q += BFP_BLOCK / 2) {
+	for (i = 0; i < x->n_blocks * 2; i++) {
 		s32 total = 0;
 
 		for (j = 0; j < BFP_BLOCK / 2; j++)
-			total += q[j];
+			total += q[i * (BFP_BLOCK / 2) + j];
 		sum[i] = total;
+	}
+	for (i = 0; i < x->n_blocks * BFP_BLOCK; i += 4) {
+		*pair++ = (u16)q[i] | (u32)(u16)q[i + 2] << 16;
+		*pair++ = (u16)q[i + 1] | (u32)(u16)q[i + 3] << 16;
 	}
 }
 

@@ -29,6 +29,8 @@ static inline u32 bfp_padded(u32 n)
  * @n:        Elements of a vector.
  * @n_blocks: bfp_blocks(n).
  * @q:        (n_tokens, n_blocks * 32) codes; zero behind element @n.
+ * @pair:     (n_tokens, n_blocks * 16) the same codes two by two, the first one in the
+ *            lower half: of each four elements, 0 with 2 and 1 with 3 (see tile.h).
  * @sum:      (n_tokens, n_blocks * 2) sums of the codes of each half block.
  * @h:        (n_tokens, n_blocks) left shifts, 0 to BFP_MAX_SHIFT.
  * @e:        (n_tokens,) exponents.
@@ -37,6 +39,7 @@ struct bfp {
 	u32 n;
 	u32 n_blocks;
 	s16 *q;
+	u32 *pair;
 	s32 *sum;
 	u8 *h;
 	s32 *e;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The forward pass: docs/numerics.md, section 5. */
 #include "llama.h"
+#include "tile.h"
 #include "generated/constants.h"
 
 #define SLICE_MACS (1u << 20)	/* multiplications between two yield points */
@@ -74,7 +75,7 @@ static void lay_out(struct llama_scratch *s, const struct llama_model *m,
 	s->weight = llama_arena_alloc(arena, s->n_ctx, sizeof(*s->weight));
 	s->weight_q = llama_arena_alloc(arena, s->n_ctx, sizeof(*s->weight_q));
 	s->weight_h = llama_arena_alloc(arena, bfp_blocks(s->n_ctx), sizeof(*s->weight_h));
-	weights_row_alloc(&s->row, arena, widest);
+	weights_row_alloc(&s->row, arena, n, widest);
 }
 
 size_t llama_scratch_size(const struct llama_model *m, u32 n_ctx, u32 n_batch)
@@ -105,10 +106,15 @@ static q32 add_q32(q32 a, q32 b)
 	return clamp_t(s64, a + b, -Q32_LIMIT, Q32_LIMIT);
 }
 
+static u32 whole_tiles(u32 rows)
+{
+	return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+}
+
 /* y (n_tokens, w->n_out) = w times the batch in s->in. */
 static int multiply(const struct pass *p, const struct weights *w, q32 *y)
 {
-	u32 slice = max(SLICE_MACS / (w->n_in * p->n_tokens), 1u);
+	u32 slice = whole_tiles(max(SLICE_MACS / (w->n_in * p->n_tokens), 1u));
 	u32 row;
 	int err;
 
@@ -440,7 +446,8 @@ static int output(const struct pass *p, q16 *logits, u32 n)
 {
 	const struct llama_model *m = p->m;
 	struct llama_scratch *s = p->s;
-	u32 strip = min(m->n_embd, max(SLICE_MACS / (m->n_embd * n), 1u));
+	u32 widest = m->n_embd < TILE_ROWS ? m->n_embd : m->n_embd / TILE_ROWS * TILE_ROWS;
+	u32 strip = min(widest, whole_tiles(max(SLICE_MACS / (m->n_embd * n), 1u)));
 	u32 row, i, t;
 	int err;
 
@@ -507,5 +514,5 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 
 const char *llama_isa(void)
 {
-	return "generic";
+	return tile_isa() ? tile_isa()->name : "generic";
 }

@@ -13,7 +13,7 @@ struct build {
 	struct llama_diag *diag;
 	const struct llama_yield *yield;
 	u8 *image;	/* NULL while measuring */
-	s64 *tmp;	/* (max_in,) */
+	struct weights_tmp tmp;
 };
 
 static int get_dim(struct build *b, const char *key, u32 lo, u32 hi, u32 *v)
@@ -213,7 +213,7 @@ static int read_matrix(struct build *b, const char *format, u32 layer, u64 n_in,
 	if (err)
 		return err;
 	weights_alloc(w, t, b->arena);
-	return b->image ? weights_prepare(w, t, b->image, b->tmp, b->yield, b->diag) : 0;
+	return b->image ? weights_prepare(w, t, b->image, &b->tmp, b->yield, b->diag) : 0;
 }
 
 static bool is_float(u32 type)
@@ -246,11 +246,11 @@ static int read_norm(struct build *b, const char *format, u32 layer, u32 n, stru
 	norm->w = llama_arena_alloc(b->arena, n, sizeof(*norm->w));
 	if (!b->image)
 		return 0;
-	err = float_align(t->type, b->image + t->offset, n, 30, b->tmp, &norm->e);
+	err = float_align(t->type, b->image + t->offset, n, 30, b->tmp.v, &norm->e);
 	if (err)
 		return llama_fail(b->diag, err, "tensor %s has a weight that is not finite", name);
 	for (i = 0; i < n; i++)
-		norm->w[i] = b->tmp[i];
+		norm->w[i] = b->tmp.v[i];
 	return 0;
 }
 
@@ -447,8 +447,8 @@ static int build_parts(struct build *b, struct llama_model *m)
 	if (err)
 		return err;
 	widest = max(max(m->n_embd, m->n_ff), m->n_head * m->n_head_dim);
-	b->tmp = llama_arena_alloc(b->arena, widest, sizeof(*b->tmp));
-	if (b->image && !b->tmp)
+	weights_tmp_alloc(&b->tmp, b->arena, widest);
+	if (b->image && !b->tmp.rows)
 		return -ENOMEM;
 	err = read_ends(b, m);
 	if (!err)

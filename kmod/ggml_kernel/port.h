@@ -74,6 +74,11 @@ typedef int64_t s64;
 #define fallthrough __attribute__((fallthrough))
 #define static_assert _Static_assert
 
+/* Vector registers can be used anywhere; LLAMA_NO_SIMD leaves them alone. */
+#if defined(__x86_64__) && !defined(LLAMA_NO_SIMD)
+#define LLAMA_X86_SIMD
+#endif
+
 #endif
 
 static_assert(sizeof(void *) == 8, "the core needs a 64-bit machine");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Weight matrices: docs/numerics.md, section 3. This file defines the result; SIMD must equal it. */
-#include "weights.h"
+#include "tile.h"
 #include "generated/ggml_types.h"
 
 #define K_BLOCK 256
@@ -175,6 +175,17 @@ static const struct layout layouts[] = {
 	[GGML_TYPE_Q6_K] = { unpack_q6_k, GGML_BLOCK_Q6_K, GGML_BYTES_Q6_K, 208, NONE, 16, 12 },
 };
 
+/* Where a block's words begin, and how many there are. */
+static u32 words_offset(const struct layout *l)
+{
+	return l->d ? 0 : l->n == NONE ? 2 : 4;
+}
+
+static u32 words_count(const struct layout *l)
+{
+	return (l->bytes - (l->n == NONE ? 2 : 4)) / 4;
+}
+
 /* NULL for float types. */
 static const struct layout *layout(u32 type)
 {
@@ -189,6 +200,7 @@ void weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_
 	w->n_in = t->ne[0];
 	w->n_out = t->ne[1];
 	w->row_bytes = l ? w->n_in / l->elements * l->bytes : w->n_in * sizeof(s16);
+	w->n_tiles = l || w->n_in % BFP_BLOCK == 0 ? w->n_out / TILE_ROWS : 0;
 	w->e_d = llama_arena_alloc(arena, w->n_out, sizeof(*w->e_d));
 	w->e_n = NULL;
 	w->g = NULL;
@@ -301,8 +313,69 @@ static int prepare_float_row(struct weights *w, u32 row, s64 *tmp)
 	return 0;
 }
 
-int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image, s64 *tmp,
-		    const struct llama_yield *yield, struct llama_diag *diag)
+/* Sixteen rows of blocks from @rows into the tile @to. */
+static void make_block_tile(const struct weights *w, const struct layout *l, const u8 *rows, u8 *to)
+{
+	u32 n_blocks = w->n_in / l->elements;
+	u32 k, i, r;
+
+	for (k = 0; k < n_blocks; k++) {
+		const u8 *block = rows + k * l->bytes;
+
+		for (i = 0; i < words_count(l); i++)
+			for (r = 0; r < TILE_ROWS; r++, to += 4)
+				memcpy(to, block + words_offset(l) + 4 * i + r * w->row_bytes, 4);
+		for (r = 0; r < TILE_ROWS; r++, to += 2)
+			memcpy(to, block + l->d + r * w->row_bytes, 2);
+		for (r = 0; l->n != NONE && r < TILE_ROWS; r++, to += 2)
+			memcpy(to, block + l->n + r * w->row_bytes, 2);
+	}
+}
+
+/* Of each four codes, 0 with 2 and 1 with 3. @g: (TILE_ROWS, n_blocks) becomes its transpose. */
+static void make_float_tile(const struct weights *w, const s16 *rows, u32 *to, u8 *g, u8 *tmp)
+{
+	u32 n_blocks = bfp_blocks(w->n_in);
+	u32 i, r;
+
+	for (i = 0; i < w->n_in; i += 4) {
+		for (r = 0; r < TILE_ROWS; r++) {
+			const u16 *c = (const u16 *)rows + r * w->n_in + i;
+
+			to[r] = c[0] | (u32)c[2] << 16;
+			to[r + TILE_ROWS] = c[1] | (u32)c[3] << 16;
+		}
+		to += 2 * TILE_ROWS;
+	}
+	memcpy(tmp, g, TILE_ROWS * n_blocks);
+	for (i = 0; i < n_blocks; i++)
+		for (r = 0; r < TILE_ROWS; r++)
+			*g++ = tmp[r * n_blocks + i];
+}
+
+static void make_tile(struct weights *w, const struct layout *l, u32 tile, struct weights_tmp *tmp)
+{
+	u8 *data = w->data + (u64)tile * TILE_ROWS * w->row_bytes;
+	u32 n_blocks = bfp_blocks(w->n_in);
+
+	memcpy(tmp->rows, data, (size_t)TILE_ROWS * w->row_bytes);
+	if (l)
+		make_block_tile(w, l, tmp->rows, data);
+	else
+		make_float_tile(w, (const s16 *)tmp->rows, (u32 *)data,
+				w->g + (u64)tile * TILE_ROWS * n_blocks, (u8 *)tmp->v);
+}
+
+void weights_tmp_alloc(struct weights_tmp *tmp, struct llama_arena *arena, u32 n_in)
+{
+	tmp->v = llama_arena_alloc(arena, n_in, sizeof(*tmp->v));
+	/* Nothing takes more than 16-bit codes do. */
+	tmp->rows = llama_arena_alloc(arena, n_in, TILE_ROWS * sizeof(s16));
+}
+
+int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image,
+		    struct weights_tmp *tmp, const struct llama_yield *yield,
+		    struct llama_diag *diag)
 {
 	const struct layout *l = layout(w->type);
 	u32 rows_a_slice = max(65536 / w->n_in, 1u);
@@ -311,11 +384,13 @@ int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image, s
 
 	w->data = image + t->offset;
 	for (row = 0; row < w->n_out; row++) {
-		err = l ? prepare_block_row(w, l, row) : prepare_float_row(w, row, tmp);
+		err = l ? prepare_block_row(w, l, row) : prepare_float_row(w, row, tmp->v);
 		if (err)
 			return llama_fail(diag, err, "tensor %.*s: row %u has a %s that is not finite",
 					  (int)t->name.len, t->name.data, row,
 					  l ? "scale" : "weight");
+		if (row % TILE_ROWS == TILE_ROWS - 1 && row / TILE_ROWS < w->n_tiles)
+			make_tile(w, l, row / TILE_ROWS, tmp);
 		if (row % rows_a_slice == 0) {
 			err = llama_yield(yield);
 			if (err)
@@ -325,7 +400,7 @@ int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image, s
 	return 0;
 }
 
-void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_in)
+void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_tokens, u32 n_in)
 {
 	u32 n_blocks = bfp_blocks(n_in);
 
@@ -334,17 +409,41 @@ void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_i
 	r->n = llama_arena_alloc(arena, n_blocks, sizeof(*r->n));
 	r->a = llama_arena_alloc(arena, n_blocks, 2 * sizeof(*r->a));
 	r->b = llama_arena_alloc(arena, n_blocks, 2 * sizeof(*r->b));
+	r->g = llama_arena_alloc(arena, n_blocks, sizeof(*r->g));
+	r->unpacked = llama_arena_alloc(arena, n_blocks, BFP_BLOCK * TILE_ROWS * sizeof(s16));
+	r->sums.a = llama_arena_alloc(arena, n_tokens, TILE_ROWS * sizeof(*r->sums.a));
+	r->sums.z = llama_arena_alloc(arena, n_tokens, TILE_ROWS * sizeof(*r->sums.z));
+}
+
+/* Block @k of a row in a tile, as the file had it, but for its floats. */
+static void gather_block(const struct weights *w, const struct layout *l, u32 row, u32 k, u8 *block)
+{
+	u32 r = row % TILE_ROWS;
+	const u8 *from = w->data + (u64)(row - r) * w->row_bytes + (u64)k * TILE_ROWS * l->bytes;
+	u32 i;
+
+	for (i = 0; i < words_count(l); i++, from += 4 * TILE_ROWS)
+		memcpy(block + words_offset(l) + 4 * i, from + 4 * r, 4);
+	memcpy(block + l->d, from + 2 * r, 2);
+	if (l->n != NONE)
+		memcpy(block + l->n, from + 2 * TILE_ROWS + 2 * r, 2);
 }
 
 static void unpack_row(const struct weights *w, const struct layout *l, u32 row,
 		       struct weights_row *r)
 {
-	const u8 *block = w->data + (u64)row * w->row_bytes;
+	const u8 *data = w->data + (u64)row * w->row_bytes;
+	bool tiled = row / TILE_ROWS < w->n_tiles;
 	u32 n = w->n_in / l->elements;
 	u32 subs = l->sub ? l->elements / l->sub : 0;
+	u8 gathered[GGML_BYTES_Q6_K];
 	u32 k;
 
-	for (k = 0; k < n; k++, block += l->bytes) {
+	for (k = 0; k < n; k++) {
+		const u8 *block = tiled ? gathered : data + k * l->bytes;
+
+		if (tiled)
+			gather_block(w, l, row, k, gathered);
 		l->unpack(block, r->c + k * l->elements, r->a + k * subs, r->b + k * subs);
 		r->d[k] = llama_get_u16(block + l->d);
 		if (l->n != NONE)
@@ -352,13 +451,28 @@ static void unpack_row(const struct weights *w, const struct layout *l, u32 row,
 	}
 }
 
-static const u8 *unpack_float_row(const struct weights *w, u32 row, struct weights_row *r)
+static void unpack_float_row(const struct weights *w, u32 row, struct weights_row *r)
 {
 	u32 n_blocks = bfp_blocks(w->n_in);
+	u32 in_tile = row % TILE_ROWS;
+	const u32 *words;
+	u32 i;
 
-	memcpy(r->c, w->data + (u64)row * w->row_bytes, w->n_in * sizeof(*r->c));
-	memset(r->c + w->n_in, 0, (n_blocks * BFP_BLOCK - w->n_in) * sizeof(*r->c));
-	return w->g + (u64)row * n_blocks;
+	if (row / TILE_ROWS >= w->n_tiles) {
+		memcpy(r->c, w->data + (u64)row * w->row_bytes, w->n_in * sizeof(*r->c));
+		memset(r->c + w->n_in, 0, (n_blocks * BFP_BLOCK - w->n_in) * sizeof(*r->c));
+		memcpy(r->g, w->g + (u64)row * n_blocks, n_blocks);
+		return;
+	}
+	words = (const u32 *)(w->data + (u64)(row - in_tile) * w->row_bytes) + in_tile;
+	for (i = 0; i < w->n_in; i += 4, words += 2 * TILE_ROWS) {
+		r->c[i] = words[0];
+		r->c[i + 1] = words[TILE_ROWS];
+		r->c[i + 2] = words[0] >> 16;
+		r->c[i + 3] = words[TILE_ROWS] >> 16;
+	}
+	for (i = 0; i < n_blocks; i++)
+		r->g[i] = w->g[((u64)row / TILE_ROWS * n_blocks + i) * TILE_ROWS + in_tile];
 }
 
 static q32 clamp_q32(s64 v)
@@ -385,7 +499,6 @@ static q32 block_element(const struct weights *w, const struct layout *l, u32 ro
 void weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q32 *y)
 {
 	const struct layout *l = layout(w->type);
-	const u8 *g;
 	u32 i;
 
 	if (l) {
@@ -394,9 +507,9 @@ void weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q3
 			y[i] = block_element(w, l, row, tmp, i);
 		return;
 	}
-	g = unpack_float_row(w, row, tmp);
+	unpack_float_row(w, row, tmp);
 	for (i = 0; i < w->n_in; i++)
-		y[i] = scale_to_q32((s64)tmp->c[i] * (1 << g[i / BFP_BLOCK]), w->e_d[row]);
+		y[i] = scale_to_q32((s64)tmp->c[i] * (1 << tmp->g[i / BFP_BLOCK]), w->e_d[row]);
 }
 
 /* @n is a constant wherever this is inlined, so that compilers unroll it. */
@@ -440,22 +553,24 @@ static struct vector vector(const struct bfp *x, u32 token)
 	};
 }
 
-static q32 mul_blocks(const struct weights *w, u32 row, const struct weights_row *r,
-		      struct vector x, u32 n_blocks)
+/* The sums of a row with a vector, before exponents. */
+struct sums {
+	s64 a;
+	s64 z;
+};
+
+static struct sums mul_blocks(const struct weights *w, const struct weights_row *r,
+			      struct vector x, u32 n_blocks)
 {
-	s64 sum = 0, minima = 0;
+	struct sums s = { 0 };
 	u32 b;
-	q32 y;
 
 	for (b = 0; b < n_blocks; b++)
-		sum += (s64)dot(r->c + b * BFP_BLOCK, x.q + b * BFP_BLOCK, BFP_BLOCK) *
+		s.a += (s64)dot(r->c + b * BFP_BLOCK, x.q + b * BFP_BLOCK, BFP_BLOCK) *
 		       (r->d[b] * (1 << x.h[b]));
-	y = scale_to_q32(sum, w->e_d[row] + x.e);
-	if (!w->e_n)
-		return y;
-	for (b = 0; b < n_blocks; b++)
-		minima += (s64)(x.sum[2 * b] + x.sum[2 * b + 1]) * (r->n[b] * (1 << x.h[b]));
-	return clamp_q32(y + scale_to_q32(minima, w->e_n[row] + x.e));
+	for (b = 0; w->e_n && b < n_blocks; b++)
+		s.z += (s64)(x.sum[2 * b] + x.sum[2 * b + 1]) * (r->n[b] * (1 << x.h[b]));
+	return s;
 }
 
 /* A 256-block: sub-blocks of @sub elements, scaled, added and rounded. */
@@ -482,13 +597,12 @@ static inline s64 minima_k(const s16 *b, const s32 *sum, const u8 *h, u32 sub)
 	return total;
 }
 
-static q32 mul_k(const struct weights *w, const struct layout *l, u32 row,
-		 const struct weights_row *r, struct vector x)
+static struct sums mul_k(const struct weights *w, const struct layout *l,
+			 const struct weights_row *r, struct vector x)
 {
-	s64 sum = 0, minima = 0;
+	struct sums s = { 0 };
 	u32 subs = K_BLOCK / l->sub;
 	u32 k;
-	q32 y;
 
 	for (k = 0; k < w->n_in / K_BLOCK; k++) {
 		const s16 *c = r->c + k * K_BLOCK, *q = x.q + k * K_BLOCK;
@@ -497,50 +611,93 @@ static q32 mul_k(const struct weights *w, const struct layout *l, u32 row,
 		const s32 *half = x.sum + k * (K_BLOCK / 16);
 
 		if (l->sub == 16)
-			sum += shift_round(dot_k(c, a, q, h, 16), l->r) * r->d[k];
+			s.a += shift_round(dot_k(c, a, q, h, 16), l->r) * r->d[k];
 		else
-			sum += shift_round(dot_k(c, a, q, h, 32), l->r) * r->d[k];
+			s.a += shift_round(dot_k(c, a, q, h, 32), l->r) * r->d[k];
 		if (l->n != NONE)
-			minima += shift_round(minima_k(b, half, h, l->sub), l->t) * r->n[k];
+			s.z += shift_round(minima_k(b, half, h, l->sub), l->t) * r->n[k];
 	}
-	y = scale_to_q32(sum, w->e_d[row] + x.e + l->r);
-	if (l->n == NONE)
-		return y;
-	return clamp_q32(y - scale_to_q32(minima, w->e_n[row] + x.e + l->t));
+	return s;
 }
 
-static q32 mul_float(const struct weights *w, u32 row, const s16 *c, const u8 *g,
-		     struct vector x, u32 n_blocks)
+static struct sums mul_float(const struct weights_row *r, struct vector x, u32 n_blocks)
 {
-	s64 sum = 0;
+	struct sums s = { 0 };
 	u32 b;
 
 	for (b = 0; b < n_blocks; b++)
-		sum += dot_wide(c + b * BFP_BLOCK, x.q + b * BFP_BLOCK) * (1 << (g[b] + x.h[b]));
-	return scale_to_q32(sum, w->e_d[row] + x.e);
+		s.a += dot_wide(r->c + b * BFP_BLOCK, x.q + b * BFP_BLOCK) *
+		       (1 << (r->g[b] + x.h[b]));
+	return s;
+}
+
+/* Sums to the value, with the exponents of row @row and of a vector. */
+static q32 finish(const struct weights *w, const struct layout *l, u32 row, struct sums s, int e)
+{
+	q32 y = scale_to_q32(s.a, w->e_d[row] + e + (l ? l->r : 0));
+
+	if (!w->e_n)
+		return y;
+	if (l->sub)
+		return clamp_q32(y - scale_to_q32(s.z, w->e_n[row] + e + l->t));
+	return clamp_q32(y + scale_to_q32(s.z, w->e_n[row] + e));
+}
+
+static void mul_row(const struct weights *w, const struct layout *l, u32 row, const struct bfp *x,
+		    u32 n_tokens, struct weights_row *tmp, q32 *y, size_t stride)
+{
+	struct sums s;
+	u32 t;
+
+	if (l)
+		unpack_row(w, l, row, tmp);
+	else
+		unpack_float_row(w, row, tmp);
+	for (t = 0; t < n_tokens; t++) {
+		if (!l)
+			s = mul_float(tmp, vector(x, t), x->n_blocks);
+		else if (l->sub)
+			s = mul_k(w, l, tmp, vector(x, t));
+		else
+			s = mul_blocks(w, tmp, vector(x, t), x->n_blocks);
+		y[t * stride] = finish(w, l, row, s, x->e[t]);
+	}
+}
+
+static void mul_tile(const struct weights *w, const struct layout *l, u32 tile, const struct bfp *x,
+		     u32 n_tokens, struct weights_row *tmp, q32 *y, size_t stride)
+{
+	u32 t, r;
+
+	tile_isa()->mul(w, tile, x, n_tokens, tmp->sums, tmp->unpacked);
+	for (t = 0; t < n_tokens; t++)
+		for (r = 0; r < TILE_ROWS; r++) {
+			struct sums s = {
+				.a = tmp->sums.a[t * TILE_ROWS + r],
+				.z = tmp->sums.z[t * TILE_ROWS + r],
+			};
+
+			y[t * stride + r] = finish(w, l, tile * TILE_ROWS + r, s, x->e[t]);
+		}
 }
 
 void weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x, u32 n_tokens,
 		 struct weights_row *tmp, q32 *y, size_t stride)
 {
 	const struct layout *l = layout(w->type);
-	const u8 *g = NULL;
-	u32 row, t;
+	bool tiles = tile_isa() && (l || tile_isa()->floats);
+	u32 row = row0, end = row0 + n_rows;
 
-	for (row = row0; row < row0 + n_rows; row++) {
-		if (l)
-			unpack_row(w, l, row, tmp);
-		else
-			g = unpack_float_row(w, row, tmp);
-		for (t = 0; t < n_tokens; t++) {
-			q32 *to = y + t * stride + (row - row0);
+	while (row < end) {
+		u32 tile = row / TILE_ROWS;
 
-			if (!l)
-				*to = mul_float(w, row, tmp->c, g, vector(x, t), x->n_blocks);
-			else if (l->sub)
-				*to = mul_k(w, l, row, tmp, vector(x, t));
-			else
-				*to = mul_blocks(w, row, tmp, vector(x, t), x->n_blocks);
+		if (tiles && row % TILE_ROWS == 0 && tile < w->n_tiles &&
+		    end - row >= TILE_ROWS) {
+			mul_tile(w, l, tile, x, n_tokens, tmp, y + (row - row0), stride);
+			row += TILE_ROWS;
+		} else {
+			mul_row(w, l, row, x, n_tokens, tmp, y + (row - row0), stride);
+			row++;
 		}
 	}
 }

@@ -21,16 +21,18 @@
  * @n_in:  Elements of a row.
  * @n_out: Rows.
  * @row_bytes: From one row to the next.
+ * @n_tiles: Tiles of 16 rows at the front (tile.h); the rows behind them lie one by one.
  * @data:  Blocks as the file has them, floats replaced; or 16-bit codes.
  * @e_d:   (n_out,) exponents of the scales, or of float rows.
  * @e_n:   (n_out,) exponents of the minima, where the type has them, else NULL.
- * @g:     (n_out, bfp_blocks(n_in)) block shifts of float rows, else NULL.
+ * @g:     (n_out, bfp_blocks(n_in)) block shifts of float rows, transposed within a tile; else NULL.
  */
 struct weights {
 	u32 type;
 	u32 n_in;
 	u32 n_out;
 	u32 row_bytes;
+	u32 n_tiles;
 	u8 *data;
 	s16 *e_d;
 	s16 *e_n;
@@ -44,16 +46,30 @@ struct weights {
 void weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_arena *arena);
 
 /**
+ * struct weights_tmp - Scratch memory of weights_prepare().
+ * @v:    (n_in) a row's floats, aligned.
+ * @rows: A tile's rows.
+ */
+struct weights_tmp {
+	s64 *v;
+	u8 *rows;
+};
+
+/** weights_tmp_alloc() - Room for matrices of up to @n_in. */
+void weights_tmp_alloc(struct weights_tmp *tmp, struct llama_arena *arena, u32 n_in);
+
+/**
  * weights_prepare() - Convert in place. To be called once.
  * @w:     From weights_alloc().
  * @t:     The tensor.
  * @image: The file image, writable; the tensor lies at its offset.
- * @tmp:   (n_in,) scratch.
+ * @tmp:   For at least t->ne[0].
  *
  * Return: 0, -EINVAL for NaN or infinity (named in @diag), or the hook's value.
  */
-int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image, s64 *tmp,
-		    const struct llama_yield *yield, struct llama_diag *diag);
+int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image,
+		    struct weights_tmp *tmp, const struct llama_yield *yield,
+		    struct llama_diag *diag);
 
 /** float_load() - Element @i of an F32, F16 or BF16 array. Return: 0, or -ERANGE where not finite. */
 int float_load(u32 type, const u8 *data, u64 i, struct float_parts *p);
@@ -71,12 +87,25 @@ int float_load(u32 type, const u8 *data, u64 i, struct float_parts *p);
 int float_align(u32 type, const u8 *data, u32 n, int bits, s64 *v, int *exponent);
 
 /**
+ * struct tile_sums - What 16 rows of weights give with vectors, before exponents.
+ * @a: (n_tokens, 16) the sums A of docs/numerics.md, section 3.
+ * @z: (n_tokens, 16) the sums Z; untouched where the type has no minima.
+ */
+struct tile_sums {
+	s64 *a;
+	s64 *z;
+};
+
+/**
  * struct weights_row - One row, unpacked.
  * @c: (n_blocks * 32,) signed codes, zero behind n_in.
  * @d: Block scales D: (n_in / 32) or (n_in / 256).
  * @n: Block minima N, likewise.
  * @a: (n_in / 16 or / 32) sub-block scales of K-quants.
  * @b: Sub-block minima, likewise.
+ * @g: (n_blocks) block shifts of a float row.
+ * @unpacked: A tile's codes, unpacked.
+ * @sums: A tile's sums.
  */
 struct weights_row {
 	s16 *c;
@@ -84,10 +113,13 @@ struct weights_row {
 	s16 *n;
 	s16 *a;
 	s16 *b;
+	u8 *g;
+	void *unpacked;
+	struct tile_sums sums;
 };
 
-/** weights_row_alloc() - Room for rows of up to @n_in elements. */
-void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_in);
+/** weights_row_alloc() - Room for rows of up to @n_in elements and @n_tokens vectors. */
+void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_tokens, u32 n_in);
 
 /** weights_embed() - Row @row as Q32, @y (n_in,). */
 void weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q32 *y);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tiles with AVX-512 (F, BW, VNNI): one vector of sixteen rows. */
+#include "x86_simd.h"
+
+#define LANES 16
+#define VECTORS 4
+
+typedef __m512i vec;
+
+/* The even lanes' and the odd lanes' 64-bit sums. */
+struct wide {
+	__m512i even;
+	__m512i odd;
+};
+
+#define v_load(p) _mm512_loadu_si512(p)
+#define v_load16(p) _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
+#define v_load8(p) _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#define v_store(p, v) _mm512_storeu_si512(p, v)
+#define v_set(x) _mm512_set1_epi32(x)
+#define v_mask(x) v_set(x)
+#define v_pair(p) _mm512_set1_epi32(*(const int *)(p))
+#define v_srl(v, n) _mm512_srli_epi32(v, n)
+#define v_sll(v, n) _mm512_slli_epi32(v, n)
+#define v_byte(v, n) _mm512_srai_epi32(_mm512_slli_epi32(v, 24 - (n)), 24)
+#define v_sllv(v, w) _mm512_sllv_epi32(v, w)
+#define v_sra16(v, n) _mm512_srai_epi16(v, n)
+#define v_sll16(v, n) _mm512_slli_epi16(v, n)
+#define v_and(v, w) _mm512_and_si512(v, w)
+#define v_or(v, w) _mm512_or_si512(v, w)
+#define v_add(v, w) _mm512_add_epi32(v, w)
+#define v_sub(v, w) _mm512_sub_epi32(v, w)
+#define v_madd(acc, v, w) _mm512_dpwssd_epi32(acc, v, w)
+#define w_zero() ((struct wide){ _mm512_setzero_si512(), _mm512_setzero_si512() })
+
+static inline __attribute__((always_inline)) struct wide w_madd(struct wide acc, vec v, vec w)
+{
+	acc.even = _mm512_add_epi64(acc.even, _mm512_mul_epi32(v, w));
+	acc.odd = _mm512_add_epi64(acc.odd, _mm512_mul_epi32(_mm512_srli_epi64(v, 32),
+							     _mm512_srli_epi64(w, 32)));
+	return acc;
+}
+
+/* The result's low 32 bits are those of a logical shift. */
+static inline __attribute__((always_inline)) vec w_round(struct wide w, int r)
+{
+	__m512i half = _mm512_set1_epi64(1LL << (r - 1));
+	__m512i even = _mm512_srli_epi64(_mm512_add_epi64(w.even, half), r);
+	__m512i odd = _mm512_slli_epi64(_mm512_add_epi64(w.odd, half), 32 - r);
+
+	return _mm512_mask_blend_epi32(0xaaaa, even, odd);
+}
+
+static inline __attribute__((always_inline)) void w_store(s64 *p, struct wide w)
+{
+	const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+	const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+
+	v_store(p, _mm512_permutex2var_epi64(w.even, low, w.odd));
+	v_store(p + 8, _mm512_permutex2var_epi64(w.even, high, w.odd));
+}
+
+#include "tile_mul.h"
+
+static bool usable(void)
+{
+	return __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vnni");
+}
+
+const struct tile_isa tile_avx512 = {
+	.name = "avx512",
+	.usable = usable,
+	.floats = true,
+	.mul = tile_mul,
+};
