@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The integers against double precision, on the real model and the text that is shipped."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import models, quality
+from harness.cli import main
+from harness.quality import CLEAR, compare, kl_divergence, margins
+from harness.tiny import make_model
+
+
+def test_smollm2_is_close_to_double_precision() -> None:
+    """Far from zero too: a core that were compared with itself would show."""
+    q = quality.measure(models.smollm2(), quality.TEXT.read_bytes())
+    assert q.n_tokens >= 256
+    assert 1e-9 < q.mean_kl <= 1e-5
+    assert q.max_kl <= 1e-4
+    assert q.clear_misses == 0
+    assert q.perplexity < 25, "neither side is the language model that it should be"
+
+
+def test_kl_divergence_of_known_distributions() -> None:
+    want, got = np.log([[0.5, 0.25, 0.25], [1.0, 1.0, 2.0]]), np.log([[0.25, 0.5, 0.25]] * 2)
+    expected = 0.5 * math.log(2) + 0.25 * math.log(0.5)
+    second = 0.25 * math.log(0.25 / 0.25) + 0.25 * math.log(0.25 / 0.5) + 0.5 * math.log(2)
+    np.testing.assert_allclose(kl_divergence(want, got), [expected, second], rtol=1e-12)
+    np.testing.assert_allclose(kl_divergence(want, want + 1000), 0, atol=1e-12)
+
+
+def test_margins() -> None:
+    np.testing.assert_array_equal(margins(np.array([[1.0, 5.0, 3.0], [2.0, 2.0, 0.0]])), [2, 0])
+
+
+def test_misses_count_only_where_the_margin_is_clear() -> None:
+    want = np.array([[0.0, CLEAR / 2], [0.0, 2 * CLEAR], [0.0, 1.0]])
+    got = np.array([[9, 0], [9, 0], [0, 65536]], dtype=np.int32)
+    q = compare(want, got, [0, 1, 0])
+    assert (q.n_tokens, q.clear_misses) == (3, 1)
+    assert q.same_top1 == pytest.approx(1 / 3)
+    assert q.max_kl == pytest.approx(float(kl_divergence(want, got / 65536).max()))
+    surprise = -(math.log(0.5) + math.log(0.5)) / 2  # all but the last two nearly even
+    assert q.perplexity == pytest.approx(math.exp(surprise), rel=1e-2)
+
+
+def test_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A random model of every block size, and both tokenizers."""
+    text = tmp_path / "text"
+    text.write_bytes("the kernel and the thing: ünï 12\n".encode())
+    for shape, kind in (("tiny-256", "Q4_K_M"), ("tiny-spm", "Q8_0")):
+        path = make_model(shape, kind, tmp_path / f"{shape}.gguf")
+        assert main(["quality", str(path), "--text", str(text), "--json"]) == 0
+        q = json.loads(capsys.readouterr().out)
+        assert q["n_tokens"] > 10
+        assert q["mean_kl"] < 1e-5
+        assert main(["quality", str(path), "--text", str(text)]) == 0
+        assert "mean KL" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", [b"", b"e", b"the kernel " * 400])
+def test_texts_that_do_not_fit(
+    text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_model("tiny", "Q4_0", tmp_path / "m.gguf")
+    (tmp_path / "text").write_bytes(text)
+    assert main(["quality", str(path), "--text", str(tmp_path / "text")]) == 2
+    assert "tokens: give 2 to 256" in capsys.readouterr().err
