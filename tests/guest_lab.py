@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness import kbuild_module, malformed, models
+from harness import goldens, kbuild_module, malformed, models
 from harness.architectures import DEFAULT_KERNEL
 from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
 from harness.paths import cache_dir
@@ -34,9 +34,16 @@ def files() -> dict[str, bytes | Path]:
     found: dict[str, bytes | Path] = {"/ask": ASK, MODEL_PATH: models.smollm2()}
     for shape in ("tiny", "tiny-spm"):
         found[f"/models/{shape}.gguf"] = make_model(shape, "Q8_0", folder / f"{shape}.gguf")
+    for golden in goldens.load():
+        found[golden_path(golden)] = golden.model_path()
     for name, _ in malformed.write_all(folder / "malformed"):
         found[f"/malformed/{name}"] = folder / "malformed" / name
     return found
+
+
+def golden_path(golden: goldens.Golden) -> str:
+    """Its model's file in the guest."""
+    return f"/golden/{golden.name}.gguf" if golden.tiny else MODEL_PATH
 
 
 def options(arch: str, kernel: str = DEFAULT_KERNEL) -> dict[str, Any]:
@@ -88,6 +95,7 @@ def new_lines(guest: Guest) -> Iterator[list[str]]:
 
 
 def available_kib(guest: Guest) -> int:
-    """MemAvailable."""
+    """Free memory and what can be freed, with what each processor keeps at hand."""
     guest.check("echo 3 >/proc/sys/vm/drop_caches")
-    return int(guest.check("awk '/MemAvailable/ {print $2}' /proc/meminfo"))
+    kept = sum(map(int, re.findall(r"\bcount: (\d+)", guest.check("cat /proc/zoneinfo"))))
+    return int(guest.check("awk '/MemAvailable/ {print $2}' /proc/meminfo")) + 4 * kept

@@ -9,15 +9,34 @@ import time
 
 import guest_lab
 import pytest
-from guest_lab import MODEL_PATH, OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
+from guest_lab import OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
 
-from harness.guest import Guest
+from harness.guest import MODEL_PATH, Guest
 from harness.guest_pool import GuestPool
 
-STATS = """model isa n_ctx n_vocab load_us model_bytes memory_bytes memory_peak_bytes
-conversations conversations_peak answers interrupted tokens_prompt tokens_generated
-prefill_us decode_us last_prompt_tokens last_tokens last_ttft_us last_prefill_us
-last_decode_us""".split()
+STATS = [
+    "model",
+    "isa",
+    "n_ctx",
+    "n_vocab",
+    "load_us",
+    "model_bytes",
+    "memory_bytes",
+    "memory_peak_bytes",
+    "conversations",
+    "conversations_peak",
+    "answers",
+    "interrupted",
+    "tokens_prompt",
+    "tokens_generated",
+    "prefill_us",
+    "decode_us",
+    "last_prompt_tokens",
+    "last_tokens",
+    "last_ttft_us",
+    "last_prefill_us",
+    "last_decode_us",
+]
 
 
 def test_loading_is_one_line_of_the_log(lab: Guest) -> None:
@@ -37,7 +56,11 @@ def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
         status = lab.check("cat /proc/llamux/status")
         modes = lab.check("cd /proc/llamux && stat -c '%n %a' *").split("\n")
     assert list(known) == STATS
-    assert (known["model"], known["n_ctx"], known["n_vocab"]) == ("random tiny Q8_0 0", "256", "300")
+    assert (known["model"], known["n_ctx"], known["n_vocab"]) == (
+        "random tiny Q8_0 0",
+        "256",
+        "300",
+    )
     assert known["memory_bytes"] == known["model_bytes"]
     assert int(known["memory_peak_bytes"]) >= int(known["model_bytes"]) > 100_000
     assert int(known["load_us"]) > 0
@@ -127,7 +150,8 @@ def test_another_user_sees_only_their_own(lab: Guest) -> None:
         theirs = lab.run("su user -c 'sh /ask theirs'").output
         assert lab.run(f"cat {PROMPT}").output == mine
         assert lab.run(f"su user -c 'cat {PROMPT}'").output == theirs
-    assert theirs and theirs != mine
+    assert theirs
+    assert theirs != mine
     assert os.strerror(errno.ENODATA) in stranger.errors.decode()
 
 
@@ -164,9 +188,7 @@ def test_parallel_conversations_do_not_mix(lab: Guest) -> None:
 def test_several_readers_of_one_answer(lab: Guest) -> None:
     with loaded(lab):
         alone = ask(lab, "one", 60)
-        lab.check(
-            f"printf one >{PROMPT}\nfor i in 1 2 3; do cat {PROMPT} >/tmp/r$i & done; wait"
-        )
+        lab.check(f"printf one >{PROMPT}\nfor i in 1 2 3; do cat {PROMPT} >/tmp/r$i & done; wait")
         assert [lab.run(f"cat /tmp/r{i}").output for i in (1, 2, 3)] == [alone] * 3
         assert stats(lab)["answers"] == "2"
 
@@ -223,7 +245,8 @@ def test_smollm2_answers_through_an_interrupt(lab: Guest) -> None:
         reader.interrupt()
         reader.wait(20)
         assert time.monotonic() - started < 5
-        assert whole.startswith(part) and len(part) < len(whole)
+        assert whole.startswith(part)
+        assert len(part) < len(whole)
         # A signal while the prompt is being evaluated.
         killed = lab.run(f"printf '{question}' >{PROMPT}; {killed_reader('INT', 0.3)}")
         assert (killed.output, killed.exit_code) == (b"", 128 + signal.SIGINT)

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Bad input in a guest: every row of the table in docs/procfs-abi.md."""
+
+import errno
+import os
+import re
+
+import guest_lab
+import pytest
+from guest_lab import (
+    LOGITS,
+    OPTIONS,
+    PROMPT,
+    TINY,
+    ask,
+    available_kib,
+    insmod,
+    loaded,
+    new_lines,
+)
+
+from harness import malformed
+from harness.guest import Guest
+from harness.paths import ROOT
+
+
+def fails(guest: Guest, command: str, error: int) -> None:
+    """The command fails, and its errors name `error`."""
+    done = guest.run(command, timeout=30)
+    assert done.exit_code, command
+    assert os.strerror(error) in done.errors.decode(errors="replace"), (command, done)
+
+
+def refuses(guest: Guest, error: int, message: str, model: str = TINY, arguments: str = "") -> None:
+    """insmod fails with `error` and one line in the log, which matches."""
+    with new_lines(guest) as lines:
+        done = insmod(guest, model, arguments)
+    assert done.exit_code == error, (model, arguments, done)
+    assert len(lines) == 1, lines
+    assert re.fullmatch(message, lines[0]), lines
+    assert guest.run("grep -q ^llamux /proc/modules").exit_code
+
+
+# --- prompts ------------------------------------------------------------------
+
+
+def test_a_read_without_a_prompt(lab: Guest) -> None:
+    with loaded(lab):
+        fails(lab, f"cat {PROMPT}", errno.ENODATA)
+        fails(lab, f"exec 3<>{PROMPT}; cat <&3", errno.ENODATA)
+
+
+def test_an_empty_prompt(lab: Guest) -> None:
+    with loaded(lab):
+        lab.check(f": >{PROMPT}; printf '' >{PROMPT}")
+        fails(lab, f"cat {PROMPT}", errno.ENODATA)
+        lab.check(f"echo >{PROMPT}")
+        fails(lab, f"cat {PROMPT}", errno.ENODATA)
+        assert ask(lab, "not empty")
+
+
+def test_an_over_long_prompt(lab: Guest) -> None:
+    with loaded(lab, arguments="max_prompt=64"):
+        assert ask(lab, "a" * 64)
+        fails(lab, f"printf {'a' * 65} | cat >{PROMPT}", errno.EMSGSIZE)
+        fails(lab, f"cat {PROMPT}", errno.ENODATA)
+        # A piece that does not fit leaves those before it.
+        answer = ask(lab, "a" * 64)
+        both = f"{{ printf {'a' * 64}; printf b 2>/dev/null; }} >{PROMPT}; cat {PROMPT}"
+        assert lab.run(both).output == answer
+    with loaded(lab):
+        lab.check(f"head -c 1048576 /dev/zero | tr '\\0' a >/tmp/long; cat /tmp/long >{PROMPT}")
+        lab.check("echo a >>/tmp/long")
+        fails(lab, f"cat /tmp/long >{PROMPT}", errno.EMSGSIZE)
+
+
+def test_a_prompt_that_is_not_utf8(lab: Guest) -> None:
+    with loaded(lab):
+        for text in ("\\377", "a\\300\\257", "\\355\\240\\200", "\\364\\220\\200\\200", "\\200"):
+            fails(lab, f"printf '{text}' | cat >{PROMPT}", errno.EILSEQ)
+            fails(lab, f"cat {PROMPT}", errno.ENODATA)
+
+
+def test_a_prompt_that_ends_within_a_character(lab: Guest) -> None:
+    with loaded(lab):
+        lab.check(f"printf 'a\\342\\202' >{PROMPT}")
+        fails(lab, f"cat {PROMPT}", errno.EILSEQ)
+        # The rest may come with a later write.
+        lab.check(f"{{ printf 'a\\342\\202'; sleep 0.1; printf '\\254'; }} >{PROMPT}; cat {PROMPT}")
+        fails(
+            lab, f"{{ printf 'a\\342\\202'; sleep 0.1; printf b; }} | cat >{PROMPT}", errno.EILSEQ
+        )
+
+
+def test_a_prompt_with_a_nul(lab: Guest) -> None:
+    with loaded(lab):
+        fails(lab, f"printf 'a\\0b' | cat >{PROMPT}", errno.EINVAL)
+        fails(lab, f"printf '\\0' | cat >{PROMPT}", errno.EINVAL)
+        fails(lab, f"cat {PROMPT}", errno.ENODATA)
+
+
+def test_a_prompt_past_the_context(lab: Guest) -> None:
+    with loaded(lab, arguments="n_ctx=32"):
+        lab.check(f"echo 'template none' >{OPTIONS}")
+        lab.check(f"printf {'z' * 32} >{PROMPT}")
+        with new_lines(lab) as lines:
+            fails(lab, f"cat {PROMPT}", errno.EMSGSIZE)
+        fails(lab, f"cat {PROMPT}", errno.EMSGSIZE)
+        assert lines == ["the prompt has 32 tokens, the context has room for 31 and an answer"]
+        assert ask(lab, "z" * 31)
+
+
+def test_a_write_while_an_answer_streams(lab: Guest) -> None:
+    with loaded(lab):
+        answer = ask(lab, "first")
+        lab.check(f"printf first >{PROMPT}")
+        begun = f"exec 4<{PROMPT}; dd bs=1 count=1 <&4 >/dev/null 2>&1\n"
+        fails(lab, f"{begun} echo second >{PROMPT}", errno.EBUSY)
+        fails(lab, f"exec 3<>{PROMPT}; printf a >&3; dd bs=1 count=1 <&3 2>/dev/null\nprintf b | cat >&3",
+              errno.EBUSY)  # fmt: skip
+        assert lab.run(f"cat {PROMPT}").output == answer
+        # Others are not concerned, and a reader that has left is none.
+        assert lab.run(f"printf first >{PROMPT}\n{begun} setsid sh /ask second").exit_code == 0
+        assert ask(lab, "second") != answer
+
+
+# --- options ------------------------------------------------------------------
+
+
+def test_an_unknown_option(lab: Guest) -> None:
+    with loaded(lab):
+        before = lab.check(f"cat {OPTIONS}")
+        for name in ("colour", "temperatur", "Seed", ""):
+            with new_lines(lab) as lines:
+                fails(lab, f"printf 'seed 5\\n{name} 1\\n' | cat >{OPTIONS}", errno.EINVAL)
+            assert lines == [f'options: there is no option "{name}"']
+        assert lab.check(f"cat {OPTIONS}") == before  # all lines or none
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("temperature", ("", "hot", "-1", "1e3", "0.1x", "99999999999", "nan")),
+        ("top_k", ("", "-1", "4294967296", "1.5")),
+        ("seed", ("", "-1", "18446744073709551616")),
+        ("max_tokens", ("", "0", "-1", "4294967296")),
+        ("template", ("", "jinja", "CHATML")),
+        ("system", ("\\\\x", "a\\\\")),
+        ("reset", ("now",)),
+    ],
+)
+def test_a_bad_value(lab: Guest, key: str, values: tuple[str, ...]) -> None:
+    with loaded(lab):
+        before = lab.check(f"cat {OPTIONS}")
+        for value in values:
+            fails(lab, f"printf '{key} {value}\\n' | cat >{OPTIONS}", errno.EINVAL)
+        lines = guest_lab.llama_lines(lab)
+        expected = "there is no option" if key == "reset" else f"bad value for {key}"
+        assert expected in lines[-1]
+        assert lab.check(f"cat {OPTIONS}") == before
+
+
+def test_a_value_out_of_range(lab: Guest) -> None:
+    with loaded(lab):
+        before = lab.check(f"cat {OPTIONS}")
+        for line in ("temperature 17", "top_p 1.5", "top_p 0", "min_p 2", "repeat_penalty 0"):
+            with new_lines(lab) as lines:
+                fails(lab, f"echo {line} >{OPTIONS}", errno.EINVAL)
+            assert len(lines) == 1 and line.split()[0] in lines[0], lines
+        assert lab.check(f"cat {OPTIONS}") == before
+
+
+def test_options_that_are_no_text(lab: Guest) -> None:
+    with loaded(lab):
+        fails(lab, f"printf 'seed 1\\0' | cat >{OPTIONS}", errno.EINVAL)
+        fails(lab, f"printf 'system \\377' | cat >{OPTIONS}", errno.EILSEQ)
+        fails(lab, f"printf 'system \\342\\202' | cat >{OPTIONS}", errno.EILSEQ)
+        fails(lab, f"dd if=/dev/zero of={OPTIONS} bs=8193 count=1", errno.EMSGSIZE)
+        system = "s" * 4096
+        lab.check(f"echo system {system} >{OPTIONS}")
+        assert f"system {system}\n" in lab.check(f"cat {OPTIONS}")
+        fails(lab, f"echo system {system}s >{OPTIONS}", errno.EINVAL)
+
+
+# --- conversations and logits -------------------------------------------------
+
+
+def test_too_many_conversations(lab: Guest) -> None:
+    with loaded(lab, arguments="max_conversations=2"):
+        fails(lab, f"exec 3<>{PROMPT} 4<>{PROMPT}; exec 5<>{PROMPT}", errno.EUSERS)
+        fails(lab, f"exec 3<>{PROMPT} 4<{PROMPT}; setsid cat {OPTIONS}", errno.EUSERS)
+        # One that nobody has open makes room.
+        for text in ("a", "b", "c"):
+            assert ask(lab, text, session="setsid")
+        assert guest_lab.stats(lab)["conversations_peak"] == "2"
+
+
+def test_logits_are_for_root(lab: Guest) -> None:
+    with loaded(lab):
+        fails(lab, f"su user -c 'echo 1 >{LOGITS}'", errno.EACCES)
+        fails(lab, f"su user -c 'cat {LOGITS}'", errno.EACCES)
+        lab.check(f"chmod 666 {LOGITS}")
+        fails(lab, f"su user -c 'cat {LOGITS}'", errno.EPERM)
+
+
+def test_bad_token_ids(lab: Guest) -> None:
+    with loaded(lab):
+        for text in ("300", "-1", "x", "1,2", "4294967296", "1 batch 2", "batch 0 1", "batch 65 1",
+                     "batch", "batch x"):  # fmt: skip
+            fails(lab, f"echo '{text}' >{LOGITS}", errno.EINVAL)
+        fails(lab, f"printf '1\\0' | cat >{LOGITS}", errno.EINVAL)
+        lab.check(f"seq -s ' ' 1 256 >{LOGITS}")
+        fails(lab, f"seq -s ' ' 1 257 >{LOGITS}", errno.EMSGSIZE)
+        fails(lab, f"dd if=/dev/zero of={LOGITS} bs=1048577 count=1", errno.EMSGSIZE)
+
+
+def test_logits_without_tokens_and_tokens_after_logits(lab: Guest) -> None:
+    with loaded(lab):
+        fails(lab, f"cat {LOGITS}", errno.ENODATA)
+        after = f"exec 3<>{LOGITS}; echo 1 2 >&3; dd bs=4 count=1 <&3 >/dev/null 2>&1\necho 3 >&3"
+        fails(lab, after, errno.EBUSY)
+
+
+# --- loading ------------------------------------------------------------------
+
+
+def test_a_missing_model(lab: Guest) -> None:
+    refuses(lab, errno.ENOENT, "/none.gguf cannot be opened .error -2.", "/none.gguf")
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        ("/sys/bus/pci/rescan", errno.EACCES, "cannot be opened"),
+        ("/models", errno.EINVAL, "is not a regular file"),
+        ("/dev/zero", errno.EINVAL, "is not a regular file"),
+        ("/tmp/pipe", errno.EINVAL, "is not a regular file"),
+        ("/tmp/nothing", errno.ENOEXEC, "is empty"),
+        (
+            "/sys/kernel/mm/transparent_hugepage/enabled",
+            errno.EIO,
+            "became shorter while it was read",
+        ),
+    ],
+)
+def test_an_unreadable_model(lab: Guest, path: str, error: int, message: str) -> None:
+    lab.check("test -p /tmp/pipe || mkfifo /tmp/pipe; : >/tmp/nothing")
+    refuses(lab, error, f"{path} {message} .error -{error}.", path)
+
+
+def test_too_little_memory(lab: Guest) -> None:
+    lab.check("rm -f /tmp/big; truncate -s 8G /tmp/big")
+    message = "/tmp/big does not fit: it needs 8192 MiB of free memory .error -12."
+    before = available_kib(lab)
+    refuses(lab, errno.ENOMEM, message, "/tmp/big")
+    assert abs(before - available_kib(lab)) < 4 << 10
+
+
+@pytest.mark.parametrize("n_ctx", [0, -2, 1 << 30])
+def test_n_ctx_that_makes_no_sense(lab: Guest, n_ctx: int) -> None:
+    message = f"n_ctx is {n_ctx}, must be from 1 to the model's own context"
+    refuses(lab, errno.EINVAL, message, arguments=f"n_ctx={n_ctx}")
+
+
+def test_n_ctx_above_the_models(lab: Guest) -> None:
+    done = insmod(lab, arguments="n_ctx=257")
+    assert done.exit_code == errno.EINVAL
+    assert guest_lab.llama_lines(lab)[-1] == "n_ctx is 257, the model's own context is 256"
+    assert "llamux" not in lab.check("cat /proc/vmallocinfo")
+    for n_ctx in (1, 256):
+        with loaded(lab, arguments=f"n_ctx={n_ctx}"):
+            assert guest_lab.stats(lab)["n_ctx"] == str(n_ctx)
+
+
+@pytest.mark.parametrize(
+    ("argument", "limit"),
+    [
+        ("max_conversations=0", 4096),
+        ("max_conversations=4097", 4096),
+        ("max_prompt=0", 64 << 20),
+        ("max_prompt=67108865", 64 << 20),
+    ],
+)
+def test_limits_that_make_no_sense(lab: Guest, argument: str, limit: int) -> None:
+    name, value = argument.split("=")
+    refuses(lab, errno.EINVAL, f"{name} is {value}, must be from 1 to {limit}", arguments=argument)
+
+
+def test_malformed_models(lab: Guest) -> None:
+    insmod(lab, "/none.gguf")
+    before = available_kib(lab)
+    with new_lines(lab) as lines:
+        codes = lab.check(
+            "for f in /malformed/*; do insmod /lib/modules/llamux.ko model=$f 2>/dev/null\n"
+            "echo $f $?; rmmod llamux 2>/dev/null; done",
+            timeout=300,
+        )
+    by_file = dict(line.split() for line in codes.splitlines())
+    expected = {f"/malformed/{recipe.name}.gguf": recipe.expect for recipe in malformed.recipes()}
+    assert by_file.keys() == expected.keys()
+    assert len(lines) == len(expected) >= 60
+    allowed = {errno.EINVAL, errno.ENOENT, errno.ENOEXEC, errno.EOPNOTSUPP}
+    for line in lines:
+        parts = re.fullmatch(r"(\S+) (.*) \(error -(\d+)\)", line)
+        assert parts, line
+        path, message, code = parts.groups()
+        assert int(code) == int(by_file[path]), line
+        assert int(code) in allowed, line
+        assert expected[path] in message or "is empty" in message, line
+    assert abs(before - available_kib(lab)) < 4 << 10
+    assert "llamux" not in lab.check("cat /proc/vmallocinfo")
+
+
+def test_the_table_names_these_tests() -> None:
+    table = (ROOT / "docs" / "procfs-abi.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", table))
+    here = {name for name in globals() if name.startswith("test_")}
+    assert named == here - {"test_the_table_names_these_tests"}

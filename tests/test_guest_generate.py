@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The same arguments give the same bytes natively and in each guest."""
+
+import pytest
+from guest_lab import TINY, TINY_SPM, files
+
+from harness.cli import main
+
+
+def generated(capfdbinary: pytest.CaptureFixture[bytes], where: str, *arguments: str) -> bytes:
+    """What the verb prints."""
+    capfdbinary.readouterr()
+    assert main(["generate", *arguments, "--on", where]) == 0
+    return capfdbinary.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        (TINY, ["--seed", "7"]),
+        (TINY, ["--seed", "7", "--raw"]),
+        (TINY_SPM, ["--seed", "7", "--raw", "--top-k", "40", "--top-p", "0.9", "--min-p", "0.01"]),
+        ("smollm2", ["--seed", "7"]),
+    ],
+    ids=["chat", "raw", "spm", "smollm2"],
+)
+def test_the_same_bytes(
+    arch: str, model: str, more: list[str], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = str(files().get(model, model))
+    arguments = [path, "--prompt", "What is a kernel?\n", "--max-tokens", "8", *more]
+    arguments += ["--temperature", "0.8"]
+    native = generated(capfdbinary, "native", *arguments)
+    assert generated(capfdbinary, f"qemu-{arch}", *arguments) == native != b""
+
+
+def test_seeds_matter(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    path = str(files()[TINY])
+    arguments = [path, "--prompt", "x", "--max-tokens", "8", "--temperature", "0.8", "--seed"]
+    assert len({generated(capfdbinary, "native", *arguments, seed) for seed in "123"}) == 3
