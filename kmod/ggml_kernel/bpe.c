@@ -50,7 +50,10 @@ int bpe_piece(struct gguf_str text, char *buf)
 	return n;
 }
 
-/* Token ids of the merge "left right", and of what it makes. @whole: 2 * LLAMA_MAX_TOKEN bytes. */
+/*
+ * Token ids of the merge "left right", and of what it makes: never a control
+ * token, or plain text could become one. @whole: 2 * LLAMA_MAX_TOKEN bytes.
+ */
 static int parse_merge(const struct llama_vocab *v, struct gguf_str s, char *whole, u32 *left,
 		       u32 *right, u32 *result)
 {
@@ -65,7 +68,8 @@ static int parse_merge(const struct llama_vocab *v, struct gguf_str s, char *who
 	*left = llama_vocab_find(v, (struct gguf_str){ s.data, cut });
 	*right = llama_vocab_find(v, (struct gguf_str){ s.data + cut + 1, s.len - cut - 1 });
 	*result = llama_vocab_find(v, (struct gguf_str){ whole, s.len - 1 });
-	if (*left == LLAMA_TOKEN_NONE || *right == LLAMA_TOKEN_NONE || *result == LLAMA_TOKEN_NONE)
+	if (!llama_vocab_is_text(v, *left) || !llama_vocab_is_text(v, *right) ||
+	    !llama_vocab_is_text(v, *result))
 		return -EINVAL;
 	return 0;
 }
@@ -84,7 +88,7 @@ static int load_merges(struct llama_vocab *v, const struct gguf_kv *kv, char *wh
 	for (rank = 0; gguf_str_next(&it, &s); rank++) {
 		if (parse_merge(v, s, whole, &left, &right, &v->merge_result[rank]))
 			return llama_fail(diag, -EINVAL,
-					  "tokenizer.ggml.merges: entry %u is not two tokens that make a third",
+					  "tokenizer.ggml.merges: entry %u is not two tokens of text that make a third",
 					  rank);
 		v->merge_at[left + 1]++;
 		if (rank % 1024 == 0) {
@@ -111,12 +115,18 @@ static int load_merges(struct llama_vocab *v, const struct gguf_kv *kv, char *wh
 	for (i = v->n_vocab; i > 0; i--)
 		v->merge_at[i] = v->merge_at[i - 1];
 	v->merge_at[0] = 0;
-	for (i = 0; i < v->n_vocab; i++)
+	for (i = 0; i < v->n_vocab; i++) {
 		sort_u64(v->merge + v->merge_at[i], v->merge_at[i + 1] - v->merge_at[i]);
+		if (i % 1024 == 0) {
+			err = llama_yield(yield);
+			if (err)
+				return err;
+		}
+	}
 	return 0;
 }
 
-static int read_pre(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag)
+int bpe_read_pre(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag)
 {
 	struct gguf_str pre;
 	int err = gguf_get_str(g, "tokenizer.ggml.pre", &pre, diag);
@@ -144,9 +154,6 @@ int bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *ar
 	u32 b;
 	int err;
 
-	err = read_pre(v, g, diag);
-	if (err)
-		return err;
 	err = gguf_get_array(g, "tokenizer.ggml.merges", GGUF_TYPE_STRING, &kv, diag);
 	if (err)
 		return err;
@@ -158,9 +165,10 @@ int bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *ar
 		return 0;
 	for (b = 0; b < 256; b++) {
 		char text[4];
-
-		v->byte_id[b] = llama_vocab_find(v, (struct gguf_str){
+		u32 id = llama_vocab_find(v, (struct gguf_str){
 			text, utf8_encode(byte_to_char(b), text) });
+
+		v->byte_id[b] = llama_vocab_is_text(v, id) ? id : LLAMA_TOKEN_NONE;
 	}
 	return load_merges(v, kv, whole, yield, diag);
 }
@@ -172,8 +180,6 @@ static bool pair(const struct merger *m, const struct symbol *l, const struct sy
 	const struct llama_vocab *v = m->v;
 	u32 lo, hi;
 
-	if (l->id == LLAMA_TOKEN_NONE || r->id == LLAMA_TOKEN_NONE)
-		return false;
 	lo = v->merge_at[l->id];
 	hi = v->merge_at[l->id + 1];
 	while (lo < hi) {
@@ -195,13 +201,14 @@ static bool pair(const struct merger *m, const struct symbol *l, const struct sy
 static u32 whole_word(struct tokenizer *t, const char *s, size_t n)
 {
 	size_t i;
-	u32 written = 0;
+	u32 written = 0, id;
 
 	if (n > t->v->max_piece)
 		return LLAMA_TOKEN_NONE;
 	for (i = 0; i < n; i++)
 		written += utf8_encode(byte_to_char(s[i]), t->work + written);
-	return llama_vocab_find(t->v, (struct gguf_str){ t->work, written });
+	id = llama_vocab_find(t->v, (struct gguf_str){ t->work, written });
+	return llama_vocab_is_text(t->v, id) ? id : LLAMA_TOKEN_NONE;
 }
 
 static int word(struct tokenizer *t, const char *s, size_t n)
@@ -217,12 +224,15 @@ static int word(struct tokenizer *t, const char *s, size_t n)
 			return tokenizer_emit(t, id);
 	}
 	m.pair = pair;
+	/* A byte that the vocabulary lacks is left out, as if it had not been typed. */
 	for (i = 0; i < n; i++)
-		merge_add(&m, i, 1, t->v->byte_id[(u8)s[i]]);
+		if (t->v->byte_id[(u8)s[i]] != LLAMA_TOKEN_NONE)
+			merge_add(&m, i, 1, t->v->byte_id[(u8)s[i]]);
+	if (!m.n_symbols)
+		return 0;
 	err = merge_all(&m, t->yield);
 	for (i = 0; !err && i != MERGE_NONE; i = m.symbols[i].next)
-		err = tokenizer_emit(t, m.symbols[i].id == LLAMA_TOKEN_NONE ? t->v->unk :
-									      m.symbols[i].id);
+		err = tokenizer_emit(t, m.symbols[i].id);
 	return err;
 }
 
@@ -396,6 +406,8 @@ static int words(struct tokenizer *t, const char *s, size_t n, void (*next)(stru
 
 		next(&c);
 		err = word(t, s + start, c.i - start);
+		if (!err)
+			err = tokenizer_tick(t, c.i - start);
 	}
 	return err;
 }
@@ -413,6 +425,8 @@ static int smollm_words(struct tokenizer *t, const char *s, size_t n)
 		if (c.class == UNICODE_NUMBER) {
 			step(&c);
 			err = word(t, s + start, c.i - start);
+			if (!err)
+				err = tokenizer_tick(t, c.i - start);
 			continue;
 		}
 		while (c.len && c.class != UNICODE_NUMBER)

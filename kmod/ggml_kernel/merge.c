@@ -92,14 +92,15 @@ static void merge(struct merger *m, struct candidate c)
 
 int merge_all(struct merger *m, const struct llama_yield *yield)
 {
-	u32 i, n = 0;
+	u32 i = 0, n = 0;
 	int err;
 
 	m->n_heap = 0;
-	for (i = 0; i + 1 < m->n_symbols; i++)
-		consider(m, i);
-	while (m->n_heap) {
-		merge(m, pop(m));
+	while (i + 1 < m->n_symbols || m->n_heap) {
+		if (i + 1 < m->n_symbols)
+			consider(m, i++);
+		else
+			merge(m, pop(m));
 		if (++n % YIELD_MERGES == 0) {
 			err = llama_yield(yield);
 			if (err)

@@ -24,6 +24,8 @@ int spm_piece(struct gguf_str text, char *buf)
 /* Order-preserving: the higher the float, the lower the integer. */
 static u32 rank_of(u32 bits)
 {
+	if (bits == 0x80000000)	/* -0 equals 0 */
+		bits = 0;
 	return bits >> 31 ? bits : ~bits & 0x7fffffff;
 }
 
@@ -80,6 +82,16 @@ static bool pair(const struct merger *m, const struct symbol *l, const struct sy
 	return true;
 }
 
+/* One for a whole run of them. A control token is not for plain text to make. */
+static int emit_unknown(struct tokenizer *t)
+{
+	u32 unk = t->v->unk;
+
+	if (llama_vocab_is_control(t->v, unk) || (t->n_ids && t->ids[t->n_ids - 1] == unk))
+		return 0;
+	return tokenizer_emit(t, unk);
+}
+
 /* A symbol's token, or its bytes' tokens. */
 static int emit(struct tokenizer *t, const char *s, const struct symbol *symbol)
 {
@@ -91,18 +103,39 @@ static int emit(struct tokenizer *t, const char *s, const struct symbol *symbol)
 	for (i = 0; !err && i < symbol->len; i++) {
 		u32 id = t->v->byte_id[(u8)s[symbol->start + i]];
 
-		if (id == LLAMA_TOKEN_NONE)	/* no byte tokens: one unknown for it all */
-			return tokenizer_emit(t, t->v->unk);
+		if (id == LLAMA_TOKEN_NONE)
+			return emit_unknown(t);
 		err = tokenizer_emit(t, id);
 	}
 	return err;
 }
 
-int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix)
+/* @s [from, to) without user-defined tokens in it. */
+static int merge_piece(struct tokenizer *t, const char *s, size_t from, size_t to)
 {
-	struct merger m = tokenizer_merger(t, t->work);
-	size_t i, written = 0, len;
+	struct merger m = tokenizer_merger(t, s);
+	size_t i, len;
 	int err;
+
+	if (from == to)
+		return 0;
+	m.pair = pair;
+	for (i = from; i < to; i += len) {
+		u32 cp;
+
+		len = utf8_decode(s + i, to - i, &cp);
+		merge_add(&m, i, len, find_normal(t->v, s + i, len));
+	}
+	err = merge_all(&m, t->yield);
+	for (i = 0; !err && i != MERGE_NONE; i = m.symbols[i].next)
+		err = emit(t, s, &m.symbols[i]);
+	return err;
+}
+
+/* @s (n,) with its spaces as U+2581, into @t's work. Return: bytes. */
+static size_t escape(struct tokenizer *t, const char *s, size_t n, bool prefix)
+{
+	size_t i, written = 0;
 
 	if (prefix) {
 		memcpy(t->work, SPACE, SPACE_LEN);
@@ -116,15 +149,32 @@ int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix)
 			t->work[written++] = s[i];
 		}
 	}
-	m.pair = pair;
-	for (i = 0; i < written; i += len) {
-		u32 cp;
+	return written;
+}
 
-		len = utf8_decode(t->work + i, written - i, &cp);
-		merge_add(&m, i, len, find_normal(t->v, t->work + i, len));
+int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix)
+{
+	size_t len = escape(t, s, n, prefix);
+	size_t from = 0, i = 0;
+	int err;
+
+	while (i < len) {
+		u32 id = tokenizer_special(t->v, t->work + i, len - i, false, true);
+
+		err = tokenizer_tick(t, 1);
+		if (err)
+			return err;
+		if (id == LLAMA_TOKEN_NONE) {
+			i++;
+			continue;
+		}
+		err = merge_piece(t, t->work, from, i);
+		if (!err)
+			err = tokenizer_emit(t, id);
+		if (err)
+			return err;
+		i += t->v->text[id].len;
+		from = i;
 	}
-	err = merge_all(&m, t->yield);
-	for (i = 0; !err && i != MERGE_NONE; i = m.symbols[i].next)
-		err = emit(t, t->work, &m.symbols[i]);
-	return err;
+	return merge_piece(t, t->work, from, len);
 }

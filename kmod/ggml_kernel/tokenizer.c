@@ -3,6 +3,8 @@
 #include "tokenizer.h"
 #include "utf8.h"
 
+#define YIELD_BYTES 16384
+
 /* A byte becomes three at the most: U+FFFD, or SPM's space. And a prefix. */
 static size_t text_room(size_t n)
 {
@@ -31,6 +33,15 @@ int tokenizer_emit(struct tokenizer *t, u32 id)
 		return -ENOSPC;
 	t->ids[t->n_ids++] = id;
 	return 0;
+}
+
+int tokenizer_tick(struct tokenizer *t, size_t n)
+{
+	t->since += n;
+	if (t->since < YIELD_BYTES)
+		return 0;
+	t->since = 0;
+	return llama_yield(t->yield);
 }
 
 struct merger tokenizer_merger(struct tokenizer *t, const char *text)
@@ -78,8 +89,7 @@ static u32 lower(const struct llama_vocab *v, u32 lo, u32 hi, u32 depth, u32 c)
 	return lo;
 }
 
-/* The longest special token that @s (n,) begins with, or LLAMA_TOKEN_NONE. */
-static u32 match_special(const struct llama_vocab *v, const char *s, size_t n, bool control)
+u32 tokenizer_special(const struct llama_vocab *v, const char *s, size_t n, bool control, bool user)
 {
 	u32 lo = 0, hi = v->n_special, found = LLAMA_TOKEN_NONE;
 	u32 depth, i;
@@ -93,7 +103,7 @@ static u32 match_special(const struct llama_vocab *v, const char *s, size_t n, b
 			break;
 		/* Those that end here come first. */
 		for (i = lo; i < hi && v->text[v->special[i]].len == depth + 1; i++)
-			if (control || kind(v, v->special[i]) == LLAMA_TOKEN_USER) {
+			if (kind(v, v->special[i]) == LLAMA_TOKEN_USER ? user : control) {
 				found = v->special[i];
 				break;
 			}
@@ -109,20 +119,21 @@ static int plain(struct tokenizer *t, const char *s, size_t n, bool prefix)
 					       spm_tokenize(t, s, n, prefix);
 }
 
+/* At special tokens. SPM finds the user-defined ones by itself, behind its own spaces. */
 static int split(struct tokenizer *t, const char *s, size_t n, u32 flags)
 {
 	bool prefix = t->v->add_space_prefix && !(flags & LLAMA_TOKENIZE_CONT);
+	bool control = flags & LLAMA_TOKENIZE_SPECIAL;
+	bool user = t->v->type == LLAMA_VOCAB_BPE;
 	size_t start = 0, i = 0;
 	int err;
 
 	while (i < n) {
-		u32 id = match_special(t->v, s + i, n - i, flags & LLAMA_TOKENIZE_SPECIAL);
+		u32 id = tokenizer_special(t->v, s + i, n - i, control, user);
 
-		if (i % 65536 == 0) {
-			err = llama_yield(t->yield);
-			if (err)
-				return err;
-		}
+		err = tokenizer_tick(t, 1);
+		if (err)
+			return err;
 		if (id == LLAMA_TOKEN_NONE) {
 			i++;
 			continue;
@@ -132,7 +143,7 @@ static int split(struct tokenizer *t, const char *s, size_t n, u32 flags)
 			err = tokenizer_emit(t, id);
 		if (err)
 			return err;
-		prefix = t->v->add_space_prefix && kind(t->v, id) != LLAMA_TOKEN_USER;
+		prefix = t->v->add_space_prefix;
 		i += t->v->text[id].len;
 		start = i;
 	}

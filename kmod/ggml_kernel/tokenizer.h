@@ -15,6 +15,7 @@
  * @memory:  Symbols, then candidates.
  * @room:    Symbols that there is room for.
  * @yield:   Hook.
+ * @since:   Bytes of text since it was called.
  */
 struct tokenizer {
 	const struct llama_vocab *v;
@@ -25,10 +26,24 @@ struct tokenizer {
 	void *memory;
 	size_t room;
 	const struct llama_yield *yield;
+	size_t since;
 };
 
 /** tokenizer_emit() - Add an id. Return: 0 or -ENOSPC. */
 int tokenizer_emit(struct tokenizer *t, u32 id);
+
+/** tokenizer_tick() - @n more bytes are done. Return: 0 or the hook's value. */
+int tokenizer_tick(struct tokenizer *t, size_t n);
+
+/**
+ * tokenizer_special() - The longest special token that @s (n,) begins with.
+ * @control: Look for control and unknown tokens.
+ * @user:    Look for user-defined ones.
+ *
+ * Return: its id or LLAMA_TOKEN_NONE.
+ */
+u32 tokenizer_special(const struct llama_vocab *v, const char *s, size_t n, bool control,
+		      bool user);
 
 /** tokenizer_merger() - A merger over @text without symbols, in @t's memory. */
 struct merger tokenizer_merger(struct tokenizer *t, const char *text);
@@ -38,6 +53,9 @@ int bpe_tokenize(struct tokenizer *t, const char *s, size_t n);
 
 /** spm_tokenize() - Likewise; @prefix: a space goes in front. */
 int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix);
+
+/** bpe_read_pre() - Which pre-tokenizer. */
+int bpe_read_pre(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag);
 
 /** bpe_load() - Read merges and bytes; with @v->text NULL only measure. */
 int bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,

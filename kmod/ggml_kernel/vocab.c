@@ -6,6 +6,11 @@
 #define TOKENS "tokenizer.ggml.tokens"
 #define TOKEN_TYPE "tokenizer.ggml.token_type"
 
+static u8 kind(const struct llama_vocab *v, u32 id)
+{
+	return v->kind[id] & ~LLAMA_TOKEN_EOG;
+}
+
 static u32 hash(struct gguf_str s)
 {
 	u32 h = 2166136261u;	/* FNV-1a */
@@ -129,8 +134,8 @@ static void index_special(struct llama_vocab *v)
 	v->n_special = 0;
 	for (i = 0; i < v->n_vocab; i++)
 		if (v->text[i].len &&
-		    (v->kind[i] == LLAMA_TOKEN_CONTROL || v->kind[i] == LLAMA_TOKEN_UNKNOWN ||
-		     v->kind[i] == LLAMA_TOKEN_USER))
+		    (kind(v, i) == LLAMA_TOKEN_CONTROL || kind(v, i) == LLAMA_TOKEN_UNKNOWN ||
+		     kind(v, i) == LLAMA_TOKEN_USER))
 			v->special[v->n_special++] = i;
 	sort_ids(v->special, v->n_special, less, v);
 }
@@ -154,13 +159,14 @@ static int read_bool(const struct gguf *g, const char *key, bool *value, struct 
 	return gguf_find(g, key) ? gguf_get_bool(g, key, value, diag) : 0;
 }
 
-static void mark_end(struct llama_vocab *v, u32 id)
+/* What begins or ends a text is a control token whatever its type says: no user may type it. */
+static void mark_control(struct llama_vocab *v, u32 id, u8 flags)
 {
 	if (id != LLAMA_TOKEN_NONE && v->kind)
-		v->kind[id] |= LLAMA_TOKEN_EOG;
+		v->kind[id] = LLAMA_TOKEN_CONTROL | flags;
 }
 
-/* Control tokens that end a turn whatever the file's keys say. */
+/* Special tokens that end a turn whatever the file's keys say. */
 static void mark_ends_by_name(struct llama_vocab *v)
 {
 	static const char * const names[] = {
@@ -172,8 +178,9 @@ static void mark_ends_by_name(struct llama_vocab *v)
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		u32 id = llama_vocab_find(v, (struct gguf_str){ names[i], strlen(names[i]) });
 
-		if (id != LLAMA_TOKEN_NONE && v->kind[id] == LLAMA_TOKEN_CONTROL)
-			mark_end(v, id);
+		if (id != LLAMA_TOKEN_NONE &&
+		    (v->kind[id] == LLAMA_TOKEN_CONTROL || v->kind[id] == LLAMA_TOKEN_USER))
+			mark_control(v, id, LLAMA_TOKEN_EOG);
 	}
 }
 
@@ -208,9 +215,10 @@ static int read_ids(struct llama_vocab *v, const struct gguf *g, struct llama_di
 	if (err)
 		return err;
 	v->add_space_prefix &= spm;
-	mark_end(v, v->eos);
-	mark_end(v, v->eot);
-	mark_end(v, eom);
+	mark_control(v, v->bos, 0);
+	mark_control(v, v->eos, LLAMA_TOKEN_EOG);
+	mark_control(v, v->eot, LLAMA_TOKEN_EOG);
+	mark_control(v, eom, LLAMA_TOKEN_EOG);
 	return 0;
 }
 
@@ -261,24 +269,23 @@ static int load(struct llama_vocab *v, const struct gguf *g, struct llama_arena 
 	err = read_texts(v, tokens, diag);
 	if (!err)
 		err = read_kinds(v, g, diag);
+	if (!err && v->type == LLAMA_VOCAB_BPE)
+		err = bpe_read_pre(v, g, diag);
+	if (!err)
+		err = read_ids(v, g, diag);
 	if (err)
 		return err;
 	if (arena->base) {
 		index_texts(v);
+		mark_ends_by_name(v);
 		index_special(v);
 		err = llama_yield(yield);
 		if (err)
 			return err;
 	}
 	if (v->type == LLAMA_VOCAB_BPE)
-		err = bpe_load(v, g, arena, yield, diag);
-	else
-		err = spm_load(v, g, arena, diag);
-	if (!err)
-		err = read_ids(v, g, diag);
-	if (!err && arena->base)
-		mark_ends_by_name(v);
-	return err;
+		return bpe_load(v, g, arena, yield, diag);
+	return spm_load(v, g, arena, diag);
 }
 
 int llama_vocab_size(const struct gguf *g, size_t *need, struct llama_diag *diag)
@@ -302,11 +309,6 @@ int llama_vocab_init(struct llama_vocab *v, const struct gguf *g, struct llama_a
 	if (!arena->base || arena->used > arena->size || need > arena->size - arena->used)
 		return llama_fail(diag, -ENOMEM, "the arena is smaller than llama_vocab_size()");
 	return load(v, g, arena, yield, diag);
-}
-
-static u8 kind(const struct llama_vocab *v, u32 id)
-{
-	return v->kind[id] & ~LLAMA_TOKEN_EOG;
 }
 
 static int hex_digit(char c)
@@ -343,6 +345,8 @@ int llama_token_piece(const struct llama_vocab *v, u32 id, bool special, char *b
 	case LLAMA_TOKEN_USER:
 		if (text.len > size)
 			return -ENOSPC;
+		if (kind(v, id) == LLAMA_TOKEN_USER && v->type == LLAMA_VOCAB_SPM)
+			return spm_piece(text, buf);
 		memcpy(buf, text.data, text.len);
 		return text.len;
 	case LLAMA_TOKEN_BYTE:
@@ -373,6 +377,12 @@ bool llama_vocab_is_eog(const struct llama_vocab *v, u32 id)
 bool llama_vocab_is_control(const struct llama_vocab *v, u32 id)
 {
 	return id < v->n_vocab && kind(v, id) == LLAMA_TOKEN_CONTROL;
+}
+
+bool llama_vocab_is_text(const struct llama_vocab *v, u32 id)
+{
+	return id < v->n_vocab && kind(v, id) != LLAMA_TOKEN_CONTROL &&
+	       kind(v, id) != LLAMA_TOKEN_UNKNOWN;
 }
 
 size_t llama_vocab_max_piece(const struct llama_vocab *v)

@@ -161,6 +161,9 @@ bool llama_vocab_is_control(const struct llama_vocab *v, u32 id);
 /** llama_vocab_find() - The lowest id of a token spelt @s, or LLAMA_TOKEN_NONE. */
 u32 llama_vocab_find(const struct llama_vocab *v, struct gguf_str s);
 
+/** llama_vocab_is_text() - Whether plain text may become @id; LLAMA_TOKEN_NONE is fine to ask. */
+bool llama_vocab_is_text(const struct llama_vocab *v, u32 id);
+
 /** llama_vocab_max_piece() - Bytes of the longest llama_token_piece(). */
 size_t llama_vocab_max_piece(const struct llama_vocab *v);
 
