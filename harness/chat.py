@@ -2,9 +2,21 @@
 """The core's chat templates, over the vocabulary of a file."""
 
 import ctypes
+import mmap
 import os
 from collections.abc import Iterable
-from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    byref,
+    c_char,
+    c_char_p,
+    c_int,
+    c_long,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from functools import cache
 from types import TracebackType
 from typing import Self
@@ -22,7 +34,7 @@ BOS, SPECIAL, CONT = 1, 2, 4
 @cache
 def _library() -> ctypes.CDLL:
     lib = library()
-    lib.llamuxu_chat_open.argtypes = [c_char_p, c_uint64, POINTER(c_int), c_void_p]
+    lib.llamuxu_chat_open.argtypes = [c_void_p, c_uint64, POINTER(c_int), c_void_p]
     lib.llamuxu_chat_open.restype = c_void_p
     lib.llamuxu_chat_close.argtypes = [c_void_p]
     lib.llamuxu_chat_close.restype = None
@@ -51,6 +63,8 @@ def _library() -> ctypes.CDLL:
         c_size_t,
     ]
     lib.llamuxu_chat_plain.restype = c_long
+    lib.llamuxu_chat_yields.argtypes = [c_void_p, c_char_p, c_size_t, c_uint32, c_void_p]
+    lib.llamuxu_chat_yields.restype = c_long
     lib.llamuxu_chat_piece.argtypes = [c_void_p, c_uint32, c_char_p, c_size_t]
     lib.llamuxu_chat_is_control.argtypes = [c_void_p, c_uint32]
     lib.llamuxu_chat_strips_space.argtypes = [c_void_p]
@@ -79,12 +93,16 @@ class Chat:
     puts in by itself, or None. CoreError where the core refuses the file.
     """
 
-    def __init__(self, image: bytes) -> None:
+    def __init__(self, image: bytes | mmap.mmap) -> None:
         self._lib = _library()
-        self._image = image  # must outlive the handle
+        # What the handle points into; a mapping can only be closed when this is gone.
+        self._image = (
+            image if isinstance(image, bytes) else (c_char * len(image)).from_buffer(image)
+        )
         err, diag = c_int(), Diag()
-        self._handle = self._lib.llamuxu_chat_open(image, len(image), byref(err), byref(diag))
+        self._handle = self._lib.llamuxu_chat_open(self._image, len(image), byref(err), byref(diag))
         if not self._handle:
+            self._image = b""
             raise CoreError(-err.value, str(diag))
         text, n = c_void_p(), c_uint32()
         self.family = int(self._lib.llamuxu_chat_detect(self._handle, byref(text), byref(n)))
@@ -101,6 +119,7 @@ class Chat:
     ) -> None:
         self._lib.llamuxu_chat_close(self._handle)
         self._handle = None
+        self._image = b""
 
     def turn(
         self,
@@ -137,6 +156,15 @@ class Chat:
         ids = (c_uint32 * most)()
         n = self._lib.llamuxu_chat_plain(self._handle, text, len(text), flags, ids, most)
         return self._ids(ids, n)
+
+    def yields(self, text: bytes, stop_at: int = 0) -> tuple[int, int]:
+        """How often llama_tokenize() calls its hook, and what it returns.
+
+        The hook's call number ``stop_at`` asks it to stop with -EINTR.
+        """
+        calls = c_uint32()
+        n = self._lib.llamuxu_chat_yields(self._handle, text, len(text), stop_at, byref(calls))
+        return calls.value, int(n)
 
     def piece(self, token: int) -> bytes:
         """The bytes of a token, of a control token too."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Vocabulary-only GGUF files, made of other vocabularies."""
 
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import sentencepiece
 from gguf import GGUFReader, GGUFWriter, TokenType
 
 
@@ -16,24 +17,53 @@ def field(reader: GGUFReader, key: str) -> Any:
     return entry.contents()
 
 
+def _messages(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+    """Field numbers and values of a protocol buffer; numbers raw, the rest as bytes."""
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    sizes = {1: 8, 5: 4}
+    while at < len(data):
+        key = varint()
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            yield number, varint()
+            continue
+        size = sizes[wire] if wire in sizes else varint()
+        yield number, data[at : at + size]
+        at += size
+
+
 def sentencepiece_tokens(model: Path) -> tuple[list[str], list[float], list[int]]:
-    """Pieces, scores and GGUF token types of a SentencePiece model."""
-    sp = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    """Pieces, scores and GGUF token types of a SentencePiece model.
+
+    Read from the file, as the library does not say which pieces are user-defined. Format:
+    ModelProto of https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto
+    (the types have the same numbers as GGUF's).
+    """
     pieces, scores, kinds = [], [], []
-    for i in range(sp.get_piece_size()):
-        pieces.append(sp.id_to_piece(i))
-        scores.append(sp.get_score(i))
-        if sp.is_unknown(i):
-            kinds.append(TokenType.UNKNOWN)
-        elif sp.is_control(i):
-            kinds.append(TokenType.CONTROL)
-        elif sp.is_unused(i):
-            kinds.append(TokenType.UNUSED)
-        elif sp.is_byte(i):
-            kinds.append(TokenType.BYTE)
-        else:
-            kinds.append(TokenType.NORMAL)
-    return pieces, scores, [int(k) for k in kinds]
+    for number, message in _messages(model.read_bytes()):
+        if number != 1 or not isinstance(message, bytes):
+            continue
+        fields = dict(_messages(message))
+        text, score, kind = fields[1], fields.get(2, bytes(4)), fields.get(3, TokenType.NORMAL)
+        assert isinstance(text, bytes)
+        assert isinstance(score, bytes)
+        assert isinstance(kind, int)
+        pieces.append(text.decode())
+        scores.append(float(struct.unpack("<f", score)[0]))
+        kinds.append(int(kind))
+    return pieces, scores, kinds
 
 
 def from_sentencepiece(model: Path, out: Path) -> Path:
@@ -62,6 +92,10 @@ def with_pre_tokenizer(model: Path, pre: str, out: Path) -> Path:
     writer.add_token_list(field(reader, "tokenizer.ggml.tokens"))
     writer.add_token_types(field(reader, "tokenizer.ggml.token_type"))
     writer.add_token_merges(field(reader, "tokenizer.ggml.merges"))
+    writer.add_bos_token_id(field(reader, "tokenizer.ggml.bos_token_id"))
+    writer.add_eos_token_id(field(reader, "tokenizer.ggml.eos_token_id"))
+    writer.add_unk_token_id(field(reader, "tokenizer.ggml.unknown_token_id"))
+    writer.add_add_bos_token(False)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.close()

@@ -11,6 +11,7 @@ import sys
 
 from harness.chat import Chat
 from harness.errors import UsageError
+from harness.gguf_native import private_image
 from harness.models import resolve
 
 
@@ -33,7 +34,7 @@ def ids_of(text: bytes, n_vocab: int) -> list[int]:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    with Chat(resolve(args.model).read_bytes()) as vocabulary:
+    with private_image(resolve(args.model)) as image, Chat(image) as vocabulary:
         if not args.jsonl:
             ids = ids_of(sys.stdin.buffer.read(), vocabulary.n_vocab)
             sys.stdout.buffer.write(vocabulary.text(ids))

@@ -12,6 +12,7 @@ import sys
 
 from harness.chat import BOS, Chat
 from harness.errors import UsageError
+from harness.gguf_native import private_image
 from harness.models import resolve
 
 
@@ -36,7 +37,7 @@ def text_of(line: bytes) -> bytes:
 def run(args: argparse.Namespace) -> int:
     """Do it."""
     flags = 0 if args.no_bos else BOS
-    with Chat(resolve(args.model).read_bytes()) as vocabulary:
+    with private_image(resolve(args.model)) as image, Chat(image) as vocabulary:
         if not args.jsonl:
             print(json.dumps(vocabulary.plain(sys.stdin.buffer.read(), flags)))
             return 0

@@ -114,6 +114,40 @@ long llamuxu_chat_plain(const struct llamuxu_chat *c, const char *text, size_t n
 	return k;
 }
 
+struct hook {
+	u32 calls;
+	u32 stop_at;
+};
+
+static int count(void *arg)
+{
+	struct hook *hook = arg;
+
+	return ++hook->calls == hook->stop_at ? -EINTR : 0;
+}
+
+/* llama_tokenize() with a hook that counts its calls and stops at one of them. */
+long llamuxu_chat_yields(const struct llamuxu_chat *c, const char *text, size_t n, u32 stop_at,
+			 u32 *calls)
+{
+	struct hook hook = { .stop_at = stop_at };
+	struct llama_yield yield = { count, &hook };
+	size_t most, scratch;
+	void *memory;
+	u32 *ids;
+	long k = -ENOMEM;
+
+	llama_tokenize_bounds(&c->v, n, &most, &scratch);
+	memory = llamuxu_alloc(scratch);
+	ids = llamuxu_alloc(most * sizeof(*ids));
+	if (memory && ids)
+		k = llama_tokenize(&c->v, text, n, 0, ids, most, memory, &yield);
+	free(memory);
+	free(ids);
+	*calls = hook.calls;
+	return k;
+}
+
 int llamuxu_chat_piece(const struct llamuxu_chat *c, u32 id, char *out, size_t size)
 {
 	return llama_token_piece(&c->v, id, true, out, size);
