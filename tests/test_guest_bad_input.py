@@ -36,7 +36,8 @@ def refuses(guest: Guest, error: int, message: str, model: str = TINY, arguments
     with new_lines(guest) as lines:
         done = insmod(guest, model, arguments)
     assert done.exit_code == error, (model, arguments, done)
-    assert len(lines) == 1, lines
+    # busybox's insmod tries a second way when the first is refused.
+    assert len(set(lines)) == 1, lines
     assert re.fullmatch(message, lines[0]), lines
     assert guest.run("grep -q ^llamux /proc/modules").exit_code
 
@@ -116,8 +117,8 @@ def test_a_write_while_an_answer_streams(lab: Guest) -> None:
         lab.check(f"printf first >{PROMPT}")
         begun = f"exec 4<{PROMPT}; dd bs=1 count=1 <&4 >/dev/null 2>&1\n"
         fails(lab, f"{begun} echo second >{PROMPT}", errno.EBUSY)
-        fails(lab, f"exec 3<>{PROMPT}; printf a >&3; dd bs=1 count=1 <&3 2>/dev/null\nprintf b | cat >&3",
-              errno.EBUSY)  # fmt: skip
+        own = f"exec 3<>{PROMPT}; printf a >&3; dd bs=1 count=1 <&3 2>/dev/null\n"
+        fails(lab, f"{own} printf b | cat >&3", errno.EBUSY)
         assert lab.run(f"cat {PROMPT}").output == answer
         # Others are not concerned, and a reader that has left is none.
         assert lab.run(f"printf first >{PROMPT}\n{begun} setsid sh /ask second").exit_code == 0
@@ -166,7 +167,8 @@ def test_a_value_out_of_range(lab: Guest) -> None:
         for line in ("temperature 17", "top_p 1.5", "top_p 0", "min_p 2", "repeat_penalty 0"):
             with new_lines(lab) as lines:
                 fails(lab, f"echo {line} >{OPTIONS}", errno.EINVAL)
-            assert len(lines) == 1 and line.split()[0] in lines[0], lines
+            assert len(lines) == 1, lines
+            assert line.split()[0] in lines[0]
         assert lab.check(f"cat {OPTIONS}") == before
 
 
@@ -210,7 +212,7 @@ def test_bad_token_ids(lab: Guest) -> None:
             fails(lab, f"echo '{text}' >{LOGITS}", errno.EINVAL)
         fails(lab, f"printf '1\\0' | cat >{LOGITS}", errno.EINVAL)
         lab.check(f"seq -s ' ' 1 256 >{LOGITS}")
-        fails(lab, f"seq -s ' ' 1 257 >{LOGITS}", errno.EMSGSIZE)
+        fails(lab, f"seq -s ' ' 1 257 | cat >{LOGITS}", errno.EMSGSIZE)
         fails(lab, f"dd if=/dev/zero of={LOGITS} bs=1048577 count=1", errno.EMSGSIZE)
 
 
@@ -292,12 +294,13 @@ def test_malformed_models(lab: Guest) -> None:
     with new_lines(lab) as lines:
         codes = lab.check(
             "for f in /malformed/*; do insmod /lib/modules/llamux.ko model=$f 2>/dev/null\n"
-            "echo $f $?; rmmod llamux 2>/dev/null; done",
+            "c=$?; echo $f $c; [ $c != 0 ] || rmmod llamux; done; true",
             timeout=300,
         )
     by_file = dict(line.split() for line in codes.splitlines())
     expected = {f"/malformed/{recipe.name}.gguf": recipe.expect for recipe in malformed.recipes()}
     assert by_file.keys() == expected.keys()
+    lines = sorted(set(lines))  # see refuses()
     assert len(lines) == len(expected) >= 60
     allowed = {errno.EINVAL, errno.ENOENT, errno.ENOEXEC, errno.EOPNOTSUPP}
     for line in lines:
