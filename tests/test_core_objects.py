@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The core's objects: no floating point, and nothing from outside but what port.h names."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from harness.core import SIMD_FLAGS
+from harness.paths import CORE
+
+
+@dataclass(frozen=True)
+class Target:
+    """A compiler, its disassembler, and what its floating point looks like."""
+
+    name: str
+    prefix: str
+    flags: tuple[str, ...]
+    float_code: str
+
+
+# As the kernel compiles: without vector and floating-point registers.
+TARGETS = [
+    Target("x86_64", "", ("-mgeneral-regs-only",), r"%[xyz]mm|%st\b|%mm\d|\bf(ld|st|add|mul)"),
+    Target(
+        "aarch64",
+        "aarch64-linux-gnu-",
+        ("-mgeneral-regs-only", "-mno-outline-atomics"),
+        r"\t(f[a-z]+|[su]cvtf)\s|\b[vqdsh]\d+\b(?!>)",
+    ),
+]
+FLAGS = ("-std=gnu11", "-O2", "-ffreestanding", "-fno-stack-protector", "-DLLAMA_NO_SIMD")
+
+
+def compile_file(target: Target, source: Path, out: Path, general: bool = True) -> Path:
+    """An object; ``general`` keeps the compiler to general registers."""
+    flags = target.flags if general else ()
+    subprocess.run([f"{target.prefix}gcc", *FLAGS, *flags, "-c", source, "-o", out], check=True)
+    return out
+
+
+def float_instructions(target: Target, obj: Path) -> list[str]:
+    """The lines of the disassembly with a vector or floating-point register."""
+    command = [f"{target.prefix}objdump", "-d", "--no-show-raw-insn", obj]
+    lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return [
+        line
+        for line in lines.splitlines()
+        if re.search(target.float_code, line.partition(":")[2].split("<")[0])
+    ]
+
+
+def symbols(obj: Path) -> tuple[set[str], set[str]]:
+    """Global symbols that the object defines, and those that it wants."""
+    defined, wanted = set(), set()
+    with obj.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        for symbol in table.iter_symbols():
+            if not symbol.name:
+                continue
+            if symbol["st_shndx"] == "SHN_UNDEF":
+                wanted.add(symbol.name)
+            elif symbol["st_info"]["bind"] == "STB_GLOBAL":
+                defined.add(symbol.name)
+    return defined, wanted
+
+
+def allowed() -> set[str]:
+    """The outside functions that port.h's opening comment names."""
+    text = (CORE / "port.h").read_text()
+    sentence = re.search(r"core may call:(.*?)\.\n", text, re.S)
+    assert sentence is not None
+    return set(re.findall(r"[a-z_]+", sentence[1])) - {"and"}
+
+
+@pytest.fixture(scope="module", params=TARGETS, ids=lambda t: t.name)
+def objects(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Target, list[Path]]]:
+    """Every file of the core, compiled."""
+    target: Target = request.param
+    folder = tmp_path_factory.mktemp(target.name)
+    files = [f for f in sorted(CORE.glob("*.c")) if f.stem not in SIMD_FLAGS]
+    assert len(files) > 15
+    yield target, [compile_file(target, f, folder / f"{f.stem}.o") for f in files]
+
+
+def test_no_floating_point(objects: tuple[Target, list[Path]]) -> None:
+    target, files = objects
+    assert {f.name: float_instructions(target, f) for f in files} == {f.name: [] for f in files}
+
+
+def test_refers_to_nothing_else(objects: tuple[Target, list[Path]]) -> None:
+    _, files = objects
+    defined: set[str] = set()
+    wanted: set[str] = set()
+    for file in files:
+        here, there = symbols(file)
+        defined |= here
+        wanted |= there
+    assert wanted - defined - {"_GLOBAL_OFFSET_TABLE_"} <= allowed()
+    assert {"memcpy", "memset", "memcmp", "vsnprintf"} <= allowed()
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
+def test_floating_point_would_be_seen(target: Target, tmp_path: Path) -> None:
+    source = tmp_path / "bad.c"
+    source.write_text("double half(double x);\ndouble half(double x) { return x / 2 + 1.5; }\n")
+    assert float_instructions(target, compile_file(target, source, tmp_path / "bad.o", False))
+
+
+def test_a_foreign_symbol_would_be_seen(tmp_path: Path) -> None:
+    source = tmp_path / "bad.c"
+    source.write_text("void *malloc(unsigned long);\nvoid *f(void);\nvoid *f(void) { return malloc(1); }\n")
+    _, wanted = symbols(compile_file(TARGETS[0], source, tmp_path / "bad.o"))
+    assert not wanted - {"_GLOBAL_OFFSET_TABLE_"} <= allowed()
