@@ -215,9 +215,10 @@ def test_unloading_returns_all_memory(lab: Guest) -> None:
             lab.run(f"timeout -s INT 1 cat {PROMPT}")
             assert int(stats(lab)["memory_bytes"]) > int(stats(lab)["model_bytes"])
             assert "llamux" in lab.check("cat /proc/vmallocinfo")
-            assert before - available_kib(lab) > 80 << 10
+            assert before - available_kib(lab) > 64 << 10
     assert "llamux" not in lab.check("cat /proc/vmallocinfo")
-    assert abs(before - available_kib(lab)) < 8 << 10
+    # The kernel's own figure sways by 20 MiB; three loads that leak take some 300.
+    assert before - available_kib(lab) < 32 << 10
     assert lab.run("ls /proc/llamux").exit_code
 
 
@@ -274,6 +275,6 @@ def test_kernel_6_12(guest_pool: GuestPool, arch: str) -> None:
     with loaded(guest, MODEL_PATH):
         assert b"Paris" in ask(guest, "The capital of France is", 4)
     assert "llamux" not in guest.check("cat /proc/vmallocinfo")
-    assert abs(before - available_kib(guest)) < 8 << 10
+    assert before - available_kib(guest) < 32 << 10
     guest.assert_clean_log()
     guest_pool.discard(guest)
