@@ -105,7 +105,7 @@ def _compiler() -> str:
 
 
 def _run(command: Sequence[str | Path]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise HarnessError(f"{command[0]} failed:\n{done.stderr}")
 
@@ -193,7 +193,9 @@ ISAS = ("generic", "swar", "avx2", "avx512")
 def select_isa(name: str | None) -> None:
     """Compute with the path ``name``, or the best one of this machine."""
     if library().tile_isa_select(None if name is None else name.encode()):
-        raise UsageError(f"this machine cannot compute with {name!r}: {', '.join(usable_isas())} work")
+        raise UsageError(
+            f"this machine cannot compute with {name!r}: {', '.join(usable_isas())} work"
+        )
 
 
 def usable_isas() -> list[str]:
@@ -279,7 +281,7 @@ class Session:
         self.handle = None
 
     def forward(self, ids: NDArray[np.uint32], pos: int, logits: NDArray[np.int32]) -> None:
-        """Evaluate ``ids`` (n,) from position ``pos``; ``logits`` (k ≤ n, n_vocab) of the last k."""
+        """Evaluate ``ids`` (n,) from ``pos``; ``logits`` (k ≤ n, n_vocab) of the last k."""
         ids = np.ascontiguousarray(ids)
         if not logits.flags.c_contiguous:
             raise ValueError("logits must be contiguous")

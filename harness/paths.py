@@ -17,7 +17,11 @@ def cache_dir(*parts: str) -> Path:
     ``$LLAMUX_CACHE``, else ``$XDG_CACHE_HOME/llamux``, else ``~/.cache/llamux``.
     """
     base = os.environ.get("LLAMUX_CACHE")
-    root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "llamux"
+    root = (
+        Path(base)
+        if base
+        else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "llamux"
+    )
     path = root.joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True)
     return path

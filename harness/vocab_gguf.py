@@ -2,7 +2,7 @@
 """Vocabulary-only GGUF files, made of other vocabularies."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,26 @@ def from_sentencepiece(model: Path, out: Path) -> Path:
     return out
 
 
-def with_pre_tokenizer(model: Path, pre: str, out: Path) -> Path:
-    """A BPE file's vocabulary with another pre-tokenizer."""
+def with_pre_tokenizer(
+    model: Path, pre: str, out: Path, kinds: Mapping[str, TokenType] | None = None
+) -> Path:
+    """A BPE file's vocabulary with another pre-tokenizer.
+
+    The tokens in ``kinds`` are of that type, and added where the vocabulary lacks them.
+    """
     reader = GGUFReader(model)
+    tokens = list(field(reader, "tokenizer.ggml.tokens"))
+    types = list(field(reader, "tokenizer.ggml.token_type"))
+    for token, kind in (kinds or {}).items():
+        if token not in tokens:
+            tokens.append(token)
+            types.append(int(kind))
+        types[tokens.index(token)] = int(kind)
     writer = GGUFWriter(out, "llama")
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
-    writer.add_token_list(field(reader, "tokenizer.ggml.tokens"))
-    writer.add_token_types(field(reader, "tokenizer.ggml.token_type"))
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
     writer.add_token_merges(field(reader, "tokenizer.ggml.merges"))
     writer.add_bos_token_id(field(reader, "tokenizer.ggml.bos_token_id"))
     writer.add_eos_token_id(field(reader, "tokenizer.ggml.eos_token_id"))

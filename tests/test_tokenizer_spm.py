@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """SentencePiece-style tokenization against the library itself."""
 
+import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sentencepiece
-from texts import texts
+from texts import SCRAPS, texts
 
-from harness.chat import BOS, SPECIAL, Chat
+from harness import malformed
+from harness.chat import BOS, CONT, SPECIAL, Chat
+from harness.gguf_image import Value
 from harness.models import sentencepiece_model
-from harness.vocab_gguf import from_sentencepiece
+from harness.paths import ROOT
+from harness.vocab_gguf import from_sentencepiece, sentencepiece_tokens
 
 N_TEXTS = 5000
 
@@ -29,12 +34,12 @@ def library() -> sentencepiece.SentencePieceProcessor:
     return sentencepiece.SentencePieceProcessor(model_file=str(sentencepiece_model()))
 
 
-def test_equals_the_library(
-    ours: Chat, library: sentencepiece.SentencePieceProcessor
-) -> None:
+def test_equals_the_library(ours: Chat, library: sentencepiece.SentencePieceProcessor) -> None:
     for text in texts(N_TEXTS, seed=4):
         decoded = text.decode("utf-8", "replace")
-        assert ours.plain(text) == library.encode(decoded), decoded[:200]
+        ids = ours.plain(text)
+        assert ids == library.encode(decoded), decoded[:200]
+        assert not any(ours.is_control(i) for i in set(ids)), decoded[:200]
 
 
 def test_decodes_to_the_same_text(ours: Chat) -> None:
@@ -63,3 +68,73 @@ def test_time_is_not_quadratic(ours: Chat) -> None:
 
     seconds(10000)
     assert seconds(1000000) < 20 * max(min(seconds(100000) for _ in range(3)), 0.01)
+
+
+def test_pieces_are_read_as_the_library_has_them(
+    library: sentencepiece.SentencePieceProcessor,
+) -> None:
+    pieces, scores, kinds = sentencepiece_tokens(sentencepiece_model())
+    ids = range(library.get_piece_size())
+    assert pieces == [library.id_to_piece(i) for i in ids]
+    assert scores == [library.get_score(i) for i in ids]
+    assert [k == 3 for k in kinds] == [library.is_control(i) for i in ids]
+    assert [k == 6 for k in kinds] == [library.is_byte(i) for i in ids]
+
+
+USER_DEFINED = ["<ud>", "<ud2>", "ab", "abc", "\u2581\u2581\u2581", "  x"]
+
+
+@pytest.mark.parametrize("byte_fallback", [True, False])
+@pytest.mark.parametrize("add_prefix", [True, False])
+def test_equals_a_trained_model_with_user_defined_pieces(
+    tmp_path: Path, byte_fallback: bool, add_prefix: bool
+) -> None:
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(ROOT / "docs" / "numerics.md"),
+        model_prefix=str(tmp_path / "trained"),
+        model_type="bpe",
+        vocab_size=700,
+        byte_fallback=byte_fallback,
+        user_defined_symbols=USER_DEFINED,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        add_dummy_prefix=add_prefix,
+        num_threads=1,
+        minloglevel=2,
+    )
+    model = tmp_path / "trained.model"
+    library = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    out = from_sentencepiece(model, tmp_path / "trained.gguf")
+    flags = 0 if add_prefix else CONT
+    draw = random.Random(7)
+    scraps = [*SCRAPS, *USER_DEFINED * 8, "a", "b", "c", "x", " ", "the "]
+    with Chat(out.read_bytes()) as ours:
+        for _ in range(1500):
+            text = "".join(draw.choices(scraps, k=draw.randint(0, 16)))
+            ids = ours.plain(text.encode(), flags)
+            assert ids == library.encode(text), text
+            if byte_fallback and add_prefix:
+                assert ours.text(ids) == text.replace("\u2581", " ").encode()
+
+
+def test_the_hook_is_called_and_obeyed(ours: Chat) -> None:
+    for text in (b"a" * 200000, b"The cat sat. " * 16000):
+        calls, n = ours.yields(text)
+        assert calls >= len(text) // 65536
+        assert n == len(ours.plain(text))
+        assert ours.yields(text, stop_at=calls) == (calls, -4)
+
+
+def test_zeros_of_either_sign_are_the_same_score() -> None:
+    """The leftmost of two equally good pairs merges."""
+    image = malformed.base()
+    malformed.spm(image)
+    tokens = [*image.array("tokenizer.ggml.tokens"), b"q", b"qz", b"zq", b"z"]
+    scores = [*image.array("tokenizer.ggml.scores"), -9.0, -0.0, 0.0, -9.0]
+    types = [*image.array("tokenizer.ggml.token_type"), 1, 1, 1, 1]
+    image.set_array("tokenizer.ggml.tokens", Value.STRING, tokens)
+    image.set_array("tokenizer.ggml.scores", Value.F32, scores)
+    image.set_array("tokenizer.ggml.token_type", Value.I32, types)
+    with Chat(image.bytes()) as ours:
+        pieces = [ours.piece(i) for i in ours.plain(b"qzq", CONT)]
+    assert pieces == [b"qz", b"q"]

@@ -23,7 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", default="0", help="0 (the default) is greedy")
     parser.add_argument("--top-k", type=int, default=0, help="keep this many tokens; 0 keeps all")
     parser.add_argument("--top-p", default="1", help="keep the likeliest of this probability")
-    parser.add_argument("--min-p", default="0", help="drop what is less likely than this times the best")
+    parser.add_argument(
+        "--min-p", default="0", help="drop what is less likely than this times the best"
+    )
     parser.add_argument("--repeat-penalty", default="1", help="1 (the default) is off")
     parser.add_argument("--seed", type=int, default=0, help="of the random generator (default 0)")
     parser.add_argument("--system", help="system prompt (default: the file's own)")
@@ -65,10 +67,12 @@ def _answer_native(args: argparse.Namespace) -> None:
         chat=CHAT_NONE if args.raw else TEMPLATE_AUTO,
         system=args.system,
     )
-    with Model(resolve(args.model)) as model:
-        with Session(model, min(DEFAULT_N_CTX, model.n_ctx_train)) as session:
-            for piece in session.answer(args.prompt.encode(), options):
-                _write(piece)
+    with (
+        Model(resolve(args.model)) as model,
+        Session(model, min(DEFAULT_N_CTX, model.n_ctx_train)) as session,
+    ):
+        for piece in session.answer(args.prompt.encode(), options):
+            _write(piece)
 
 
 def _answer_in_guest(args: argparse.Namespace) -> None:
