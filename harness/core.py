@@ -179,6 +179,8 @@ def library() -> ctypes.CDLL:
         c_uint32,
         c_void_p,
     ]
+    lib.llamuxu_counts.argtypes = [c_void_p, c_void_p]
+    lib.llamuxu_counts.restype = None
     lib.llamuxu_out_size.argtypes = [c_void_p]
     lib.llamuxu_out_size.restype = c_size_t
     lib.llamuxu_step.argtypes = [c_void_p, c_char_p, c_void_p]
@@ -290,6 +292,12 @@ class Session:
         )
         if err:
             raise CoreError(-err, "a token id, position or batch is out of range")
+
+    def counts(self) -> tuple[int, int]:
+        """Tokens of the latest prompt, and of the answer to it so far."""
+        counts = (c_uint32 * 2)()
+        library().llamuxu_counts(self.handle, counts)
+        return int(counts[0]), int(counts[1])
 
     def answer(self, prompt: bytes, options: Options) -> Iterator[bytes]:
         """The answer to a prompt, in pieces that are whole characters."""

@@ -107,7 +107,8 @@ void llamux_close(struct llamux_reader *r);
  *
  * Return: @n; -EBUSY while somebody reads the answer; -EMSGSIZE past
  * max_prompt; -EINVAL for a NUL; -EILSEQ for what is not UTF-8; -EFAULT,
- * -ENOMEM, -ERESTARTSYS. After a failure the prompt is as it was before.
+ * -ENOMEM, -ERESTARTSYS. A failure adds nothing; a first write has already
+ * dropped the prompt and answer that were there.
  */
 ssize_t llamux_write(struct llamux_reader *r, const char __user *text, size_t n);
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Answer a prompt, natively or in a guest; the same bytes everywhere."""
+"""Answer a prompt, natively or in a guest; the same bytes everywhere.
+
+With --figures a native answer ends with a line on standard error: tokens, time
+to the first one, tokens per second, and the path that multiplied the weights.
+"""
 
 import argparse
 import sys
+import time
 
-from harness.core import TEMPLATE_AUTO, Model, Options, Session
+from harness.core import ISAS, TEMPLATE_AUTO, Model, Options, Session, library, select_isa
 from harness.errors import HarnessError, UsageError
 from harness.guest import Guest
 from harness.models import resolve
@@ -29,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeat-penalty", default="1", help="1 (the default) is off")
     parser.add_argument("--seed", type=int, default=0, help="of the random generator (default 0)")
     parser.add_argument("--system", help="system prompt (default: the file's own)")
+    parser.add_argument("--isa", choices=ISAS, help="native: how to multiply (default the fastest)")
+    parser.add_argument("--figures", action="store_true", help="native: say how fast it was")
     parser.add_argument(
         "--on",
         default="native",
@@ -67,12 +74,25 @@ def _answer_native(args: argparse.Namespace) -> None:
         chat=CHAT_NONE if args.raw else TEMPLATE_AUTO,
         system=args.system,
     )
+    select_isa(args.isa)
     with (
         Model(resolve(args.model)) as model,
         Session(model, min(DEFAULT_N_CTX, model.n_ctx_train)) as session,
     ):
+        start = first = time.perf_counter()
         for piece in session.answer(args.prompt.encode(), options):
+            if first == start:
+                first = time.perf_counter()
             _write(piece)
+        seconds = time.perf_counter() - first
+        prompt, answer = session.counts()
+    if args.figures:
+        print(
+            f"🦙 {prompt} tokens answered with {answer}, the first after "
+            f"{(first - start) * 1000:.0f} ms, then {(answer - 1) / seconds:.1f} tokens/s, "
+            f"one thread, integer path {library().llama_isa().decode()}",
+            file=sys.stderr,
+        )
 
 
 def _answer_in_guest(args: argparse.Namespace) -> None:

@@ -152,6 +152,13 @@ int llamuxu_prompt(struct llamuxu_session *s, const struct llama_sampler_params 
 	return err;
 }
 
+/* Tokens of the prompt, and of the answer so far. */
+void llamuxu_counts(const struct llamuxu_session *s, u32 counts[2])
+{
+	counts[0] = s->gen.n_prompt;
+	counts[1] = s->gen.n_tokens - s->gen.n_prompt;
+}
+
 size_t llamuxu_out_size(const struct llamuxu_session *s)
 {
 	return llama_generation_out(s->m);

@@ -46,10 +46,12 @@ static enum llama_chat_template template(const struct llama_model *m,
 static struct llama_chat_turn turn(const struct llama_model *m, const struct llama_options *o,
 				   struct gguf_str text)
 {
-	return (struct llama_chat_turn){
-		.system = o->system.data ? o->system : m->default_system,
-		.user = text,
-	};
+	struct llama_chat_turn t = { .system = o->system, .user = text };
+
+	/* The file's own system prompt is part of its template. */
+	if (!t.system.data && template(m, o) != LLAMA_CHAT_NONE)
+		t.system = m->default_system;
+	return t;
 }
 
 static size_t align_up(size_t n)

@@ -88,26 +88,30 @@ static int read_head_dims(struct build *b, struct llama_model *m)
 	return 0;
 }
 
+/* The factor is 0 where there is none. A missing type means linear. */
 static int read_rope_scaling(struct build *b, u32 *factor)
 {
+	static const char * const keys[] = {
+		ARCH ".rope.scaling.factor",
+		ARCH ".rope.scale_linear",	/* its older name */
+	};
 	struct gguf_str type;
+	u32 i;
 	int err;
 
 	*factor = 0;
 	if (gguf_find(b->g, ARCH ".rope.scaling.type")) {
 		err = gguf_get_str(b->g, ARCH ".rope.scaling.type", &type, b->diag);
-		if (err)
+		if (err || gguf_str_eq(type, "none"))
 			return err;
-		if (gguf_str_eq(type, "none"))
-			return 0;
 		if (!gguf_str_eq(type, "linear"))
 			return llama_fail(b->diag, -EOPNOTSUPP,
 					  "rope.scaling.type \"%.*s\" is not supported",
 					  (int)min(type.len, 40u), type.data);
-		return get_positive(b, ARCH ".rope.scaling.factor", factor, NULL);
 	}
-	if (gguf_find(b->g, ARCH ".rope.scale_linear"))	/* its older name */
-		return get_positive(b, ARCH ".rope.scale_linear", factor, NULL);
+	for (i = 0; i < ARRAY_SIZE(keys); i++)
+		if (gguf_find(b->g, keys[i]))
+			return get_positive(b, keys[i], factor, NULL);
 	return 0;
 }
 
