@@ -228,13 +228,32 @@ def test_a_control_token_of_one_byte_or_one_word_is_not_typed() -> None:
     image.set_array("tokenizer.ggml.tokens", Value.STRING, tokens)
     image.set_array("tokenizer.ggml.token_type", Value.I32, types)
     with Chat(image.bytes()) as ours:
-        assert ours.text(ours.plain(b"stop q")) == b"stop "
+        ids = ours.plain(b"stop q")
+        assert not any(ours.is_control(i) for i in ids)
+        assert ours.text(ids) == b"stop "
         assert len(ours.plain(b"stop", SPECIAL)) == 1
 
 
-def test_what_ends_a_turn_is_a_control_token_whatever_its_type() -> None:
-    data = changed(**{"<|im_end|>": TokenType.USER_DEFINED, "<|im_start|>": TokenType.NORMAL})
-    with Chat(data) as ours:  # eos and bos
-        assert not any(ours.is_control(i) for i in ours.plain(b"<|im_start|>x<|im_end|>"))
-        assert ours.plain(b"<|im_start|>x<|im_end|>", SPECIAL)[::2] == [1, 2]
+@pytest.mark.parametrize("kind", [TokenType.NORMAL, TokenType.USER_DEFINED])
+@pytest.mark.parametrize("key", ["bos", "eos", "eot", "eom"])
+def test_what_begins_or_ends_a_turn_is_a_control_token_whatever_its_type(
+    key: str, kind: TokenType
+) -> None:
+    image = malformed.base()
+    tokens = [*image.array("tokenizer.ggml.tokens"), b"<stop>"]
+    types = [*image.array("tokenizer.ggml.token_type"), kind]
+    image.set_array("tokenizer.ggml.tokens", Value.STRING, tokens)
+    image.set_array("tokenizer.ggml.token_type", Value.I32, types)
+    image.set(f"tokenizer.ggml.{key}_token_id", Value.U32, len(tokens) - 1)
+    with Chat(image.bytes()) as ours:
+        assert len(tokens) - 1 not in ours.plain(b"a<stop>")
+        assert ours.plain(b"a<stop>", SPECIAL)[-1] == len(tokens) - 1
+        assert ours.is_control(len(tokens) - 1)
         assert ours.plain(b"x", BOS) == ours.plain(b"x")
+
+
+def test_an_end_of_turn_by_name_is_a_control_token() -> None:
+    with Chat(changed(**{"<|endoftext|>": TokenType.USER_DEFINED})) as ours:
+        ids = ours.plain(b"<|endoftext|>", SPECIAL)
+        assert [ours.is_control(i) for i in ids] == [True]
+        assert not any(ours.is_control(i) for i in ours.plain(b"<|endoftext|>"))

@@ -112,7 +112,9 @@ static int read_rope_scaling(struct build *b, u32 *factor)
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		if (gguf_find(b->g, keys[i]))
 			return get_positive(b, keys[i], factor, NULL);
-	return 0;
+	/* Who says linear has to say by how much. */
+	return gguf_find(b->g, ARCH ".rope.scaling.type") ?
+	       get_positive(b, keys[0], factor, NULL) : 0;
 }
 
 static int read_rope(struct build *b, struct llama_model *m)
