@@ -14,8 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gguf import TokenType
+
 from harness import malformed, sanitized
 from harness.errors import HarnessError
+from harness.gguf_image import Image, Value
 from harness.paths import ROOT, cache_dir
 
 FOLDER = ROOT / "tests" / "fuzz"
@@ -61,13 +64,29 @@ GENERATED: dict[str, Callable[[Path], None]] = {"gguf": _gguf_seeds, "load": _lo
 
 
 def _bpe_file() -> bytes:
-    return malformed.base().bytes()
+    """With user-defined tokens that overlap, and every byte."""
+    image = malformed.base()
+    _add_user_defined(image, [b"<u>", b"<u>u", b"the", b"u<", b" "])
+    return image.bytes()
 
 
 def _spm_file() -> bytes:
+    """With user-defined pieces that overlap, one of two spaces among them."""
     image = malformed.base()
     malformed.spm(image)
+    _add_user_defined(image, [b"<u>", b"<u>u", b"tht", b"\xe2\x96\x81\xe2\x96\x81", b"u<"])
     return image.bytes()
+
+
+def _add_user_defined(image: Image, texts: list[bytes]) -> None:
+    for key, kind, values in (
+        ("tokens", Value.STRING, texts),
+        ("token_type", Value.I32, [TokenType.USER_DEFINED] * len(texts)),
+        ("scores", Value.F32, [0.0] * len(texts)),
+    ):
+        if any(e.key == f"tokenizer.ggml.{key}".encode() for e in image.entries):
+            before = image.array(f"tokenizer.ggml.{key}")
+            image.set_array(f"tokenizer.ggml.{key}", kind, [*before, *values])
 
 
 FILES: dict[str, Callable[[], bytes]] = {"bpe": _bpe_file, "spm": _spm_file}
