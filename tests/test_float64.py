@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gguf import GGMLQuantizationType as Type
 from gguf import GGUFReader, quants
+from model_files import Recipe, write
 
 from harness.reference import float64 as ref
 from harness.reference.float64 import F64, Float64Model
@@ -140,6 +142,32 @@ def test_rope_leaves_what_is_past_its_dimensions() -> None:
     y = ref.rotate(x, np.ones((2, 4)))
     np.testing.assert_array_equal(y[..., 8:], x[..., 8:])
     assert (y[..., :8] != x[..., :8]).all()
+
+
+def scaled(
+    path: Path, factor: float | None, older: float | None, scaling: str = "linear"
+) -> Float64Model:
+    recipe = Recipe(
+        kind=Type.F32, rope_factor=factor, rope_scale_linear=older, rope_scaling=scaling
+    )
+    return Float64Model(write(recipe, path))
+
+
+def test_both_names_of_linear_scaling(tmp_path: Path) -> None:
+    """The older key says it without a type; the newer one goes first; "none" means none."""
+    plain, want = (scaled(tmp_path / "m", f, None).logits(TOKENS) for f in (None, 4.0))
+    assert np.abs(want - plain).max() > 1e-3
+    older = scaled(tmp_path / "m", None, 4.0).logits(TOKENS)
+    np.testing.assert_array_equal(older, want)
+    both = scaled(tmp_path / "m", 4.0, 2.0).logits(TOKENS)
+    np.testing.assert_array_equal(both, want)
+    none = scaled(tmp_path / "m", 4.0, None, "none").logits(TOKENS)
+    np.testing.assert_array_equal(none, plain)
+
+
+def test_other_scalings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="yarn"):
+        scaled(tmp_path / "m", 4.0, None, "yarn")
 
 
 def test_shared_heads_are_repeated_heads() -> None:

@@ -95,14 +95,27 @@ class Float64Model:
         self.eps = float(key("attention.layer_norm_rms_epsilon"))
         self._n_rot = int(key("rope.dimension_count", self.n_head_dim))
         self._base = float(key("rope.freq_base", 10000.0))
-        linear = key("rope.scaling.type", "none") == "linear"
-        self._factor = float(key("rope.scaling.factor")) if linear else 1.0
+        self._factor = self._rope_factor()
 
     def _key(self, name: str, default: Any = None) -> Any:
         field = self._reader.get_field(f"llama.{name}")
         if field is None and default is None:
             raise ValueError(f"missing key llama.{name}")
         return default if field is None else field.contents()
+
+    def _rope_factor(self) -> float:
+        """Of linear scaling. A file may leave out its type, or give the factor's older name."""
+        scaling = self._key("rope.scaling.type", "linear")
+        if scaling == "none":
+            return 1.0
+        if scaling != "linear":
+            raise ValueError(f"rope scaling {scaling} is not supported")
+        for name in ("rope.scaling.factor", "rope.scale_linear"):
+            if self._reader.get_field(f"llama.{name}") is not None:
+                return float(self._key(name))
+        if self._reader.get_field("llama.rope.scaling.type") is not None:
+            raise ValueError("linear rope scaling without a factor")
+        return 1.0
 
     def _vector(self, name: str) -> F64:
         tensor = self._tensors[name]
