@@ -63,15 +63,16 @@ def test_plain_make_needs_no_python(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     ignore = shutil.ignore_patterns("*.o", "*.ko", "*.mod*", ".*")
     shutil.copytree(ROOT / "kmod", tree / "kmod", ignore=ignore)
-    for name in ("Kbuild", "Makefile"):
+    for name in ("Kbuild", "Makefile", ".gitignore"):
         shutil.copy(ROOT / name, tree)
+    before = set(tree.rglob("*"))
     for name in ("python", "python3"):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
         program.write_text("#!/bin/sh\nexit 99\n")
         program.chmod(0o755)
     make = subprocess.run(
-        ["make", f"KDIR={target.headers}"],
+        ["make", f"KDIR={target.headers}", "W=1", "V=1"],
         cwd=tree,
         env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         capture_output=True,
@@ -80,6 +81,24 @@ def test_plain_make_needs_no_python(tmp_path: Path) -> None:
     )
     assert make.returncode == 0, make.stdout + make.stderr
     assert (tree / "llamux.ko").exists()
+    assert "-DKBUILD_EXTRA_WARN1" in make.stdout  # W=1 has arrived at the kernel's makefiles
+    made = {str(p.relative_to(tree)) for p in set(tree.rglob("*")) - before if p.is_file()}
+    assert made - ignored(tree, made) == set()
+    assert ignored(tree, {"kmod/main.c", "llamux.ko"}) == {"llamux.ko"}
+
+
+def ignored(tree: Path, names: set[str]) -> set[str]:
+    """Those of the files that git would not offer to add."""
+    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
+    done = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--stdin"],
+        cwd=tree,
+        input="\n".join(names),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,  # 1: none is ignored
+    )
+    return set(done.stdout.splitlines())
 
 
 def test_plain_make_says_what_is_missing(tmp_path: Path) -> None:
