@@ -76,7 +76,7 @@ void sincos_turn(u64 phase, q30 *sin, q30 *cos)
 
 static u64 mul_hi(u64 a, u64 b)
 {
-	return ((unsigned __int128)a * b) >> 64;
+	return ((__uint128_t)a * b) >> 64;
 }
 
 /* log2 of a float above 1, Q56. */
@@ -88,7 +88,7 @@ static u64 log2_q56(struct float_parts f)
 	int i;
 
 	for (i = 0; i < 56; i++) {
-		unsigned __int128 p = (unsigned __int128)y * y;
+		__uint128_t p = (__uint128_t)y * y;
 		u64 bit = (u64)(p >> 127);
 
 		log = log << 1 | bit;

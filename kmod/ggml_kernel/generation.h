@@ -30,11 +30,11 @@ struct llama_options {
 };
 
 /** LLAMA_OPTIONS_DEFAULT - Greedy, 256 tokens, everything else as the file says. */
-#define LLAMA_OPTIONS_DEFAULT (struct llama_options){ \
+#define LLAMA_OPTIONS_DEFAULT ((struct llama_options){ \
 	.sampler = { .top_p = 1 << 16, .repeat_penalty = 1 << 16 }, \
 	.max_tokens = 256, \
 	.chat = LLAMA_TEMPLATE_AUTO, \
-}
+})
 
 /**
  * struct llama_generation - One answer in the making.

@@ -161,7 +161,7 @@ static void rmsnorm(const struct pass *p, const struct llama_norm *norm, u32 t, 
 		v += (u64)m->eps.m << e;
 	else if (e > -64)
 		v += (u64)m->eps.m >> -e;
-	v = max(v, (u64)1);
+	v = max_t(u64, v, 1);
 	j = (64 - bit_length(v)) / 2;
 	inv = (1LL << 61) / isqrt(v << (2 * j));
 	for (i = 0; i < m->n_embd; i++)

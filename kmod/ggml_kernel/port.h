@@ -71,6 +71,8 @@ typedef int64_t s64;
 #define noinline_for_stack __attribute__((noinline))
 #define __must_check __attribute__((warn_unused_result))
 #define __packed __attribute__((packed))
+#undef __always_inline	/* glibc has one */
+#define __always_inline inline __attribute__((always_inline))
 #define fallthrough __attribute__((fallthrough))
 #define static_assert _Static_assert
 

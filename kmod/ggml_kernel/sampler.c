@@ -268,7 +268,7 @@ static u64 next_random(struct llama_sampler *s)
 
 static u32 draw(struct llama_sampler *s, const struct candidate *c, u32 n, u64 sum)
 {
-	u64 at = (u64)(((unsigned __int128)next_random(s) * sum) >> 64);
+	u64 at = (u64)(((__uint128_t)next_random(s) * sum) >> 64);
 	u64 running = 0;
 	u32 i;
 

@@ -5,7 +5,7 @@
 #define LANES 8
 #define VECTORS 2
 
-typedef __m256i vec;
+#define vec __m256i
 
 /* The even lanes' and the odd lanes' 64-bit sums. */
 struct wide {
@@ -33,7 +33,7 @@ struct wide {
 #define v_madd(acc, v, w) _mm256_add_epi32(acc, _mm256_madd_epi16(v, w))
 #define w_zero() ((struct wide){ _mm256_setzero_si256(), _mm256_setzero_si256() })
 
-static inline __attribute__((always_inline)) struct wide w_madd(struct wide acc, vec v, vec w)
+static __always_inline struct wide w_madd(struct wide acc, vec v, vec w)
 {
 	acc.even = _mm256_add_epi64(acc.even, _mm256_mul_epi32(v, w));
 	acc.odd = _mm256_add_epi64(acc.odd, _mm256_mul_epi32(_mm256_srli_epi64(v, 32),
@@ -42,7 +42,7 @@ static inline __attribute__((always_inline)) struct wide w_madd(struct wide acc,
 }
 
 /* The result's low 32 bits are those of a logical shift. */
-static inline __attribute__((always_inline)) vec w_round(struct wide w, int r)
+static __always_inline vec w_round(struct wide w, int r)
 {
 	__m256i half = _mm256_set1_epi64x(1LL << (r - 1));
 	__m256i even = _mm256_srli_epi64(_mm256_add_epi64(w.even, half), r);
@@ -51,7 +51,7 @@ static inline __attribute__((always_inline)) vec w_round(struct wide w, int r)
 	return _mm256_blend_epi32(even, odd, 0xaa);
 }
 
-static inline __attribute__((always_inline)) void w_store(s64 *p, struct wide w)
+static __always_inline void w_store(s64 *p, struct wide w)
 {
 	__m256i low = _mm256_unpacklo_epi64(w.even, w.odd);
 	__m256i high = _mm256_unpackhi_epi64(w.even, w.odd);

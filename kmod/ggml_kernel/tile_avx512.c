@@ -5,7 +5,7 @@
 #define LANES 16
 #define VECTORS 4
 
-typedef __m512i vec;
+#define vec __m512i
 
 /* The even lanes' and the odd lanes' 64-bit sums. */
 struct wide {
@@ -33,7 +33,7 @@ struct wide {
 #define v_madd(acc, v, w) _mm512_dpwssd_epi32(acc, v, w)
 #define w_zero() ((struct wide){ _mm512_setzero_si512(), _mm512_setzero_si512() })
 
-static inline __attribute__((always_inline)) struct wide w_madd(struct wide acc, vec v, vec w)
+static __always_inline struct wide w_madd(struct wide acc, vec v, vec w)
 {
 	acc.even = _mm512_add_epi64(acc.even, _mm512_mul_epi32(v, w));
 	acc.odd = _mm512_add_epi64(acc.odd, _mm512_mul_epi32(_mm512_srli_epi64(v, 32),
@@ -42,7 +42,7 @@ static inline __attribute__((always_inline)) struct wide w_madd(struct wide acc,
 }
 
 /* The result's low 32 bits are those of a logical shift. */
-static inline __attribute__((always_inline)) vec w_round(struct wide w, int r)
+static __always_inline vec w_round(struct wide w, int r)
 {
 	__m512i half = _mm512_set1_epi64(1LL << (r - 1));
 	__m512i even = _mm512_srli_epi64(_mm512_add_epi64(w.even, half), r);
@@ -51,7 +51,7 @@ static inline __attribute__((always_inline)) vec w_round(struct wide w, int r)
 	return _mm512_mask_blend_epi32(0xaaaa, even, odd);
 }
 
-static inline __attribute__((always_inline)) void w_store(s64 *p, struct wide w)
+static __always_inline void w_store(s64 *p, struct wide w)
 {
 	const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
 	const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);

@@ -29,11 +29,6 @@
 #include "tile.h"
 #include "generated/ggml_types.h"
 
-#ifndef INLINE
-#define INLINE static inline __attribute__((always_inline))
-#endif
-#define UNROLL _Pragma("GCC unroll 16")
-
 #ifdef UNSIGNED_LANES
 #define Q8_OFFSET 128
 #else
@@ -56,19 +51,19 @@ struct shape {
 	bool unpacked;	/* codes were unpacked before */
 };
 
-INLINE vec word(const struct shape s, const u8 *block, u32 i)
+static __always_inline vec word(const struct shape s, const u8 *block, u32 i)
 {
 	return v_load(block + 4 * (LANE_WORDS * i + s.lane));
 }
 
 /* Two codes of up to 8 bits at bit @shift of each half. */
-INLINE vec field(vec w, u32 shift, u32 mask)
+static __always_inline vec field(vec w, u32 shift, u32 mask)
 {
 	return v_and(v_srl(w, shift), v_mask(mask << 16 | mask));
 }
 
 /* Codes of pair @p of 32-block @b, still with their offset. */
-INLINE vec codes(const struct shape s, const u8 *block, u32 b, u32 p)
+static __always_inline vec codes(const struct shape s, const u8 *block, u32 b, u32 p)
 {
 	u32 m = p / 2, byte = 8 * (p % 2);
 	u32 half = b / 4, plane = b % 4;
@@ -112,13 +107,13 @@ INLINE vec codes(const struct shape s, const u8 *block, u32 b, u32 p)
 }
 
 /* @n bits from bit @bit of byte @i, of words from @first on. */
-INLINE vec scale_bits(const struct shape s, const u8 *block, u32 first, u32 i, u32 bit, u32 n)
+static __always_inline vec scale_bits(const struct shape s, const u8 *block, u32 first, u32 i, u32 bit, u32 n)
 {
 	return v_and(v_srl(word(s, block, first + i / 4), 8 * (i % 4) + bit), v_mask((1 << n) - 1));
 }
 
 /* Six bits of Q4_K's and Q5_K's twelve bytes: scale @j, or minimum @j. */
-INLINE vec scale_k4(const struct shape s, const u8 *block, u32 j, bool minimum)
+static __always_inline vec scale_k4(const struct shape s, const u8 *block, u32 j, bool minimum)
 {
 	if (j < 4)
 		return scale_bits(s, block, minimum, j, 0, 6);
@@ -127,7 +122,7 @@ INLINE vec scale_k4(const struct shape s, const u8 *block, u32 j, bool minimum)
 }
 
 /* Scale of sub-block @j. */
-INLINE vec sub_scale(const struct shape s, const u8 *block, u32 j)
+static __always_inline vec sub_scale(const struct shape s, const u8 *block, u32 j)
 {
 	vec v;
 
@@ -145,7 +140,7 @@ INLINE vec sub_scale(const struct shape s, const u8 *block, u32 j)
 	}
 }
 
-INLINE vec sub_minimum(const struct shape s, const u8 *block, u32 j)
+static __always_inline vec sub_minimum(const struct shape s, const u8 *block, u32 j)
 {
 	return s.type == GGML_TYPE_Q2_K ? scale_bits(s, block, 0, j, 4, 4) :
 					  scale_k4(s, block, j, true);
@@ -158,7 +153,7 @@ struct input {
 	const u8 *h;
 };
 
-INLINE struct input input(const struct bfp *x, u32 token)
+static __always_inline struct input input(const struct bfp *x, u32 token)
 {
 	size_t block = (size_t)token * x->n_blocks;
 
@@ -170,29 +165,33 @@ INLINE struct input input(const struct bfp *x, u32 token)
 }
 
 /* Where the codes of 32-block @b come from: the tile, or unpacked before. */
-INLINE vec block_codes(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p)
+static __always_inline vec block_codes(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p)
 {
 	return s.unpacked ? v_load(unpacked + 4 * (LANE_WORDS * (b * PAIRS + p) + s.lane)) :
 			  codes(s, block, b, p);
 }
 
 /* dot[t] = the codes of pairs [p0, p1) of a 32-block with each of @n vectors. */
-INLINE void dot(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p0, u32 p1,
+static __always_inline void dot(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p0, u32 p1,
 		const struct input *x, u32 n, size_t at, vec *out)
 {
 	u32 p, t;
 
-	UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
 		out[t] = v_set(0);
-	UNROLL for (p = p0; p < p1; p++) {
+#pragma GCC unroll 16
+	for (p = p0; p < p1; p++) {
 		vec c = block_codes(s, block, unpacked, b, p);
 
-		UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
 			out[t] = v_madd(out[t], c, v_pair(x[t].pair + (at + b) * PAIRS + p));
 	}
 	if (!s.offset)
 		return;
-	UNROLL for (t = 0; t < n; t++) {
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++) {
 		const s32 *half = x[t].sum + 2 * (at + b);
 		s32 sum = p1 - p0 == PAIRS ? half[0] + half[1] : half[p0 / 8];
 
@@ -201,13 +200,13 @@ INLINE void dot(const struct shape s, const u8 *block, const u8 *unpacked, u32 b
 }
 
 /* Plane D of a block, or N with @n 1. */
-INLINE vec scale(const struct shape s, const u8 *block, u32 n)
+static __always_inline vec scale(const struct shape s, const u8 *block, u32 n)
 {
 	return v_load16(block + 4 * LANE_WORDS * s.words + 2 * (n * TILE_ROWS + s.lane));
 }
 
 /* Sums of a type of 32-blocks: @n vectors with LANES rows. */
-INLINE void mul_32(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
+static __always_inline void mul_32(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
 		   const struct input *x, u32 n, s64 *a, s64 *z)
 {
 	u32 bytes = (4 * s.words + (s.minima ? 4 : 2)) * TILE_ROWS;
@@ -215,24 +214,28 @@ INLINE void mul_32(const struct shape s, const u8 *block, const u8 *unpacked, u3
 	vec out[VECTORS];
 	u32 b, t;
 
-	UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
 		sum[t] = minima[t] = w_zero();
 	for (b = 0; b < n_blocks; b++, block += bytes) {
 		vec d = scale(s, block, 0);
 
 		dot(s, block, unpacked + 4 * LANE_WORDS * PAIRS * b, 0, 0, PAIRS, x, n, b, out);
-		UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
 			sum[t] = w_madd(sum[t], out[t], v_sll(d, x[t].h[b]));
 		if (!s.minima)
 			continue;
 		d = scale(s, block, 1);
-		UNROLL for (t = 0; t < n; t++) {
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
 			s32 both = x[t].sum[2 * b] + x[t].sum[2 * b + 1];
 
 			minima[t] = w_madd(minima[t], d, v_set(both * (1 << x[t].h[b])));
 		}
 	}
-	UNROLL for (t = 0; t < n; t++) {
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++) {
 		w_store(a + t * TILE_ROWS + s.lane, sum[t]);
 		if (s.minima)
 			w_store(z + t * TILE_ROWS + s.lane, minima[t]);
@@ -240,7 +243,7 @@ INLINE void mul_32(const struct shape s, const u8 *block, const u8 *unpacked, u3
 }
 
 /* Sub-blocks of 32-block @b: scaled dots onto @sum, scaled sums onto @minima. */
-INLINE void add_subs(const struct shape s, const u8 *block, const u8 *unpacked, u32 b,
+static __always_inline void add_subs(const struct shape s, const u8 *block, const u8 *unpacked, u32 b,
 		     const struct input *x, u32 n, size_t at, struct wide *sum,
 		     struct wide *minima)
 {
@@ -248,16 +251,19 @@ INLINE void add_subs(const struct shape s, const u8 *block, const u8 *unpacked, 
 	vec out[VECTORS];
 	u32 i, t;
 
-	UNROLL for (i = 0; i < subs; i++) {
+#pragma GCC unroll 16
+	for (i = 0; i < subs; i++) {
 		vec scale = sub_scale(s, block, b * subs + i);
 
 		dot(s, block, unpacked, b, i * PAIRS / subs, (i + 1) * PAIRS / subs, x, n, at, out);
-		UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
 			sum[t] = w_madd(sum[t], out[t], v_sll(scale, x[t].h[at + b]));
 		if (!s.minima)
 			continue;
 		scale = sub_minimum(s, block, b * subs + i);
-		UNROLL for (t = 0; t < n; t++) {
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
 			const s32 *half = x[t].sum + 2 * (at + b);
 			s32 total = subs == 2 ? half[i] : half[0] + half[1];
 
@@ -267,21 +273,25 @@ INLINE void add_subs(const struct shape s, const u8 *block, const u8 *unpacked, 
 }
 
 /* Sums of a K-quant: @n vectors with LANES rows. */
-INLINE void mul_k(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
+static __always_inline void mul_k(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
 		  const struct input *x, u32 n, s64 *a, s64 *z)
 {
 	u32 bytes = (4 * s.words + (s.minima ? 4 : 2)) * TILE_ROWS;
 	struct wide sum[VECTORS], minima[VECTORS], isum[VECTORS], jsum[VECTORS];
 	u32 at, b, t;
 
-	UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
 		sum[t] = minima[t] = w_zero();
 	for (at = 0; at < n_blocks; at += K_BLOCKS, block += bytes) {
-		UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
 			isum[t] = jsum[t] = w_zero();
-		UNROLL for (b = 0; b < K_BLOCKS; b++)
+#pragma GCC unroll 16
+		for (b = 0; b < K_BLOCKS; b++)
 			add_subs(s, block, unpacked, b, x, n, at, isum, jsum);
-		UNROLL for (t = 0; t < n; t++) {
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
 			sum[t] = w_madd(sum[t], w_round(isum[t], s.r), scale(s, block, 0));
 			if (s.minima)
 				minima[t] = w_madd(minima[t], w_round(jsum[t], s.t),
@@ -289,7 +299,8 @@ INLINE void mul_k(const struct shape s, const u8 *block, const u8 *unpacked, u32
 		}
 		unpacked += 4 * LANE_WORDS * PAIRS * K_BLOCKS;
 	}
-	UNROLL for (t = 0; t < n; t++) {
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++) {
 		w_store(a + t * TILE_ROWS + s.lane, sum[t]);
 		if (s.minima)
 			w_store(z + t * TILE_ROWS + s.lane, minima[t]);
@@ -298,47 +309,54 @@ INLINE void mul_k(const struct shape s, const u8 *block, const u8 *unpacked, u32
 
 #ifndef UNSIGNED_LANES
 /* Sums of 16-bit codes, whose dots need 64 bits: @n vectors with LANES rows. */
-INLINE void mul_float(const struct shape s, const u8 *block, const u8 *g, u32 n_blocks,
+static __always_inline void mul_float(const struct shape s, const u8 *block, const u8 *g, u32 n_blocks,
 		      const struct input *x, u32 n, s64 *a)
 {
 	struct wide sum[VECTORS];
 	u32 b, p, t;
 
-	UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
 		sum[t] = w_zero();
 	for (b = 0; b < n_blocks; b++, block += 4 * LANE_WORDS * PAIRS) {
 		vec shift = v_load8(g + b * TILE_ROWS + s.lane);
 
-		UNROLL for (t = 0; t < n; t++) {
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
 			vec factor = v_sllv(v_set(1 << x[t].h[b]), shift);
 
-			UNROLL for (p = 0; p < PAIRS; p++)
+#pragma GCC unroll 16
+			for (p = 0; p < PAIRS; p++)
 				sum[t] = w_madd(sum[t],
 						v_madd(v_set(0), word(s, block, p),
 						       v_pair(x[t].pair + b * PAIRS + p)),
 						factor);
 		}
 	}
-	UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
 		w_store(a + t * TILE_ROWS + s.lane, sum[t]);
 }
 #endif
 
-INLINE void mul_vectors(const struct shape s, const struct weights *w, u32 tile,
+static __always_inline void mul_vectors(const struct shape s, const struct weights *w, u32 tile,
 			const u8 *unpacked, const struct bfp *x, u32 first, u32 n, s64 *a, s64 *z)
 {
 	const u8 *data = w->data + (u64)tile * TILE_ROWS * w->row_bytes;
 	struct input in[VECTORS];
 	u32 t;
 
-	UNROLL for (t = 0; t < n; t++)
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
 		in[t] = input(x, first + t);
 	a += first * TILE_ROWS;
 	z += first * TILE_ROWS;
 #ifndef UNSIGNED_LANES
-	if (!s.words)
-		mul_float(s, data, w->g + (u64)tile * TILE_ROWS * x->n_blocks, x->n_blocks, in, n, a);
-	else
+	if (!s.words) {
+		mul_float(s, data, w->g + (u64)tile * TILE_ROWS * x->n_blocks, x->n_blocks, in, n,
+			  a);
+		return;
+	}
 #endif
 	if (s.sub)
 		mul_k(s, data, unpacked, x->n_blocks, in, n, a, z);
@@ -348,15 +366,17 @@ INLINE void mul_vectors(const struct shape s, const struct weights *w, u32 tile,
 
 #if VECTORS > 1
 /* Every code of LANES rows, pair by pair. */
-INLINE void unpack(const struct shape s, const u8 *block, u32 n_blocks, u8 *out)
+static __always_inline void unpack(const struct shape s, const u8 *block, u32 n_blocks, u8 *out)
 {
 	u32 bytes = (4 * s.words + (s.minima ? 4 : 2)) * TILE_ROWS;
 	u32 step = s.sub ? K_BLOCKS : 1;
 	u32 i, b, p;
 
 	for (i = 0; i < n_blocks; i += step, block += bytes)
-		UNROLL for (b = 0; b < step; b++)
-			UNROLL for (p = 0; p < PAIRS; p++, out += 4 * LANE_WORDS)
+#pragma GCC unroll 16
+		for (b = 0; b < step; b++)
+#pragma GCC unroll 16
+			for (p = 0; p < PAIRS; p++, out += 4 * LANE_WORDS)
 				v_store(out + 4 * s.lane, codes(s, block, b, p));
 }
 #endif
@@ -365,7 +385,7 @@ INLINE void unpack(const struct shape s, const u8 *block, u32 n_blocks, u8 *out)
  * All of a tile's product for one type. Vectors go VECTORS at a time, over
  * codes that are unpacked once; those left over go one by one.
  */
-INLINE void mul_type(struct shape s, const struct weights *w, u32 tile, const struct bfp *x,
+static __always_inline void mul_type(struct shape s, const struct weights *w, u32 tile, const struct bfp *x,
 		     u32 n_tokens, struct tile_sums out, u8 *buf)
 {
 	u32 t;

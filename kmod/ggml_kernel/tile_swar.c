@@ -20,29 +20,28 @@ struct wide {
 };
 
 #define LANE_ONES 0x100000001ULL
-#define INLINE static inline __attribute__((always_inline))
 
-INLINE vec v_lanes(s64 low, s64 high)
+static __always_inline vec v_lanes(s64 low, s64 high)
 {
 	return (u64)low + ((u64)high << 32);
 }
 
-INLINE s32 v_low(vec v)
+static __always_inline s32 v_low(vec v)
 {
 	return (s32)v;
 }
 
-INLINE s32 v_high(vec v)
+static __always_inline s32 v_high(vec v)
 {
 	return (s32)((v - (u64)(s64)v_low(v)) >> 32);
 }
 
-INLINE vec v_load(const void *p)
+static __always_inline vec v_load(const void *p)
 {
 	return llama_get_u64(p);
 }
 
-INLINE vec v_load16(const void *p)
+static __always_inline vec v_load16(const void *p)
 {
 	u32 both = llama_get_u32(p);
 
@@ -50,7 +49,6 @@ INLINE vec v_load16(const void *p)
 }
 
 #define v_load8(p) v_lanes(((const u8 *)(p))[0], ((const u8 *)(p))[1])
-#define v_store(p, v) memcpy(p, &(vec){ v }, sizeof(vec))
 #define v_set(x) v_lanes((s32)(x), (s32)(x))
 #define v_mask(x) ((u64)(u32)(x) * LANE_ONES)
 #define v_pair(p) llama_get_u32(p)
@@ -64,7 +62,7 @@ INLINE vec v_load16(const void *p)
 #define v_sllv(v, w) v_lanes((s64)v_low(v) << v_low(w), (s64)v_high(v) << v_high(w))
 #define v_byte(v, n) v_lanes((s8)((v) >> (n)), (s8)((v) >> (32 + (n))))
 
-INLINE vec v_madd(vec acc, vec codes, u32 pair)
+static __always_inline vec v_madd(vec acc, vec codes, u32 pair)
 {
 	acc += (codes & (LANE_ONES * 0xffff)) * (u64)(s64)(s16)pair;
 	return acc + (codes >> 16 & (LANE_ONES * 0xffff)) * (u64)(s64)(s16)(pair >> 16);
@@ -72,19 +70,19 @@ INLINE vec v_madd(vec acc, vec codes, u32 pair)
 
 #define w_zero() ((struct wide){ 0, 0 })
 
-INLINE struct wide w_madd(struct wide acc, vec v, vec w)
+static __always_inline struct wide w_madd(struct wide acc, vec v, vec w)
 {
 	acc.low += (s64)v_low(v) * v_low(w);
 	acc.high += (s64)v_high(v) * v_high(w);
 	return acc;
 }
 
-INLINE vec w_round(struct wide w, int r)
+static __always_inline vec w_round(struct wide w, int r)
 {
 	return v_lanes(shift_round(w.low, r), shift_round(w.high, r));
 }
 
-INLINE void w_store(s64 *p, struct wide w)
+static __always_inline void w_store(s64 *p, struct wide w)
 {
 	p[0] = w.low;
 	p[1] = w.high;
