@@ -27,7 +27,8 @@ TESTS = (
     "libclang-rt-14-dev",  # sanitizers and libFuzzer
     "libc6-dev-arm64-cross",
     "sparse",
-    "perl",  # checkpatch
+    "perl",  # checkpatch, which lies in
+    "xz-utils",  # the kernel source
     "git",
 )
 """To run the tests as well."""
