@@ -276,6 +276,14 @@ int llamux_open(struct llamux_reader *r, bool private)
 }
 
 /* Conversation lock held. */
+static void start_streaming(struct llamux_reader *r)
+{
+	if (!r->streaming)
+		r->c->streaming++;
+	r->streaming = true;
+}
+
+/* Conversation lock held. */
 static void stop_streaming(struct llamux_reader *r)
 {
 	if (r->streaming)
@@ -511,6 +519,7 @@ static ssize_t read_once(struct llamux_reader *r, char __user *buf, size_t n)
 		r->pos = 0;
 	}
 	if (r->pos < c->answer.n) {
+		start_streaming(r);
 		n = min(n, c->answer.n - r->pos);
 		if (copy_to_user(buf, c->answer.memory.data + r->pos, n))
 			return -EFAULT;
@@ -524,9 +533,7 @@ static ssize_t read_once(struct llamux_reader *r, char __user *buf, size_t n)
 	err = c->begun ? 0 : begin(c);
 	if (err)
 		return err;
-	if (!r->streaming)
-		c->streaming++;
-	r->streaming = true;
+	start_streaming(r);
 	err = step(c);
 	return err ? err : -EAGAIN;
 }

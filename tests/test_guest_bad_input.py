@@ -120,6 +120,9 @@ def test_a_write_while_an_answer_streams(lab: Guest) -> None:
         own = f"exec 3<>{PROMPT}; printf a >&3; dd bs=1 count=1 <&3 2>/dev/null\n"
         fails(lab, f"{own} printf b | cat >&3", errno.EBUSY)
         assert lab.run(f"cat {PROMPT}").output == answer
+        # Nor is a complete answer exchanged under somebody who reads it again.
+        fails(lab, f"{begun} echo second >{PROMPT}", errno.EBUSY)
+        assert lab.run(f"cat {PROMPT}").output == answer
         # Others are not concerned, and a reader that has left is none.
         assert lab.run(f"printf first >{PROMPT}\n{begun} setsid sh /ask second").exit_code == 0
         assert ask(lab, "second") != answer
