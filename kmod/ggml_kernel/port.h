@@ -26,6 +26,25 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
+/* Vector registers: only between llama_simd_begin() and llama_simd_end(), without sleeping. */
+#if defined(CONFIG_X86_64)
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#define LLAMA_X86_SIMD
+#define llama_simd_begin() kernel_fpu_begin()
+#define llama_simd_end() kernel_fpu_end()
+#elif defined(CONFIG_ARM64) && defined(CONFIG_KERNEL_MODE_NEON)
+#include <asm/cpufeature.h>
+#include <asm/hwcap.h>
+#include <asm/neon.h>
+#define LLAMA_ARM_SIMD
+#define llama_simd_begin() kernel_neon_begin()
+#define llama_simd_end() kernel_neon_end()
+#else
+#define llama_simd_begin() do { } while (0)
+#define llama_simd_end() do { } while (0)
+#endif
+
 #else /* userspace */
 
 #include <errno.h>
@@ -79,7 +98,11 @@ typedef int64_t s64;
 /* Vector registers can be used anywhere; LLAMA_NO_SIMD leaves them alone. */
 #if defined(__x86_64__) && !defined(LLAMA_NO_SIMD)
 #define LLAMA_X86_SIMD
+#elif defined(__aarch64__) && !defined(LLAMA_NO_SIMD)
+#define LLAMA_ARM_SIMD
 #endif
+#define llama_simd_begin() do { } while (0)
+#define llama_simd_end() do { } while (0)
 
 #endif
 
