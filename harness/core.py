@@ -39,6 +39,7 @@ SIMD_FLAGS = {
 }
 """Of files for one instruction set, by stem."""
 TEMPLATE_AUTO = -1
+MAX_THREADS = 64
 
 
 class CoreError(HarnessError):
@@ -156,7 +157,7 @@ def library() -> ctypes.CDLL:
     lib.llamuxu_model_vocab.restype = c_void_p
     lib.llamuxu_model_facts.argtypes = [c_void_p, c_void_p]
     lib.llamuxu_model_facts.restype = None
-    lib.llamuxu_session_open.argtypes = [c_void_p, c_uint32, c_uint32]
+    lib.llamuxu_session_open.argtypes = [c_void_p, c_uint32, c_uint32, c_uint32]
     lib.llamuxu_session_open.restype = c_void_p
     lib.llamuxu_session_close.argtypes = [c_void_p]
     lib.llamuxu_session_close.restype = None
@@ -248,21 +249,25 @@ class Model:
             library().llamuxu_model_close(self.handle)
             self.handle = None
 
-    def logits(self, tokens: Sequence[int], batch: int = 32) -> NDArray[np.int32]:
+    def logits(
+        self, tokens: Sequence[int], batch: int = 32, threads: int = 1
+    ) -> NDArray[np.int32]:
         """Logits of every position, Q16.16, shape (T, n_vocab), in passes of ``batch`` tokens."""
         ids = np.asarray(tokens, dtype=np.uint32)
         out = np.empty((len(ids), self.n_vocab), dtype=np.int32)
-        with Session(self, max(len(ids), 1), batch) as session:
+        with Session(self, max(len(ids), 1), batch, threads) as session:
             for start in range(0, len(ids), batch):
                 session.forward(ids[start : start + batch], start, out[start : start + batch])
         return out
 
 
 class Session:
-    """Scratch memory and a KV cache over a model."""
+    """Scratch memory, a KV cache and threads over a model."""
 
-    def __init__(self, model: Model, n_ctx: int, n_batch: int = 32) -> None:
-        self.handle = library().llamuxu_session_open(model.handle, n_ctx, n_batch)
+    def __init__(self, model: Model, n_ctx: int, n_batch: int = 32, threads: int = 1) -> None:
+        if not 1 <= threads <= MAX_THREADS:
+            raise UsageError(f"{threads} threads: there can be 1 to {MAX_THREADS}")
+        self.handle = library().llamuxu_session_open(model.handle, n_ctx, n_batch, threads)
         if not self.handle:
             raise HarnessError(
                 f"no session of {n_ctx} positions and batches of {n_batch}: "

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "../../kmod/ggml_kernel/generation.h"
+#include "threads.h"
 
 struct llamuxu_model {
 	struct gguf g;
@@ -17,6 +18,7 @@ struct llamuxu_session {
 	void *memory;
 	struct llama_kv kv;
 	struct llama_generation gen;
+	struct llama_team *team;
 };
 
 static void *alloc(size_t size)
@@ -82,6 +84,7 @@ void llamuxu_session_close(struct llamuxu_session *s)
 {
 	u32 i;
 
+	llamuxu_team_close(s->team);
 	for (i = 0; i < s->kv.n_chunks; i++)
 		free(s->kv.chunks[i]);
 	free(s->kv.chunks);
@@ -89,7 +92,8 @@ void llamuxu_session_close(struct llamuxu_session *s)
 	free(s);
 }
 
-struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch)
+struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch,
+					     u32 n_threads)
 {
 	struct llamuxu_session *s = calloc(1, sizeof(*s));
 	struct llama_arena arena = { 0 };
@@ -97,11 +101,12 @@ struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 
 	if (!s)
 		return NULL;
 	s->m = &u->m;
+	s->team = llamuxu_team_open(n_threads);
 	s->kv.n_chunks = llama_kv_chunks(n_ctx);
 	s->kv.chunks = calloc(s->kv.n_chunks, sizeof(*s->kv.chunks));
 	arena.size = llama_generation_size(&u->m, n_ctx, n_batch);
 	arena.base = s->memory = alloc(arena.size);
-	if (s->kv.chunks && s->memory &&
+	if (s->team && s->kv.chunks && s->memory &&
 	    !llama_generation_init(&s->gen, &u->m, n_ctx, n_batch, &arena))
 		return s;
 	if (!s->kv.chunks)

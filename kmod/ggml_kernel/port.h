@@ -15,6 +15,7 @@
 
 #ifdef __KERNEL__
 
+#include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
@@ -90,10 +91,44 @@ typedef int64_t s64;
 #define noinline_for_stack __attribute__((noinline))
 #define __must_check __attribute__((warn_unused_result))
 #define __packed __attribute__((packed))
+#define __aligned(n) __attribute__((aligned(n)))
 #undef __always_inline	/* glibc has one */
 #define __always_inline inline __attribute__((always_inline))
 #define fallthrough __attribute__((fallthrough))
 #define static_assert _Static_assert
+
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), v, __ATOMIC_RELAXED)
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+static inline s64 atomic64_read_acquire(const atomic64_t *v)
+{
+	return __atomic_load_n(&v->counter, __ATOMIC_ACQUIRE);
+}
+
+static inline void atomic64_set_release(atomic64_t *v, s64 i)
+{
+	__atomic_store_n(&v->counter, i, __ATOMIC_RELEASE);
+}
+
+static inline bool atomic64_try_cmpxchg(atomic64_t *v, s64 *old, s64 new)
+{
+	return __atomic_compare_exchange_n(&v->counter, old, new, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+static inline s64 atomic64_fetch_and(s64 i, atomic64_t *v)
+{
+	return __atomic_fetch_and(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
+static inline s64 atomic64_inc_return(atomic64_t *v)
+{
+	return __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST);
+}
 
 /* Vector registers can be used anywhere; LLAMA_NO_SIMD leaves them alone. */
 #if defined(__x86_64__) && !defined(LLAMA_NO_SIMD)

@@ -43,4 +43,70 @@ struct llama_team {
 int llama_team_run(struct llama_team *team, const struct llama_loop *loop,
 		   const struct llama_yield *yield);
 
+/**
+ * struct llama_rounds - The loop that a team is at, from which its workers take rounds.
+ * @state:     Number of the loop in the upper half, rounds that nobody has taken in the lower.
+ * @loop:      Changes only while no rounds are left in @state.
+ * @n_workers: Who may take rounds, the caller included.
+ * @share:     Rounds by which a helper may be ahead of the caller.
+ * @own:       Rounds that the caller has taken.
+ * @awaited:   Rounds that helpers took, known once none are left; the caller's.
+ * @helped:    Rounds that helpers have finished.
+ *
+ * Initialised with zeros. A worker reads @state, then the loop, then takes a round by
+ * exchanging @state for one less: this fails if the loop is not the one that it has read. So
+ * nobody waits for a helper that has not taken a round, however long it is held up.
+ */
+struct llama_rounds {
+	atomic64_t state __aligned(64);
+	struct llama_loop loop;
+	u32 n_workers;
+	u32 share;
+	u32 own;
+	u32 awaited;
+	atomic64_t helped __aligned(64);
+};
+
+/**
+ * struct llama_helper - A worker's place in the rounds; its own, touched by nobody else.
+ * @worker: From 1.
+ * @serial: Number of the loop that it took rounds of.
+ * @taken:  How many.
+ */
+struct llama_helper {
+	u32 worker;
+	u32 serial;
+	u32 taken;
+};
+
+/**
+ * llama_rounds_open() - The caller lays out a loop for @n_workers, itself included.
+ *
+ * llama_rounds_work() and then waiting until llama_rounds_done() must follow.
+ */
+void llama_rounds_open(struct llama_rounds *r, const struct llama_loop *loop, u32 n_workers);
+
+/**
+ * llama_rounds_work() - The caller's part: run rounds until none are left.
+ * Return: 0, or the value of the hook that stopped the work.
+ */
+int llama_rounds_work(struct llama_rounds *r, const struct llama_yield *yield);
+
+/** llama_rounds_done() - Whether the helpers have finished what they took; for the caller. */
+bool llama_rounds_done(const struct llama_rounds *r);
+
+/**
+ * llama_rounds_wanted() - Whether there is a round for a helper.
+ *
+ * There is none for one that is @share rounds ahead of the caller: where the
+ * caller is kept from running, its helpers stop too.
+ */
+bool llama_rounds_wanted(const struct llama_rounds *r, struct llama_helper *h);
+
+/**
+ * llama_rounds_help() - A helper's part: run one round.
+ * Return: whether there was one; then it was finished before a full barrier.
+ */
+bool llama_rounds_help(struct llama_rounds *r, struct llama_helper *h);
+
 #endif

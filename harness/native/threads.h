@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Teams of POSIX threads
+ */
+#ifndef LLAMUXU_THREADS_H
+#define LLAMUXU_THREADS_H
+
+#include "../../kmod/ggml_kernel/team.h"
+
+/**
+ * llamuxu_team_open() - Start a team; one caller at a time may use it.
+ * @n_workers: 1 to LLAMA_MAX_WORKERS, the caller included.
+ * Return: the team, or NULL where there cannot be one.
+ */
+struct llama_team *llamuxu_team_open(u32 n_workers);
+
+/** llamuxu_team_close() - End its threads. Nothing happens where there is no team. */
+void llamuxu_team_close(struct llama_team *team);
+
+#endif
