@@ -7,6 +7,7 @@
 #include "ggml_kernel/tile.h"
 #include "log.h"
 #include "procfs/procfs.h"
+#include "threads.h"
 
 #define DEFAULT_N_CTX 2048
 #define MAX_PROMPT_LIMIT (64u << 20)
@@ -31,6 +32,10 @@ static char *isa;
 module_param(isa, charp, 0444);
 MODULE_PARM_DESC(isa, "how to multiply weights: swar or generic (default the fastest)");
 
+static uint threads;
+module_param(threads, uint, 0444);
+MODULE_PARM_DESC(threads, "processors that compute together (default 0: all that are online)");
+
 static struct llamux_model *loaded;
 
 static int check_limits(void)
@@ -41,6 +46,8 @@ static int check_limits(void)
 		pr_err("max_conversations is %u, must be from 1 to 4096\n", max_conversations);
 	else if (!max_prompt || max_prompt > MAX_PROMPT_LIMIT)
 		pr_err("max_prompt is %u, must be from 1 to %u\n", max_prompt, MAX_PROMPT_LIMIT);
+	else if (threads > LLAMA_MAX_WORKERS)
+		pr_err("threads is %u, must be from 0 to %u\n", threads, LLAMA_MAX_WORKERS);
 	else if (tile_isa_select(isa))
 		pr_err("isa is %s, must be swar or generic\n", isa);
 	else
@@ -74,9 +81,12 @@ static int __init llamux_init(void)
 	loaded = llamux_model_load(model);
 	if (IS_ERR(loaded))
 		return PTR_ERR(loaded);
-	err = start();
+	err = llamux_threads_start(threads);
 	if (err)
 		goto free_model;
+	err = start();
+	if (err)
+		goto stop_threads;
 	err = llamux_procfs_start();
 	if (err)
 		goto stop_engine;
@@ -84,6 +94,8 @@ static int __init llamux_init(void)
 
 stop_engine:
 	llamux_engine_stop();
+stop_threads:
+	llamux_threads_stop();
 free_model:
 	llamux_model_free(loaded);
 	return err;
@@ -93,6 +105,7 @@ static void __exit llamux_exit(void)
 {
 	llamux_procfs_stop();
 	llamux_engine_stop();
+	llamux_threads_stop();
 	llamux_model_free(loaded);
 }
 

@@ -13,10 +13,10 @@
 struct pool;
 
 struct worker {
-	struct llama_helper helper __aligned(64);
 	struct pool *pool;
+	struct llama_helper helper;
 	pthread_t thread;
-};
+} __aligned(64);
 
 /* @lock and @work are for sleeping alone; @sleepers counts who is about to. */
 struct pool {
@@ -24,7 +24,7 @@ struct pool {
 	struct llama_rounds rounds;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	atomic64_t sleepers __aligned(64);
+	atomic64_t sleepers;
 	bool stop;
 	u32 n_started;
 	struct worker workers[];	/* (n_workers - 1) */

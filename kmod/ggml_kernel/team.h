@@ -58,13 +58,13 @@ int llama_team_run(struct llama_team *team, const struct llama_loop *loop,
  * nobody waits for a helper that has not taken a round, however long it is held up.
  */
 struct llama_rounds {
-	atomic64_t state __aligned(64);
+	atomic64_t state;
 	struct llama_loop loop;
 	u32 n_workers;
 	u32 share;
 	u32 own;
 	u32 awaited;
-	atomic64_t helped __aligned(64);
+	atomic64_t __aligned(64) helped;	/* apart from what the others look at */
 };
 
 /**

@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "memory.h"
 #include "procfs.h"
+#include "threads.h"
 
 static u64 mib(u64 bytes)
 {
@@ -34,6 +35,7 @@ static int status_show(struct seq_file *m, void *unused)
 	seq_printf(m, "🦙 %s, %llu million parameters in %s\n", name, model->m.n_params / 1000000,
 		   model->m.file_type);
 	seq_printf(m, "computing with  %s integer arithmetic\n", llama_isa());
+	seq_printf(m, "threads         %u\n", llamux_threads_max());
 	seq_printf(m, "chat template   %s\n", llama_chat_name(model->m.chat));
 	seq_printf(m, "context         %u tokens (the model was trained for %u)\n", limits->n_ctx,
 		   model->m.n_ctx_train);

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Teams: every round of a loop exactly once, whoever takes it."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_int, c_uint32, c_void_p
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness import sanitized
+from harness.core import MAX_THREADS, library
+
+ROUND = CFUNCTYPE(None, c_void_p, c_uint32, c_uint32)
+HOOK = CFUNCTYPE(c_int, c_void_p)
+STRESS = Path(__file__).parents[1] / "harness" / "native" / "tools" / "team_stress.c"
+
+
+class Loop(Structure):
+    """struct llama_loop."""
+
+    _fields_ = (("fn", ROUND), ("arg", c_void_p), ("n", c_uint32))
+
+
+class Yield(Structure):
+    """struct llama_yield."""
+
+    _fields_ = (("fn", HOOK), ("arg", c_void_p))
+
+
+@contextmanager
+def opened(n_workers: int) -> Iterator[c_void_p]:
+    """A team."""
+    lib = library()
+    lib.llamuxu_team_open.argtypes = [c_uint32]
+    lib.llamuxu_team_open.restype = c_void_p
+    lib.llamuxu_team_close.argtypes = [c_void_p]
+    lib.llamuxu_team_close.restype = None
+    lib.llama_team_run.argtypes = [c_void_p, POINTER(Loop), POINTER(Yield)]
+    team = c_void_p(lib.llamuxu_team_open(n_workers))
+    assert team
+    try:
+        yield team
+    finally:
+        lib.llamuxu_team_close(team)
+
+
+def run(
+    team: c_void_p | None,
+    n: int,
+    work: Callable[[int, int], None],
+    hook: Callable[[], int] | None = None,
+) -> int:
+    """llama_team_run() with rounds and a hook of Python."""
+    errors: list[BaseException] = []
+
+    def call(_: object, i: int, worker: int) -> None:
+        try:
+            work(i, worker)
+        except BaseException as error:  # ctypes would drop it
+            errors.append(error)
+
+    loop = Loop(ROUND(call), None, n)
+    stop = Yield(HOOK(lambda _: hook() if hook else 0), None)
+    result = int(library().llama_team_run(team, byref(loop), byref(stop)))
+    assert not errors, errors
+    return result
+
+
+def rounds_of(team: c_void_p | None, n: int) -> list[tuple[int, int]]:
+    """A loop's rounds as they ran, each with its worker."""
+    seen: list[tuple[int, int]] = []
+    assert run(team, n, lambda i, worker: seen.append((i, worker))) == 0
+    return seen
+
+
+def n_threads() -> int:
+    """Threads of this process."""
+    return len(os.listdir("/proc/self/task"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 8), st.lists(st.integers(0, 40), min_size=1, max_size=20))
+def test_every_round_exactly_once(n_workers: int, loops: list[int]) -> None:
+    with opened(n_workers) as team:
+        for n in loops:
+            seen = rounds_of(team, n)
+            assert sorted(i for i, _ in seen) == list(range(n))
+            assert all(worker < n_workers for _, worker in seen)
+
+
+def test_alone_the_rounds_come_in_order() -> None:
+    assert rounds_of(None, 5) == [(i, 0) for i in range(5)]
+
+
+def test_helpers_take_part() -> None:
+    together = threading.Barrier(4)
+    with opened(4) as team:
+        for pause in (0.0, 0.0, 0.0, 0.02, 0.02):
+            seen: set[int] = set()
+
+            def work(_: int, worker: int, seen: set[int] = seen) -> None:
+                seen.add(worker)
+                together.wait(timeout=30)  # passes only when four are here at once
+
+            time.sleep(pause)  # after which they are asleep
+            assert run(team, 4, work) == 0
+            assert seen == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("n_workers", [2, 3, 5])
+def test_a_helper_waits_for_its_caller(n_workers: int) -> None:
+    n = 60
+    counts = [0] * n_workers
+    held = threading.Event()
+
+    def work(_: int, worker: int) -> None:
+        counts[worker] += 1
+        if worker == 0 and counts[0] == 1:
+            held.wait(timeout=1)  # the caller does not come to run
+
+    with opened(n_workers) as team:
+        assert run(team, n, work) == 0
+        first = list(counts)
+    assert sum(first) == n
+    # Ahead of the caller's first round by a share: the rest was left for it.
+    assert first[0] > 1
+    share = n // n_workers + 1
+    assert all(count <= first[0] + share for count in first[1:])
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 8), st.integers(1, 40), st.integers(1, 40))
+def test_the_hook_stops_the_work(n_workers: int, n: int, at: int) -> None:
+    calls = 0
+    under_way = 0
+    guard = threading.Lock()
+    seen: list[int] = []
+
+    def hook() -> int:
+        nonlocal calls
+        calls += 1
+        return -4 if calls >= at else 0
+
+    def work(i: int, _: int) -> None:
+        nonlocal under_way
+        with guard:
+            under_way += 1
+        seen.append(i)
+        with guard:
+            under_way -= 1
+
+    with opened(n_workers) as team:
+        result = run(team, n, work, hook)
+        assert under_way == 0
+        assert result == (-4 if calls >= at else 0)
+        assert len(set(seen)) == len(seen)
+        if result:
+            assert calls == at
+        else:
+            assert sorted(seen) == list(range(n))
+        # Rounds that were left out come back in no later loop.
+        before = len(seen)
+        assert sorted(i for i, _ in rounds_of(team, n)) == list(range(n))
+        assert len(seen) == before
+
+
+def test_idle_helpers_sleep() -> None:
+    with opened(4) as team:
+        rounds_of(team, 16)
+        time.sleep(0.1)
+        before = time.process_time()
+        time.sleep(0.5)
+        used = time.process_time() - before
+        assert len(rounds_of(team, 16)) == 16
+    assert used < 0.02
+
+
+def test_closing_ends_the_threads() -> None:
+    before = n_threads()
+    with opened(8):
+        assert n_threads() == before + 7
+    assert n_threads() == before
+
+
+def test_bounds() -> None:
+    lib = library()
+    lib.llamuxu_team_open.argtypes = [c_uint32]
+    lib.llamuxu_team_open.restype = c_void_p
+    for n in (0, MAX_THREADS + 1, 2**32 - 1):
+        assert not lib.llamuxu_team_open(n)
+    with opened(MAX_THREADS) as team:
+        assert sorted(i for i, _ in rounds_of(team, 500)) == list(range(500))
+    lib.llamuxu_team_close(None)
+
+
+def test_stress_under_tsan() -> None:
+    """Teams side by side, with loops of all sizes, stops, naps and closing, for some seconds."""
+    program = sanitized.executable(STRESS, "thread")
+    out = sanitized.run(program, "5\n")
+    loops, rounds = map(int, out.split())
+    assert loops > 100
+    assert rounds > loops
