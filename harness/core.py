@@ -209,6 +209,11 @@ def usable_isas() -> list[str]:
     return usable
 
 
+def default_threads() -> int:
+    """One for each processor that this process may use."""
+    return min(len(os.sched_getaffinity(0)), MAX_THREADS)
+
+
 class Model:
     """A GGUF file loaded into the core. A context manager; sessions must be closed first."""
 
@@ -249,9 +254,7 @@ class Model:
             library().llamuxu_model_close(self.handle)
             self.handle = None
 
-    def logits(
-        self, tokens: Sequence[int], batch: int = 32, threads: int = 1
-    ) -> NDArray[np.int32]:
+    def logits(self, tokens: Sequence[int], batch: int = 32, threads: int = 1) -> NDArray[np.int32]:
         """Logits of every position, Q16.16, shape (T, n_vocab), in passes of ``batch`` tokens."""
         ids = np.asarray(tokens, dtype=np.uint32)
         out = np.empty((len(ids), self.n_vocab), dtype=np.int32)

@@ -291,6 +291,12 @@ def test_limits_that_make_no_sense(lab: Guest, argument: str, limit: int) -> Non
     refuses(lab, errno.EINVAL, f"{name} is {value}, must be from 1 to {limit}", arguments=argument)
 
 
+def test_too_many_threads(lab: Guest) -> None:
+    for n in (65, 2**32 - 1):
+        message = f"threads is {n}, must be from 0 to 64"
+        refuses(lab, errno.EINVAL, message, arguments=f"threads={n}")
+
+
 def test_malformed_models(lab: Guest) -> None:
     insmod(lab, "/none.gguf")
     before = available_kib(lab)

@@ -36,6 +36,7 @@ STATS = [
     "last_ttft_us",
     "last_prefill_us",
     "last_decode_us",
+    "threads",
 ]
 
 

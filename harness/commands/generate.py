@@ -2,14 +2,23 @@
 """Answer a prompt, natively or in a guest; the same bytes everywhere.
 
 With --figures a native answer ends with a line on standard error: tokens, time
-to the first one, tokens per second, and the path that multiplied the weights.
+to the first one, tokens per second, threads, and the path that multiplied the weights.
 """
 
 import argparse
 import sys
 import time
 
-from harness.core import ISAS, TEMPLATE_AUTO, Model, Options, Session, library, select_isa
+from harness.core import (
+    ISAS,
+    TEMPLATE_AUTO,
+    Model,
+    Options,
+    Session,
+    default_threads,
+    library,
+    select_isa,
+)
 from harness.errors import HarnessError, UsageError
 from harness.guest import Guest
 from harness.models import resolve
@@ -35,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the random generator (default 0)")
     parser.add_argument("--system", help="system prompt (default: the file's own)")
     parser.add_argument("--isa", choices=ISAS, help="native: how to multiply (default the fastest)")
+    parser.add_argument(
+        "--threads", type=int, help="native: that compute together (default: one a processor)"
+    )
     parser.add_argument("--figures", action="store_true", help="native: say how fast it was")
     parser.add_argument(
         "--on",
@@ -74,10 +86,11 @@ def _answer_native(args: argparse.Namespace) -> None:
         chat=CHAT_NONE if args.raw else TEMPLATE_AUTO,
         system=args.system,
     )
+    threads = default_threads() if args.threads is None else args.threads
     select_isa(args.isa)
     with (
         Model(resolve(args.model)) as model,
-        Session(model, min(DEFAULT_N_CTX, model.n_ctx_train)) as session,
+        Session(model, min(DEFAULT_N_CTX, model.n_ctx_train), threads=threads) as session,
     ):
         start = first = time.perf_counter()
         for piece in session.answer(args.prompt.encode(), options):
@@ -90,7 +103,8 @@ def _answer_native(args: argparse.Namespace) -> None:
         print(
             f"🦙 {prompt} tokens answered with {answer}, the first after "
             f"{(first - start) * 1000:.0f} ms, then {(answer - 1) / seconds:.1f} tokens/s, "
-            f"one thread, integer path {library().llama_isa().decode()}",
+            f"{threads} {'thread' if threads == 1 else 'threads'}, "
+            f"integer path {library().llama_isa().decode()}",
             file=sys.stderr,
         )
 

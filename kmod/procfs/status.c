@@ -82,6 +82,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "last_ttft_us %llu\n", last.ttft_us);
 	seq_printf(m, "last_prefill_us %llu\n", last.prefill_us);
 	seq_printf(m, "last_decode_us %llu\n", last.decode_us);
+	seq_printf(m, "threads %u\n", llamux_threads_max());
 	return 0;
 }
 

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Worker threads in a guest with four processors: the same integers, for nobody but the caller."""
+
+import time
+from collections.abc import Iterator
+
+import guest_lab
+import pytest
+from guest_lab import LOGITS, PROMPT, ask, loaded, stats
+
+from harness import goldens
+from harness.guest import MODEL_PATH, Guest
+from harness.guest_errors import GuestError
+from harness.guest_pool import GuestPool
+
+GOLDENS = {golden.name: golden for golden in goldens.load()}
+TEXT = "A kernel is"
+MODEL = "/golden/tiny-tied-Q8_0.gguf"
+
+
+@pytest.fixture(params=["x86_64-6.1", "aarch64-6.12"])
+def smp(request: pytest.FixtureRequest, guest_pool: GuestPool) -> Iterator[Guest]:
+    """A guest with four processors, and a kernel log that stays clean."""
+    arch, kernel = request.param.split("-")
+    guest = guest_pool.get(arch, kernel, smp=4, **guest_lab.options(arch, kernel))
+    failed = request.session.testsfailed
+    yield guest
+    if request.session.testsfailed > failed or guest.broken or guest.busy:
+        guest_pool.discard(guest)
+        return
+    try:
+        guest.assert_clean_log()
+    except GuestError:
+        guest_pool.discard(guest)
+        raise
+
+
+def helpers(guest: Guest) -> list[int]:
+    """Process ids of the helpers, the first one's first."""
+    text = guest.check(
+        "for p in /proc/[0-9]*; do read -r n <$p/comm && echo $n ${p#/proc/}; done 2>/dev/null"
+        " | grep ^llamux/ | sort; true"
+    )
+    return [int(line.split()[1]) for line in text.splitlines()]
+
+
+def used_ns(guest: Guest, pids: list[int]) -> int:
+    """Processor time of processes."""
+    return sum(int(guest.check(f"cat /proc/{pid}/schedstat").split()[0]) for pid in pids)
+
+
+def sha256(guest: Guest, golden: goldens.Golden, batch: int) -> str:
+    """Of a golden's logits."""
+    words = " ".join(map(str, golden.tokens))
+    command = f"exec 3<>{LOGITS}; echo batch {batch} {words} >&3 && sha256sum <&3"
+    return guest.check(command, timeout=300).split()[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_golden(smp: Guest, threads: int) -> None:
+    for name, batch in (("tiny-Q4_0", 1), ("tiny-256-Q4_K", 13), ("tiny-odd-F16", 64)):
+        golden = GOLDENS[name]
+        with loaded(smp, guest_lab.golden_path(golden), f"threads={threads}"):
+            assert len(helpers(smp)) == threads - 1
+            assert sha256(smp, golden, batch) == golden.sha256, (name, batch)
+    assert helpers(smp) == []
+
+
+def test_all_processors_are_the_default(smp: Guest) -> None:
+    golden = GOLDENS["smollm2-Q4_1"]
+    with loaded(smp, MODEL_PATH):
+        pids = helpers(smp)
+        assert len(pids) == 3
+        assert "threads         4\n" in smp.check("cat /proc/llamux/status")
+        assert stats(smp)["threads"] == "4"
+        assert sha256(smp, golden, 13) == golden.sha256
+        assert all(used_ns(smp, [pid]) > 20_000_000 for pid in pids)
+
+
+def test_more_than_processors(smp: Guest) -> None:
+    with loaded(smp, MODEL, "threads=64"):
+        assert stats(smp)["threads"] == "4"
+
+
+def test_idle_helpers_use_no_time(smp: Guest) -> None:
+    with loaded(smp, MODEL):
+        ask(smp, TEXT, 60)
+        time.sleep(0.2)
+        pids = helpers(smp)
+        before = used_ns(smp, pids)
+        time.sleep(2)
+        assert used_ns(smp, pids) == before
+
+
+def test_processors_come_and_go(smp: Guest) -> None:
+    with loaded(smp, MODEL_PATH, "threads=1"):
+        alone = ask(smp, TEXT, 24)
+    with loaded(smp, MODEL_PATH):
+        done = smp.run(
+            f"sh /ask '{TEXT}' 24 >/tmp/answer & reader=$!\n"
+            "rounds=0\n"
+            "while kill -0 $reader 2>/dev/null; do\n"
+            "  for i in 1 2 3; do echo 0 >/sys/devices/system/cpu/cpu$i/online; done\n"
+            "  sleep 0.3\n"
+            "  for i in 3 2 1; do echo 1 >/sys/devices/system/cpu/cpu$i/online; done\n"
+            "  sleep 0.3; rounds=$((rounds + 1))\n"
+            "done\n"
+            "wait $reader && echo $rounds && cat /sys/devices/system/cpu/online",
+            timeout=120,
+        )
+        assert done.exit_code == 0, done.errors
+        rounds, online = done.text.split()
+        assert int(rounds) >= 2
+        assert online == "0-3"
+        assert smp.run("cat /tmp/answer").output == alone != b""
+        assert ask(smp, TEXT, 24) == alone
+
+
+def test_rmmod_while_answering(smp: Guest) -> None:
+    with loaded(smp, MODEL_PATH):
+        whole = ask(smp, TEXT, 12)
+        done = smp.run(
+            f"sh /ask '{TEXT}' 12 >/tmp/answer & reader=$!\n"
+            "refused=0\n"
+            "sleep 0.3\n"
+            "while kill -0 $reader 2>/dev/null; do\n"
+            "  rmmod llamux 2>/dev/null || refused=$((refused + 1)); sleep 0.05\n"
+            "done\n"
+            "wait $reader && echo $refused",
+            timeout=120,
+        )
+        assert done.exit_code == 0, done.errors
+        assert int(done.text) >= 2
+        assert smp.run("cat /tmp/answer").output == whole
+    assert helpers(smp) == []
+
+
+def test_four_conversations_at_once(smp: Guest) -> None:
+    golden = GOLDENS["tiny-Q4_0"]
+    words = " ".join(map(str, golden.tokens))
+    with loaded(smp, guest_lab.golden_path(golden)):
+        alone = ask(smp, TEXT, 60)
+        smp.check(
+            "".join(
+                f"setsid sh /ask '{TEXT}' 60 >/tmp/a{i} &\n"
+                f"(exec 3<>{LOGITS}; echo batch 7 {words} >&3 && sha256sum <&3 >/tmp/s{i}) &\n"
+                for i in range(4)
+            )
+            + "wait",
+            timeout=120,
+        )
+        for i in range(4):
+            assert smp.run(f"cat /tmp/a{i}").output == alone != b""
+            assert smp.check(f"cat /tmp/s{i}").split()[0] == golden.sha256
+
+
+def test_signals_with_helpers(smp: Guest) -> None:
+    with loaded(smp, MODEL_PATH):
+        whole = ask(smp, TEXT, 12)
+        smp.check(f"printf '{TEXT}' >{PROMPT}")
+        for seconds in (0.1, 0.3, 0.5):
+            smp.run(f"timeout -s INT {seconds} cat {PROMPT} >/dev/null")
+        assert int(stats(smp)["interrupted"]) >= 1
+        assert smp.run(f"cat {PROMPT}", timeout=60).output == whole
+
+
+def test_helpers_are_as_nice_as_their_caller(smp: Guest) -> None:
+    with loaded(smp, MODEL):
+        pids = helpers(smp)
+
+        def nice() -> set[int]:
+            return {int(smp.check(f"cat /proc/{pid}/stat").split()[18]) for pid in pids}
+
+        smp.check(f"sh -c 'renice -n 10 $$ && exec sh /ask \"{TEXT}\"'")
+        assert nice() == {10}
+        ask(smp, TEXT)
+        assert nice() == {0}
+
+
+def test_helpers_stay_on_their_callers_processors(smp: Guest) -> None:
+    with loaded(smp, MODEL_PATH):
+        pids = helpers(smp)
+
+        def allowed(pid: int) -> str:
+            status = smp.check(f"cat /proc/{pid}/status")
+            return status.split("Cpus_allowed_list:\t")[1].split("\n")[0]
+
+        before = used_ns(smp, pids)
+        ask(smp, TEXT, 2, session="taskset 4")
+        assert used_ns(smp, pids) == before  # one processor: the caller alone
+        ask(smp, TEXT, 2, session="taskset 6")
+        assert used_ns(smp, pids[:1]) > 0
+        assert used_ns(smp, pids) == before + used_ns(smp, pids[:1])
+        assert allowed(pids[0]) == "1-2"
+        ask(smp, TEXT, 2)
+        assert [allowed(pid) for pid in pids] == ["0-3"] * 3
+        assert all(used_ns(smp, [pid]) > 0 for pid in pids)
+
+
+def test_a_limited_caller_limits_its_helpers(smp: Guest) -> None:
+    with loaded(smp, MODEL_PATH):
+        pids = helpers(smp)
+        smp.check(
+            "mkdir -p /tmp/cgroup && mount -t cgroup2 none /tmp/cgroup && cd /tmp/cgroup && "
+            "echo +cpu >cgroup.subtree_control && mkdir -p slow && echo 10000 100000 >slow/cpu.max"
+        )
+        try:
+            start, before = time.monotonic(), used_ns(smp, pids)
+            smp.run(
+                "sh -c 'echo $$ >/tmp/cgroup/slow/cgroup.procs; "
+                f'printf "{TEXT}" >{PROMPT}; exec timeout -s INT 3 cat {PROMPT}\' >/dev/null',
+                timeout=60,
+            )
+            used, passed = used_ns(smp, pids) - before, time.monotonic() - start
+            text = smp.check("grep usage_usec /tmp/cgroup/slow/cpu.stat")
+            caller = int(text.split()[1]) * 1000
+        finally:
+            smp.check("rmdir /tmp/cgroup/slow; umount /tmp/cgroup")
+    assert used > 0
+    assert used < 3 * caller * 2
+    assert used < 3 * passed * 1e9 / 3
