@@ -36,6 +36,15 @@ FLAGS = (
 SIMD_FLAGS = {
     "tile_avx2": ("-mavx2",),
     "tile_avx512": ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"),
+    "vector_avx2": ("-O3", "-mavx2"),
+    "vector_avx512": (
+        "-O3",
+        "-mavx512f",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mavx512dq",
+        "-mprefer-vector-width=512",
+    ),
 }
 """Of files for one instruction set, by stem."""
 TEMPLATE_AUTO = -1
@@ -146,9 +155,9 @@ def build_library() -> Path:
 def library() -> ctypes.CDLL:
     """The loaded library, built if need be."""
     lib = ctypes.CDLL(str(build_library()))
-    lib.tile_isa_select.argtypes = [c_char_p]
+    lib.isa_select.argtypes = [c_char_p]
     lib.llama_isa.restype = c_char_p
-    lib.tile_isa_select(None)
+    lib.isa_select(None)
     lib.llamuxu_model_open.argtypes = [c_void_p, c_uint64, c_void_p, c_void_p]
     lib.llamuxu_model_open.restype = c_void_p
     lib.llamuxu_model_close.argtypes = [c_void_p]
@@ -195,7 +204,7 @@ ISAS = ("generic", "swar", "avx2", "avx512")
 
 def select_isa(name: str | None) -> None:
     """Compute with the path ``name``, or the best one of this machine."""
-    if library().tile_isa_select(None if name is None else name.encode()):
+    if library().isa_select(None if name is None else name.encode()):
         raise UsageError(
             f"this machine cannot compute with {name!r}: {', '.join(usable_isas())} work"
         )
@@ -204,8 +213,8 @@ def select_isa(name: str | None) -> None:
 def usable_isas() -> list[str]:
     """The paths that this machine can run."""
     now = library().llama_isa()
-    usable = [name for name in ISAS if not library().tile_isa_select(name.encode())]
-    library().tile_isa_select(now)
+    usable = [name for name in ISAS if not library().isa_select(name.encode())]
+    library().isa_select(now)
     return usable
 
 

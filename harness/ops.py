@@ -87,21 +87,20 @@ class Ops:
         self._lib = lib
         lib.rope_frequency.restype = c_uint64
         lib.turn_div_f32.restype = c_uint64
-        lib.max_magnitude.restype = c_uint64
 
     def isas(self) -> list[str]:
         """The instruction sets that the library has and this machine can run."""
-        if not hasattr(self._lib, "tile_isa_select"):
+        if not hasattr(self._lib, "isa_select"):
             return ["generic"]
         names = [b"generic", b"avx2", b"avx512"]
-        usable = [name.decode() for name in names if self._lib.tile_isa_select(name) == 0]
-        _check(self._lib.tile_isa_select(None))
+        usable = [name.decode() for name in names if self._lib.isa_select(name) == 0]
+        _check(self._lib.isa_select(None))
         return usable
 
     def select(self, isa: str) -> None:
         """Compute by one of :meth:`isas` from now on, in the whole process."""
-        if hasattr(self._lib, "tile_isa_select"):
-            _check(self._lib.tile_isa_select(isa.encode()))
+        if hasattr(self._lib, "isa_select"):
+            _check(self._lib.isa_select(isa.encode()))
 
     def _map(self, name: str, dtype: type[np.generic], *inputs: NDArray[np.generic]) -> S64:
         out = np.zeros(inputs[0].shape, dtype=dtype)
@@ -200,11 +199,6 @@ class Ops:
         out = np.zeros(a.size, np.int32)
         shift = self._lib.bfp_normalize(_pointer(a), c_uint32(a.size), _pointer(out))
         return out.astype(np.int64), int(shift)
-
-    def max_magnitude(self, v: ArrayLike) -> int:
-        """max |v|."""
-        a = _array(v, np.int64)
-        return int(self._lib.max_magnitude(_pointer(a), c_uint32(a.size)))
 
     @contextmanager
     def weights(self, kind: int, raw: U8, n_in: int) -> Iterator[Weights]:

@@ -366,7 +366,7 @@ static int alloc_generation(struct llamux_conversation *c)
 {
 	const struct llama_model *m = &engine.model->m;
 	u32 n_ctx = engine.limits.n_ctx;
-	size_t need = llama_generation_size(m, n_ctx, BATCH) + llama_generation_out(m);
+	size_t need = llama_generation_size(m, n_ctx, BATCH, 1) + llama_generation_out(m);
 	u32 n_chunks = llama_kv_chunks(n_ctx);
 	struct llama_arena arena = { };
 	int err;
@@ -381,7 +381,7 @@ static int alloc_generation(struct llamux_conversation *c)
 		return err;
 	arena.base = c->memory.data;
 	arena.size = need;
-	err = llama_generation_init(&c->gen, m, n_ctx, BATCH, &arena);
+	err = llama_generation_init(&c->gen, m, n_ctx, BATCH, 1, &arena);
 	c->out = c->memory.data + need - llama_generation_out(m);
 	return err;
 }

@@ -168,7 +168,7 @@ static int begin(struct llamux_evaluation *e)
 {
 	u32 n_chunks = llama_kv_chunks(e->n_tokens);
 	size_t logits = (size_t)e->batch * model()->n_vocab * sizeof(*e->logits);
-	size_t scratch = llama_scratch_size(model(), e->n_tokens, e->batch);
+	size_t scratch = llama_scratch_size(model(), e->n_tokens, e->batch, 1);
 	struct llama_arena arena = { };
 	int err;
 
@@ -183,7 +183,7 @@ static int begin(struct llamux_evaluation *e)
 	arena.base = e->memory.data;
 	arena.size = scratch;
 	e->logits = e->memory.data + scratch;
-	return llama_scratch_init(&e->scratch, model(), e->n_tokens, e->batch, &arena);
+	return llama_scratch_init(&e->scratch, model(), e->n_tokens, e->batch, 1, &arena);
 }
 
 /* Evaluate one batch. */

@@ -4,7 +4,7 @@
 #include <linux/module.h>
 
 #include "engine.h"
-#include "ggml_kernel/tile.h"
+#include "ggml_kernel/isa.h"
 #include "log.h"
 #include "procfs/procfs.h"
 #include "threads.h"
@@ -48,7 +48,7 @@ static int check_limits(void)
 		pr_err("max_prompt is %u, must be from 1 to %u\n", max_prompt, MAX_PROMPT_LIMIT);
 	else if (threads > LLAMA_MAX_WORKERS)
 		pr_err("threads is %u, must be from 0 to %u\n", threads, LLAMA_MAX_WORKERS);
-	else if (tile_isa_select(isa))
+	else if (isa_select(isa))
 		pr_err("isa is %s, must be swar or generic\n", isa);
 	else
 		return 0;

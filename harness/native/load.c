@@ -16,7 +16,7 @@ static void describe(const struct llama_model *m, struct llamuxu_load_report *re
 	report->n_ctx_train = m->n_ctx_train;
 	report->n_vocab = m->n_vocab;
 	report->kv_chunk_bytes = llama_kv_chunk_size(m);
-	report->scratch_bytes = llama_scratch_size(m, m->n_ctx_train, LLAMA_MAX_BATCH);
+	report->scratch_bytes = llama_scratch_size(m, m->n_ctx_train, LLAMA_MAX_BATCH, 1);
 	snprintf(report->chat, sizeof(report->chat), "%s", llama_chat_name(m->chat));
 	snprintf(report->file_type, sizeof(report->file_type), "%s", m->file_type);
 }

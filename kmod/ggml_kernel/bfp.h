@@ -32,7 +32,9 @@ static inline u32 bfp_padded(u32 n)
  * @pair:     (n_tokens, n_blocks * 16) the same codes two by two, the first one in the
  *            lower half: of each four elements, 0 with 2 and 1 with 3 (see tile.h).
  * @sum:      (n_tokens, n_blocks * 2) sums of the codes of each half block.
+ * @total:    (n_tokens, n_blocks) sums of the codes of each block, shifted by @h.
  * @h:        (n_tokens, n_blocks) left shifts, 0 to BFP_MAX_SHIFT.
+ * @shift:    The same in words, for vectors to load.
  * @e:        (n_tokens,) exponents.
  */
 struct bfp {
@@ -41,7 +43,9 @@ struct bfp {
 	s16 *q;
 	u32 *pair;
 	s32 *sum;
+	s64 *total;
 	u8 *h;
+	u32 *shift;
 	s32 *e;
 };
 
@@ -70,8 +74,5 @@ int bfp_quantize1(const s64 *v, u32 n, int e, s16 *q);
 
 /** bfp_normalize() - normalize(): @a (n,) with |a| up to 2^30. Return: the shift. */
 int bfp_normalize(const s64 *v, u32 n, s32 *a);
-
-/** max_magnitude() - max |v[i]|, 0 for n = 0. */
-u64 max_magnitude(const s64 *v, u32 n);
 
 #endif

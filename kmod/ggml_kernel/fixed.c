@@ -6,26 +6,12 @@
 
 q30 exp2_neg(u64 x)
 {
-	u64 n = x >> 20;
-	u32 i = (x >> 14) & 63;
-	u64 u, p;
-
-	if (n > 30)
-		return 0;
-	u = ((x & 16383) * LN2_Q30) >> 20;
-	p = Q30_ONE - u + ((u * u) >> 31);
-	return (exp2_table[i] * p) >> (30 + n);
+	return exp2_neg_wide(min_t(u64, x, U32_MAX));
 }
 
 q30 sigmoid_from_exp(q30 e)
 {
-	u64 d = (u64)Q30_ONE + e;
-	u64 r = RECIPROCAL_C0_Q30 - ((RECIPROCAL_C1_Q30 * d) >> 30);
-	int i;
-
-	for (i = 0; i < 3; i++)
-		r = (r * ((1ull << 31) - ((d * r) >> 30))) >> 30;
-	return r;
+	return sigmoid_wide(e);
 }
 
 u32 isqrt(u64 v)

@@ -9,6 +9,7 @@
 #define LLAMA_FIXED_H
 
 #include "port.h"
+#include "generated/constants.h"
 
 typedef s32 q16;	/* Q15.16: logits */
 typedef s32 q20;	/* Q11.20: attention scores, in powers of two */
@@ -53,6 +54,31 @@ static inline q32 scale_to_q32(s64 v, int e)
 		return v < 0 ? -Q32_LIMIT : Q32_LIMIT;
 	v = e > 0 ? (v ? shift_round(v, -e) : 0) : shift_round(v, -e);
 	return clamp_t(s64, v, -Q32_LIMIT, Q32_LIMIT);
+}
+
+extern const u32 exp2_table[64];	/* 2^(-i/64) in Q30 */
+
+/* exp2_neg() for loops: without a branch, 0 from 31 on. */
+static __always_inline q30 exp2_neg_wide(u32 x)
+{
+	u32 n = min(x >> 20, 31u);
+	u32 u = ((u64)(x & 16383) * LN2_Q30) >> 20;
+	u32 p = Q30_ONE - u + (((u64)u * u) >> 31);
+
+	return ((u64)exp2_table[(x >> 14) & 63] * p) >> (30 + n);
+}
+
+/* sigmoid_from_exp() for loops: every factor fits in 32 bits. */
+static __always_inline q30 sigmoid_wide(u32 e)
+{
+	u32 d = Q30_ONE + e;
+	u32 r = RECIPROCAL_C0_Q30 - (u32)(((u64)RECIPROCAL_C1_Q30 * d) >> 30);
+	int i;
+
+#pragma GCC unroll 3
+	for (i = 0; i < 3; i++)
+		r = ((u64)r * ((1u << 31) - (u32)(((u64)d * r) >> 30))) >> 30;
+	return r;
 }
 
 /**

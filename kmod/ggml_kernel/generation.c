@@ -13,24 +13,24 @@ static void lay_out(struct llama_generation *g, u32 n_ctx, struct llama_arena *a
 	g->piece = llama_arena_alloc(arena, 1, g->piece_size);
 }
 
-size_t llama_generation_size(const struct llama_model *m, u32 n_ctx, u32 n_batch)
+size_t llama_generation_size(const struct llama_model *m, u32 n_ctx, u32 n_batch, u32 n_workers)
 {
 	struct llama_generation g = { .m = m };
 	struct llama_arena arena = { 0 };
 
 	lay_out(&g, n_ctx, &arena);
-	return arena.used + llama_scratch_size(m, n_ctx, n_batch);
+	return arena.used + llama_scratch_size(m, n_ctx, n_batch, n_workers);
 }
 
 int llama_generation_init(struct llama_generation *g, const struct llama_model *m, u32 n_ctx,
-			  u32 n_batch, struct llama_arena *arena)
+			  u32 n_batch, u32 n_workers, struct llama_arena *arena)
 {
 	int err;
 
 	memset(g, 0, sizeof(*g));
 	g->m = m;
 	g->done = true;
-	err = llama_scratch_init(&g->scratch, m, n_ctx, n_batch, arena);
+	err = llama_scratch_init(&g->scratch, m, n_ctx, n_batch, n_workers, arena);
 	if (err)
 		return err;
 	lay_out(g, n_ctx, arena);

@@ -68,14 +68,15 @@ struct llama_generation {
 };
 
 /** llama_generation_size() - Arena bytes that llama_generation_init() wants. */
-size_t llama_generation_size(const struct llama_model *m, u32 n_ctx, u32 n_batch);
+size_t llama_generation_size(const struct llama_model *m, u32 n_ctx, u32 n_batch,
+			     u32 n_workers);
 
 /**
  * llama_generation_init() - Lay out the memory.
  * Return: 0, -EINVAL for a bad @n_ctx or @n_batch, -ENOMEM for a small arena.
  */
 int llama_generation_init(struct llama_generation *g, const struct llama_model *m, u32 n_ctx,
-			  u32 n_batch, struct llama_arena *arena);
+			  u32 n_batch, u32 n_workers, struct llama_arena *arena);
 
 /** llama_prompt_scratch() - Bytes that llama_generation_prompt() wants at @tmp. */
 size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_options *o,

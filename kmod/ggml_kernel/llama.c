@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The forward pass: docs/numerics.md, section 5. */
+#include "isa.h"
 #include "llama.h"
-#include "tile.h"
-#include "generated/constants.h"
 
-#define SLICE_MACS (1u << 20)	/* multiplications between two yield points */
+#define SLICE_BYTES (256u << 10)	/* of weights between two yield points */
+#define SLICE_MACS (4u << 20)		/* multiplications between two yield points */
+#define SLICE_LEAST (16u << 10)		/* bytes of weights that are worth a worker's while */
 
 /* One call of llama_forward(). */
 struct pass {
@@ -12,41 +13,50 @@ struct pass {
 	struct llama_scratch *s;
 	struct llama_kv *kv;
 	const struct llama_yield *yield;
+	const struct isa *isa;
 	u32 n_tokens;
 	u32 pos;
 };
 
-/* A chunk's positions of one layer and key-value head. */
-struct kv_head {
-	s16 *k;		/* (LLAMA_KV_CHUNK, n_head_dim) */
-	s16 *v;		/* (LLAMA_KV_CHUNK, n_head_dim) */
-	s16 *e_k;	/* (LLAMA_KV_CHUNK) exponents */
-	s16 *e_v;	/* (LLAMA_KV_CHUNK) */
-};
-
-static size_t kv_head_size(const struct llama_model *m)
+static struct attention_head cached(const struct pass *p, u32 chunk, u32 layer, u32 head)
 {
-	return LLAMA_KV_CHUNK * (2 * m->n_head_dim + 2) * sizeof(s16);
+	const struct llama_model *m = p->m;
+	size_t index = (size_t)layer * m->n_head_kv + head;
+
+	return attention_head_at((u8 *)p->kv->chunks[chunk] +
+				 index * attention_head_size(m->n_head_dim), m->n_head_dim);
 }
 
 size_t llama_kv_chunk_size(const struct llama_model *m)
 {
-	return (size_t)m->n_layer * m->n_head_kv * kv_head_size(m);
+	return (size_t)m->n_layer * m->n_head_kv * attention_head_size(m->n_head_dim);
 }
 
-static struct kv_head kv_head(const struct pass *p, u32 chunk, u32 layer, u32 head)
+static u32 whole_chunks(u32 n_ctx)
 {
-	const struct llama_model *m = p->m;
-	size_t n = LLAMA_KV_CHUNK * m->n_head_dim;
-	u8 *base = p->kv->chunks[chunk];
-	s16 *k = (s16 *)(base + ((size_t)layer * m->n_head_kv + head) * kv_head_size(m));
+	return llama_kv_chunks(n_ctx) * LLAMA_KV_CHUNK;
+}
 
-	return (struct kv_head){
-		.k = k,
-		.v = k + n,
-		.e_k = k + 2 * n,
-		.e_v = k + 2 * n + LLAMA_KV_CHUNK,
-	};
+static void lay_out_worker(struct llama_worker *w, const struct llama_scratch *s,
+			   const struct llama_model *m, u32 widest, struct llama_arena *arena)
+{
+	size_t n = whole_chunks(s->n_ctx);
+	u32 dim = m->n_head_dim, rows = LLAMA_MAX_QUERIES;
+
+	vector_tmp_alloc(&w->tmp, arena, widest);
+	weights_row_alloc(&w->row, arena, s->n_batch, widest);
+	w->y = llama_arena_alloc(arena, (size_t)s->n_batch * TILE_ROWS, sizeof(*w->y));
+	w->query = llama_arena_alloc(arena, dim, sizeof(*w->query));
+	w->query_hi = llama_arena_alloc(arena, rows * dim, sizeof(*w->query_hi));
+	w->query_lo = llama_arena_alloc(arena, rows * dim, sizeof(*w->query_lo));
+	w->dot = llama_arena_alloc(arena, rows * LLAMA_KV_CHUNK, sizeof(*w->dot));
+	w->score = llama_arena_alloc(arena, rows * n, sizeof(*w->score));
+	w->weight = llama_arena_alloc(arena, n, sizeof(*w->weight));
+	w->weight_q = llama_arena_alloc(arena, n, sizeof(*w->weight_q));
+	w->weight_hi = llama_arena_alloc(arena, rows * n, sizeof(*w->weight_hi));
+	w->weight_lo = llama_arena_alloc(arena, rows * n, sizeof(*w->weight_lo));
+	w->weight_h = llama_arena_alloc(arena, rows * n / BFP_BLOCK, sizeof(*w->weight_h));
+	w->sum = llama_arena_alloc(arena, rows * dim, sizeof(*w->sum));
 }
 
 static void lay_out(struct llama_scratch *s, const struct llama_model *m,
@@ -56,6 +66,8 @@ static void lay_out(struct llama_scratch *s, const struct llama_model *m,
 	u32 n_q = m->n_head * m->n_head_dim;
 	u32 n_kv = m->n_head_kv * m->n_head_dim;
 	u32 widest = max(max(m->n_embd, m->n_ff), n_q);
+	struct llama_worker unplaced;
+	u32 i;
 
 	s->x = llama_arena_alloc(arena, (size_t)n * m->n_embd, sizeof(*s->x));
 	bfp_alloc(&s->in, arena, n, widest);
@@ -65,22 +77,16 @@ static void lay_out(struct llama_scratch *s, const struct llama_model *m,
 	s->v = llama_arena_alloc(arena, (size_t)n * n_kv, sizeof(*s->v));
 	s->gate = llama_arena_alloc(arena, (size_t)n * m->n_ff, sizeof(*s->gate));
 	s->up = llama_arena_alloc(arena, (size_t)n * m->n_ff, sizeof(*s->up));
-	s->wide = llama_arena_alloc(arena, widest, sizeof(*s->wide));
-	s->a = llama_arena_alloc(arena, widest, sizeof(*s->a));
-	s->b = llama_arena_alloc(arena, widest, sizeof(*s->b));
-	s->query = llama_arena_alloc(arena, m->n_head_dim, sizeof(*s->query));
 	s->sin = llama_arena_alloc(arena, (size_t)n * m->n_rot / 2, sizeof(*s->sin));
 	s->cos = llama_arena_alloc(arena, (size_t)n * m->n_rot / 2, sizeof(*s->cos));
-	s->score = llama_arena_alloc(arena, s->n_ctx, sizeof(*s->score));
-	s->weight = llama_arena_alloc(arena, s->n_ctx, sizeof(*s->weight));
-	s->weight_q = llama_arena_alloc(arena, s->n_ctx, sizeof(*s->weight_q));
-	s->weight_h = llama_arena_alloc(arena, bfp_blocks(s->n_ctx), sizeof(*s->weight_h));
-	weights_row_alloc(&s->row, arena, n, widest);
+	s->workers = llama_arena_alloc(arena, s->n_workers, sizeof(*s->workers));
+	for (i = 0; i < s->n_workers; i++)
+		lay_out_worker(s->workers ? &s->workers[i] : &unplaced, s, m, widest, arena);
 }
 
-size_t llama_scratch_size(const struct llama_model *m, u32 n_ctx, u32 n_batch)
+size_t llama_scratch_size(const struct llama_model *m, u32 n_ctx, u32 n_batch, u32 n_workers)
 {
-	struct llama_scratch s = { .n_ctx = n_ctx, .n_batch = n_batch };
+	struct llama_scratch s = { .n_ctx = n_ctx, .n_batch = n_batch, .n_workers = n_workers };
 	struct llama_arena arena = { 0 };
 
 	lay_out(&s, m, &arena);
@@ -88,103 +94,138 @@ size_t llama_scratch_size(const struct llama_model *m, u32 n_ctx, u32 n_batch)
 }
 
 int llama_scratch_init(struct llama_scratch *s, const struct llama_model *m, u32 n_ctx,
-		       u32 n_batch, struct llama_arena *arena)
+		       u32 n_batch, u32 n_workers, struct llama_arena *arena)
 {
-	if (!n_ctx || n_ctx > m->n_ctx_train || !n_batch || n_batch > LLAMA_MAX_BATCH)
+	if (!n_ctx || n_ctx > m->n_ctx_train || !n_batch || n_batch > LLAMA_MAX_BATCH ||
+	    !n_workers || n_workers > LLAMA_MAX_WORKERS)
 		return -EINVAL;
 	if (!arena->base || arena->used > arena->size ||
-	    arena->size - arena->used < llama_scratch_size(m, n_ctx, n_batch))
+	    arena->size - arena->used < llama_scratch_size(m, n_ctx, n_batch, n_workers))
 		return -ENOMEM;
+	s->team = NULL;
 	s->n_ctx = n_ctx;
 	s->n_batch = n_batch;
+	s->n_workers = n_workers;
 	lay_out(s, m, arena);
 	return 0;
 }
 
-static q32 add_q32(q32 a, q32 b)
+/* Run @n rounds of @fn on the team. */
+static int run(const struct pass *p, void (*fn)(void *arg, u32 i, u32 worker), const void *arg, u32 n)
 {
-	return clamp_t(s64, a + b, -Q32_LIMIT, Q32_LIMIT);
+	const struct llama_loop loop = { .fn = fn, .arg = (void *)arg, .n = n };
+
+	return llama_team_run(p->s->team, &loop, p->yield);
 }
 
-static u32 whole_tiles(u32 rows)
+/* A product of the batch in s->in. */
+struct product {
+	const struct pass *p;
+	const struct weights *w;
+	q32 *y;		/* (n_tokens, w->n_out) */
+	q32 *x;		/* (n_tokens, w->n_out) what the product is added to, or NULL */
+	u32 slice;	/* rows of a round */
+	u32 n_slices;
+};
+
+static u32 divide_up(u32 a, u32 b)
 {
-	return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+	return (a + b - 1) / b;
 }
 
-/* y (n_tokens, w->n_out) = w times the batch in s->in. */
-static int multiply(const struct pass *p, const struct weights *w, q32 *y)
+/* Rows of a round: whole tiles, bounded work, and something for every worker. */
+static u32 slice_rows(const struct pass *p, const struct weights *w, u32 n_tokens)
 {
-	u32 slice = whole_tiles(max(SLICE_MACS / (w->n_in * p->n_tokens), 1u));
-	u32 row;
-	int err;
+	u32 tiles = divide_up(w->n_out, TILE_ROWS);
+	u64 bytes = (u64)w->row_bytes * TILE_ROWS;
+	u64 macs = (u64)w->n_in * TILE_ROWS * n_tokens;
+	u32 workers = p->s->team ? p->s->team->n_workers : 1;
+	u64 most = min(SLICE_BYTES / bytes, SLICE_MACS / macs);
+	u64 fair = workers > 1 ? max_t(u64, divide_up(tiles, 4 * workers), SLICE_LEAST / bytes) : tiles;
 
-	for (row = 0; row < w->n_out; row += slice) {
-		weights_mul(w, row, min(slice, w->n_out - row), &p->s->in, p->n_tokens,
-			    &p->s->row, y + row, w->n_out);
-		err = llama_yield(p->yield);
-		if (err)
-			return err;
-	}
+	return clamp_t(u64, min(most, fair), 1, tiles) * TILE_ROWS;
+}
+
+static struct product product(const struct pass *p, const struct weights *w, q32 *y)
+{
+	u32 slice = slice_rows(p, w, p->n_tokens);
+
+	return (struct product){ p, w, y, NULL, slice, divide_up(w->n_out, slice) };
+}
+
+/* Slice @i of a row of up to three products. */
+static void multiply_slice(void *arg, u32 i, u32 worker)
+{
+	const struct product *o = arg;
+	const struct pass *p = o->p;
+	struct llama_scratch *s = p->s;
+	u32 row, rows, t;
+
+	while (i >= o->n_slices)
+		i -= o++->n_slices;
+	row = i * o->slice;
+	rows = min(o->slice, o->w->n_out - row);
+	isa_begin(p->isa);
+	weights_mul(o->w, row, rows, &s->in, p->n_tokens, &s->workers[worker].row, o->y + row,
+		    o->w->n_out);
+	for (t = 0; o->x && t < p->n_tokens; t++)
+		p->isa->vector->add(o->x + (size_t)t * o->w->n_out + row,
+				    o->y + (size_t)t * o->w->n_out + row, rows);
+	isa_end(p->isa);
+}
+
+static int multiply(const struct pass *p, const struct product *products, u32 n)
+{
+	u32 slices = 0;
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		slices += products[i].n_slices;
+	return run(p, multiply_slice, products, slices);
+}
+
+/* Add a product to the stream. */
+static int add_product(const struct pass *p, const struct weights *w)
+{
+	struct product o = product(p, w, p->s->y);
+
+	o.x = p->s->x;
+	return multiply(p, &o, 1);
+}
+
+/* Run @fn for every token, alone where there is only one. */
+static int each_token(const struct pass *p, void (*fn)(void *arg, u32 t, u32 worker), const void *arg)
+{
+	if (p->n_tokens > 1)
+		return run(p, fn, arg, p->n_tokens);
+	fn((void *)arg, 0, 0);
 	return 0;
 }
 
-static int add_product(const struct pass *p, const struct weights *w)
-{
-	struct llama_scratch *s = p->s;
-	size_t i;
-	int err = multiply(p, w, s->y);
+struct norm {
+	const struct pass *p;
+	const struct llama_norm *norm;
+	u32 first;	/* token that becomes vector 0 of s->in */
+};
 
-	for (i = 0; !err && i < (size_t)p->n_tokens * w->n_out; i++)
-		s->x[i] = add_q32(s->x[i], s->y[i]);
-	return err;
+static void rmsnorm(void *arg, u32 t, u32 worker)
+{
+	const struct norm *n = arg;
+	const struct pass *p = n->p;
+	struct llama_scratch *s = p->s;
+
+	isa_begin(p->isa);
+	p->isa->vector->rmsnorm(&s->in, t, s->x + (size_t)(n->first + t) * p->m->n_embd, n->norm->w,
+				n->norm->e, p->m->eps, &s->workers[worker].tmp);
+	isa_end(p->isa);
 }
 
-/* Token @t of the stream, normalized and quantized into vector @to of s->in. */
-static void rmsnorm(const struct pass *p, const struct llama_norm *norm, u32 t, u32 to)
+static int normalize_batch(const struct pass *p, const struct llama_norm *norm)
 {
-	const struct llama_model *m = p->m;
-	struct llama_scratch *s = p->s;
-	int shift = bfp_normalize(s->x + (size_t)t * m->n_embd, m->n_embd, s->a);
-	int e = m->eps.e + 50 - 2 * shift;
-	u64 v = 0;
-	s64 inv;
-	int j;
-	u32 i;
-
-	for (i = 0; i < m->n_embd; i++) {
-		s64 b = shift_round(s->a[i], 7);
-
-		v += b * b;
-	}
-	v /= m->n_embd;
-	if (e >= 0)
-		v += (u64)m->eps.m << e;
-	else if (e > -64)
-		v += (u64)m->eps.m >> -e;
-	v = max_t(u64, v, 1);
-	j = (64 - bit_length(v)) / 2;
-	inv = (1LL << 61) / isqrt(v << (2 * j));
-	for (i = 0; i < m->n_embd; i++)
-		s->wide[i] = shift_round(s->a[i] * inv, 30) * norm->w[i];
-	bfp_quantize(&s->in, to, s->wide, j - 38 + norm->e);
-}
-
-static void rmsnorm_batch(const struct pass *p, const struct llama_norm *norm)
-{
-	u32 t;
+	const struct norm n = { .p = p, .norm = norm };
 
 	bfp_resize(&p->s->in, p->m->n_embd);
-	for (t = 0; t < p->n_tokens; t++)
-		rmsnorm(p, norm, t, t);
-}
-
-static void quantize_batch(const struct pass *p, const q32 *v, u32 n)
-{
-	u32 t;
-
-	bfp_resize(&p->s->in, n);
-	for (t = 0; t < p->n_tokens; t++)
-		bfp_quantize(&p->s->in, t, v + (size_t)t * n, -32);
+	return each_token(p, rmsnorm, &n);
 }
 
 static void rope_tables(const struct pass *p)
@@ -198,276 +239,342 @@ static void rope_tables(const struct pass *p)
 				    &p->s->cos[t * half + i]);
 }
 
-/* A head of token @t, turned, into s->wide. Return: its exponent. */
-static int rotate(const struct pass *p, const q32 *head, u32 t)
+/* A head of token @t, turned, into the worker's tmp.wide. Return: its exponent. */
+static int rotate(const struct pass *p, const q32 *head, u32 t, struct llama_worker *w)
 {
 	const struct llama_model *m = p->m;
-	struct llama_scratch *s = p->s;
-	const q30 *sin = s->sin + (size_t)t * m->n_rot / 2;
-	const q30 *cos = s->cos + (size_t)t * m->n_rot / 2;
-	int shift = bfp_normalize(head, m->n_head_dim, s->a);
-	u32 i;
+	size_t at = (size_t)t * m->n_rot / 2;
 
-	for (i = 0; i < m->n_rot / 2; i++) {
-		s64 a = s->a[2 * i], b = s->a[2 * i + 1];
-
-		s->wide[2 * i] = shift_round(a * cos[i] - b * sin[i], 30);
-		s->wide[2 * i + 1] = shift_round(a * sin[i] + b * cos[i], 30);
-	}
-	for (i = m->n_rot; i < m->n_head_dim; i++)
-		s->wide[i] = s->a[i];
-	return shift - 32;
+	return p->isa->vector->rotate(head, m->n_head_dim, m->n_rot, p->s->sin + at, p->s->cos + at,
+				      &w->tmp);
 }
 
-/* Keys and values of the batch into the cache. */
-static void store_kv(const struct pass *p, u32 layer)
+/* One layer's attention. */
+struct attention {
+	const struct pass *p;
+	u32 layer;
+	u32 n_queries;	/* of a round */
+	u32 n_groups;	/* rounds for one key-value head */
+};
+
+/* Keys and values of token @t into the cache. */
+static void store_kv(void *arg, u32 t, u32 worker)
 {
+	const struct attention *a = arg;
+	const struct pass *p = a->p;
 	const struct llama_model *m = p->m;
-	struct llama_scratch *s = p->s;
-	u32 dim = m->n_head_dim;
-	u32 t, h;
+	const struct vector_ops *v = p->isa->vector;
+	struct llama_worker *w = &p->s->workers[worker];
+	u32 slot = (p->pos + t) % LLAMA_KV_CHUNK, dim = m->n_head_dim;
+	s16 *key = w->query_hi, *value = w->query_lo;
+	u32 h;
 
-	for (t = 0; t < p->n_tokens; t++) {
-		u32 slot = (p->pos + t) % LLAMA_KV_CHUNK;
+	isa_begin(p->isa);
+	for (h = 0; h < m->n_head_kv; h++) {
+		struct attention_head to = cached(p, (p->pos + t) / LLAMA_KV_CHUNK, a->layer, h);
+		size_t from = ((size_t)t * m->n_head_kv + h) * dim;
+		int e = rotate(p, p->s->k + from, t, w);
 
-		for (h = 0; h < m->n_head_kv; h++) {
-			struct kv_head kv = kv_head(p, (p->pos + t) / LLAMA_KV_CHUNK, layer, h);
-			size_t from = ((size_t)t * m->n_head_kv + h) * dim;
-			int e = rotate(p, s->k + from, t);
-
-			kv.e_k[slot] = bfp_quantize1(s->wide, dim, e, kv.k + slot * dim);
-			kv.e_v[slot] = bfp_quantize1(s->v + from, dim, -32, kv.v + slot * dim);
-		}
+		to.e_k[slot] = v->quantize1(w->tmp.wide, dim, e, key);
+		to.e_v[slot] = v->quantize1(p->s->v + from, dim, -32, value);
+		attention_store(&to, slot, dim, key, value);
 	}
+	isa_end(p->isa);
 }
 
-/* The head's query with the softmax's scale and base in it. Return: its exponent. */
-static int make_query(const struct pass *p, const q32 *head, u32 t)
+/* One query of those that share a walk over the cache. */
+struct query {
+	q32 *head;	/* in s->q; its output takes its place */
+	u32 n;		/* positions that it sees */
+	int e;
+	struct vector_top top;
+	u64 sum;	/* of softmax numerators */
+};
+
+/* Queries that share a walk, and the walk. */
+struct walk {
+	const struct pass *p;
+	struct llama_worker *w;
+	u32 layer;
+	u32 kv_head;
+	u32 n_queries;
+	u32 n;			/* positions of the longest */
+	u32 stride;		/* positions from a query's scores to the next one's */
+	u32 pause;		/* chunks between two breaths */
+	struct query q[LLAMA_MAX_QUERIES];
+};
+
+/* The head's query with the softmax's scale and base in it, as two planes. */
+static void make_query(struct walk *a, u32 i, u32 t)
 {
-	struct llama_scratch *s = p->s;
-	u32 dim = p->m->n_head_dim;
+	const struct vector_ops *v = a->p->isa->vector;
+	struct llama_worker *w = a->w;
+	u32 dim = a->p->m->n_head_dim;
 	s64 c = ((u64)LOG2E_Q30 << 26) / isqrt((u64)dim << 52);
-	int e = rotate(p, head, t);
-	u32 i;
+	struct query *q = &a->q[i];
+	int e = rotate(a->p, q->head, t, w);
+	u32 j;
 
-	for (i = 0; i < dim; i++)
-		s->wide[i] *= c;
-	return bfp_quantize1(s->wide, dim, e - 30, s->query);
+	for (j = 0; j < dim; j++)
+		w->tmp.wide[j] *= c;
+	q->e = v->quantize1(w->tmp.wide, dim, e - 30, w->query);
+	q->top = (struct vector_top){ -S32_MAX, S16_MIN };
+	v->split(w->query, dim, w->query_hi + i * dim, w->query_lo + i * dim);
 }
 
-static q20 to_q20(s64 v, int e)
+/* Positions of chunk @c that a query with @n of them sees. */
+static u32 in_chunk(u32 n, u32 c)
 {
-	e += 20;
-	if (e > 0 && v && bit_length(v < 0 ? -v : v) + e > 31)
-		return v < 0 ? -S32_MAX : S32_MAX;
-	return clamp_t(s64, shift_round(v, -e), -S32_MAX, S32_MAX);
+	return n > c * LLAMA_KV_CHUNK ? min(n - c * LLAMA_KV_CHUNK, (u32)LLAMA_KV_CHUNK) : 0;
 }
 
-static q20 score(const s16 *q, const s16 *k, u32 dim, int e)
+static void breathe(const struct walk *a, u32 c)
 {
-	s64 dot = 0;
-	u32 i;
-
-	for (i = 0; i < dim; i++)
-		dot += (s32)q[i] * k[i];
-	return dot ? to_q20(dot, e) : 0;
+	if (c % a->pause == a->pause - 1)
+		isa_pause(a->p->isa);
 }
 
-/* Scores of positions [0, @n). Return: 0 or the hook's value; *@max and *@e_v are maxima. */
-static int score_positions(const struct pass *p, u32 layer, u32 head, int e_q, u32 n, q20 *top,
-			   int *e_v)
+static void score_positions(struct walk *a)
 {
-	struct llama_scratch *s = p->s;
-	u32 dim = p->m->n_head_dim;
-	u32 t;
-	int err;
+	const struct isa *isa = a->p->isa;
+	struct llama_worker *w = a->w;
+	u32 c, i;
 
-	*top = -S32_MAX;
-	*e_v = INT_MIN;
-	for (t = 0; t < n; t++) {
-		u32 slot = t % LLAMA_KV_CHUNK;
-		struct kv_head kv = kv_head(p, t / LLAMA_KV_CHUNK, layer, head);
+	for (c = 0; c < llama_kv_chunks(a->n); c++) {
+		struct attention_head h = cached(a->p, c, a->layer, a->kv_head);
+		const struct attention_scores s = {
+			.k = h.k,
+			.dim = a->p->m->n_head_dim,
+			.hi = w->query_hi,
+			.lo = w->query_lo,
+			.n_rows = a->n_queries,
+			.n = in_chunk(a->n, c),
+			.dot = w->dot,
+		};
 
-		s->score[t] = score(s->query, kv.k + slot * dim, dim, e_q + kv.e_k[slot]);
-		*top = max(*top, s->score[t]);
-		*e_v = max_t(int, *e_v, kv.e_v[slot]);
-		if (t % 1024 == 1023) {
-			err = llama_yield(p->yield);
-			if (err)
-				return err;
-		}
+		isa->scores(&s);
+		for (i = 0; i < a->n_queries; i++)
+			isa->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,
+					   in_chunk(a->q[i].n, c),
+					   w->score + (size_t)i * a->stride + c * LLAMA_KV_CHUNK,
+					   &a->q[i].top);
+		breathe(a, c);
 	}
-	return 0;
 }
 
-/* Softmax numerators over values' exponents, quantized. Return: exponent; *@sum of numerators. */
-static int weigh_positions(const struct pass *p, u32 layer, u32 head, u32 n, q20 top, int e_v,
-			   u64 *sum)
+/* Softmax numerators over values' exponents, quantized, as two planes. */
+static void weigh_positions(struct walk *a, u32 i)
 {
-	struct llama_scratch *s = p->s;
-	u32 t;
+	const struct vector_ops *v = a->p->isa->vector;
+	struct llama_worker *w = a->w;
+	struct query *q = &a->q[i];
+	size_t row = (size_t)i * a->stride;
+	u32 end = bfp_padded(a->n);
+	u32 c;
 
-	*sum = 0;
-	for (t = 0; t < n; t++) {
-		struct kv_head kv = kv_head(p, t / LLAMA_KV_CHUNK, layer, head);
-		s64 prob = exp2_neg((s64)top - s->score[t]);
-		int shift = e_v - kv.e_v[t % LLAMA_KV_CHUNK];
+	q->sum = 0;
+	for (c = 0; c < llama_kv_chunks(q->n); c++) {
+		struct attention_head h = cached(a->p, c, a->layer, a->kv_head);
+		u32 at = c * LLAMA_KV_CHUNK;
 
-		*sum += prob;
-		s->weight[t] = shift > 62 ? 0 : (prob << 30) >> shift;
+		q->sum += v->weigh(w->score + row + at, h.e_v, in_chunk(q->n, c), &q->top,
+				   w->weight + at);
+		breathe(a, c);
 	}
-	return bfp_quantize_into(s->weight, n, e_v - 60, s->weight_q, s->weight_h);
+	q->e = v->quantize_into(w->weight, q->n, q->top.e_v - 60, w->weight_q,
+				w->weight_h + row / BFP_BLOCK);
+	memset(w->weight_q + q->n, 0, (end - q->n) * sizeof(*w->weight_q));
+	memset(w->weight_h + row / BFP_BLOCK + bfp_blocks(q->n), 0,
+	       bfp_blocks(a->n) - bfp_blocks(q->n));
+	v->split(w->weight_q, end, w->weight_hi + row, w->weight_lo + row);
 }
 
-static int add_values(const struct pass *p, u32 layer, u32 head, u32 n)
+static void add_values(struct walk *a)
 {
-	struct llama_scratch *s = p->s;
-	u32 dim = p->m->n_head_dim;
-	u32 t, i;
-	int err;
+	struct llama_worker *w = a->w;
+	u32 dim = a->p->m->n_head_dim;
+	u32 c;
 
-	memset(s->wide, 0, dim * sizeof(*s->wide));
-	for (t = 0; t < n; t++) {
-		struct kv_head kv = kv_head(p, t / LLAMA_KV_CHUNK, layer, head);
-		const s16 *v = kv.v + t % LLAMA_KV_CHUNK * dim;
-		s32 w = s->weight_q[t] * (1 << s->weight_h[t / BFP_BLOCK]);
+	memset(w->sum, 0, a->n_queries * dim * sizeof(*w->sum));
+	for (c = 0; c < llama_kv_chunks(a->n); c++) {
+		u32 at = c * LLAMA_KV_CHUNK;
+		const struct attention_values s = {
+			.v = cached(a->p, c, a->layer, a->kv_head).v,
+			.dim = dim,
+			.hi = w->weight_hi + at,
+			.lo = w->weight_lo + at,
+			.h = w->weight_h + at / BFP_BLOCK,
+			.n_rows = a->n_queries,
+			.n_blocks = bfp_blocks(in_chunk(a->n, c)),
+			.stride = a->stride,
+			.sum = w->sum,
+		};
 
-		for (i = 0; w && i < dim; i++)
-			s->wide[i] += (s64)w * v[i];
-		if (t % 1024 == 1023) {
-			err = llama_yield(p->yield);
-			if (err)
-				return err;
-		}
+		a->p->isa->values(&s);
+		breathe(a, c);
 	}
-	return 0;
 }
 
-/* Query head @h of token @t: its output takes the query's place in s->q. */
-static int attend(const struct pass *p, u32 layer, u32 t, u32 h)
+static void put_output(const struct walk *a, u32 i)
 {
+	const struct vector_ops *v = a->p->isa->vector;
+	const struct query *q = &a->q[i];
+	u32 dim = a->p->m->n_head_dim;
+	int shift = v->normalize(a->w->sum + i * dim, dim, a->w->tmp.a);
+	int z = 64 - bit_length(q->sum);
+
+	v->output(a->w->tmp.a, dim, (1ULL << 61) / ((q->sum << z) >> 32), shift + q->e + z - 63,
+		  q->head);
+}
+
+/* Queries of one key-value head, token by token and head by head. */
+static void attend(void *arg, u32 i, u32 worker)
+{
+	const struct attention *o = arg;
+	const struct pass *p = o->p;
 	const struct llama_model *m = p->m;
-	struct llama_scratch *s = p->s;
-	u32 kv_head = h / (m->n_head / m->n_head_kv);
-	u32 n = p->pos + t + 1;
-	q32 *head = s->q + ((size_t)t * m->n_head + h) * m->n_head_dim;
-	int e_q = make_query(p, head, t);
-	int err, e_v, e, shift, z;
-	s64 inv;
-	u64 sum;
-	q20 top;
-	u32 i;
+	u32 dim = m->n_head_dim, heads = m->n_head / m->n_head_kv;
+	u32 first = i % o->n_groups * o->n_queries;
+	struct walk a = {
+		.p = p,
+		.w = &p->s->workers[worker],
+		.layer = o->layer,
+		.kv_head = i / o->n_groups,
+		.n_queries = min(o->n_queries, p->n_tokens * heads - first),
+		.stride = whole_chunks(p->s->n_ctx),
+		.pause = max(SLICE_BYTES / (LLAMA_KV_CHUNK * dim * (u32)sizeof(s16)), 1u),
+	};
+	u32 j;
 
-	err = score_positions(p, layer, kv_head, e_q, n, &top, &e_v);
-	if (err)
-		return err;
-	e = weigh_positions(p, layer, kv_head, n, top, e_v, &sum);
-	err = add_values(p, layer, kv_head, n);
-	if (err)
-		return err;
-	shift = bfp_normalize(s->wide, m->n_head_dim, s->a);
-	z = 64 - bit_length(sum);
-	inv = (1ULL << 61) / ((sum << z) >> 32);
-	for (i = 0; i < m->n_head_dim; i++)
-		head[i] = scale_to_q32(s->a[i] * inv, shift + e + z - 63);
-	return 0;
+	isa_begin(p->isa);
+	for (j = 0; j < a.n_queries; j++) {
+		u32 t = (first + j) / heads, head = a.kv_head * heads + (first + j) % heads;
+
+		a.q[j].head = p->s->q + ((size_t)t * m->n_head + head) * dim;
+		a.q[j].n = a.n = p->pos + t + 1;
+		make_query(&a, j, t);
+	}
+	score_positions(&a);
+	for (j = 0; j < a.n_queries; j++)
+		weigh_positions(&a, j);
+	add_values(&a);
+	for (j = 0; j < a.n_queries; j++)
+		put_output(&a, j);
+	isa_end(p->isa);
+}
+
+/* The heads' output of token @t, quantized. */
+static void quantize_heads(void *arg, u32 t, u32 worker)
+{
+	const struct pass *p = arg;
+	struct llama_scratch *s = p->s;
+
+	(void)worker;
+	isa_begin(p->isa);
+	p->isa->vector->quantize(&s->in, t, s->q + (size_t)t * s->in.n, -32);
+	isa_end(p->isa);
 }
 
 static int attention(const struct pass *p, const struct llama_layer *l, u32 layer)
 {
 	const struct llama_model *m = p->m;
 	struct llama_scratch *s = p->s;
-	u32 t, h;
+	const struct product qkv[] = {
+		product(p, &l->wq, s->q), product(p, &l->wk, s->k), product(p, &l->wv, s->v),
+	};
+	u32 heads = m->n_head / m->n_head_kv;
+	u32 workers = s->team ? s->team->n_workers : 1;
+	struct attention a = { .p = p, .layer = layer };
 	int err;
 
-	rmsnorm_batch(p, &l->attn_norm);
-	err = multiply(p, &l->wq, s->q);
+	/* A few tokens give few rounds: then a round is smaller, for every worker to have one. */
+	a.n_queries = clamp_t(u32, p->n_tokens * m->n_head / (2 * workers), 1, LLAMA_MAX_QUERIES);
+	a.n_groups = divide_up(p->n_tokens * heads, a.n_queries);
+	err = normalize_batch(p, &l->attn_norm);
 	if (!err)
-		err = multiply(p, &l->wk, s->k);
+		err = multiply(p, qkv, ARRAY_SIZE(qkv));
 	if (!err)
-		err = multiply(p, &l->wv, s->v);
+		err = each_token(p, store_kv, &a);
+	if (!err)
+		err = run(p, attend, &a, m->n_head_kv * a.n_groups);
 	if (err)
 		return err;
-	store_kv(p, layer);
-	for (t = 0; t < p->n_tokens; t++)
-		for (h = 0; h < m->n_head; h++) {
-			err = attend(p, layer, t, h);
-			if (!err)
-				err = llama_yield(p->yield);
-			if (err)
-				return err;
-		}
-	quantize_batch(p, s->q, m->n_head * m->n_head_dim);
-	return add_product(p, &l->wo);
+	bfp_resize(&s->in, m->n_head * m->n_head_dim);
+	err = each_token(p, quantize_heads, p);
+	return err ? err : add_product(p, &l->wo);
 }
 
-/* Token @t of gate and up, into vector @t of s->in. */
-static void swiglu(const struct pass *p, u32 t)
+static void swiglu(void *arg, u32 t, u32 worker)
 {
+	const struct pass *p = arg;
 	struct llama_scratch *s = p->s;
-	u32 n = p->m->n_ff;
-	const q32 *gate = s->gate + (size_t)t * n;
-	int s_gate = bfp_normalize(gate, n, s->a);
-	int s_up = bfp_normalize(s->up + (size_t)t * n, n, s->b);
-	u32 i;
+	size_t at = (size_t)t * p->m->n_ff;
 
-	for (i = 0; i < n; i++) {
-		u64 a = min_t(u64, gate[i] < 0 ? -gate[i] : gate[i], 1ULL << 37);
-		s64 e = exp2_neg(((a >> 6) * LOG2E_Q30) >> 36);
-		s64 r = sigmoid_from_exp(e);
-
-		if (gate[i] < 0)
-			r = (e * r) >> 30;
-		s->wide[i] = shift_round(s->a[i] * r, 30) * s->b[i];
-	}
-	bfp_quantize(&s->in, t, s->wide, s_gate + s_up - 64);
+	isa_begin(p->isa);
+	p->isa->vector->swiglu(&s->in, t, s->gate + at, s->up + at, &s->workers[worker].tmp);
+	isa_end(p->isa);
 }
 
 static int feed_forward(const struct pass *p, const struct llama_layer *l)
 {
 	struct llama_scratch *s = p->s;
-	u32 t;
+	const struct product products[] = {
+		product(p, &l->gate, s->gate), product(p, &l->up, s->up),
+	};
 	int err;
 
-	rmsnorm_batch(p, &l->ffn_norm);
-	err = multiply(p, &l->gate, s->gate);
+	err = normalize_batch(p, &l->ffn_norm);
 	if (!err)
-		err = multiply(p, &l->up, s->up);
+		err = multiply(p, products, ARRAY_SIZE(products));
 	if (err)
 		return err;
 	bfp_resize(&s->in, p->m->n_ff);
-	for (t = 0; t < p->n_tokens; t++)
-		swiglu(p, t);
-	return add_product(p, &l->down);
+	err = each_token(p, swiglu, p);
+	return err ? err : add_product(p, &l->down);
 }
 
-/* logits (n, n_vocab) of the last @n tokens, in strips as wide as s->y has room for. */
+/* The last tokens' logits. */
+struct output {
+	const struct pass *p;
+	q16 *logits;	/* (n, n_vocab) */
+	u32 n;
+	u32 slice;
+};
+
+static void output_slice(void *arg, u32 i, u32 worker)
+{
+	const struct output *o = arg;
+	const struct pass *p = o->p;
+	const struct llama_model *m = p->m;
+	struct llama_worker *w = &p->s->workers[worker];
+	u32 end = min((i + 1) * o->slice, m->n_vocab);
+	u32 row, t;
+
+	isa_begin(p->isa);
+	for (row = i * o->slice; row < end; row += TILE_ROWS) {
+		u32 rows = min(end - row, (u32)TILE_ROWS);
+
+		weights_mul(&m->output, row, rows, &p->s->in, o->n, &w->row, w->y, TILE_ROWS);
+		for (t = 0; t < o->n; t++)
+			p->isa->vector->to_q16(w->y + t * TILE_ROWS, rows,
+					       o->logits + (size_t)t * m->n_vocab + row);
+	}
+	isa_end(p->isa);
+}
+
 static int output(const struct pass *p, q16 *logits, u32 n)
 {
 	const struct llama_model *m = p->m;
-	struct llama_scratch *s = p->s;
-	u32 widest = m->n_embd < TILE_ROWS ? m->n_embd : m->n_embd / TILE_ROWS * TILE_ROWS;
-	u32 strip = min(widest, whole_tiles(max(SLICE_MACS / (m->n_embd * n), 1u)));
-	u32 row, i, t;
-	int err;
+	const struct norm norm = { .p = p, .norm = &m->output_norm, .first = p->n_tokens - n };
+	const struct output o = {
+		.p = p, .logits = logits, .n = n, .slice = slice_rows(p, &m->output, n),
+	};
+	u32 t;
 
-	bfp_resize(&s->in, m->n_embd);
+	bfp_resize(&p->s->in, m->n_embd);
 	for (t = 0; t < n; t++)
-		rmsnorm(p, &m->output_norm, p->n_tokens - n + t, t);
-	for (row = 0; row < m->n_vocab; row += strip) {
-		u32 rows = min(strip, m->n_vocab - row);
-
-		weights_mul(&m->output, row, rows, &s->in, n, &s->row, s->y, strip);
-		for (t = 0; t < n; t++)
-			for (i = 0; i < rows; i++)
-				logits[(size_t)t * m->n_vocab + row + i] =
-					clamp_t(s64, shift_round(s->y[t * strip + i], 16), S32_MIN,
-						S32_MAX);
-		err = llama_yield(p->yield);
-		if (err)
-			return err;
-	}
-	return 0;
+		rmsnorm((void *)&norm, t, 0);
+	return run(p, output_slice, &o, divide_up(m->n_vocab, o.slice));
 }
 
 static int check_pass(const struct pass *p, const u32 *tokens, u32 n_logits)
@@ -476,6 +583,7 @@ static int check_pass(const struct pass *p, const u32 *tokens, u32 n_logits)
 	u32 i;
 
 	if (!p->n_tokens || p->n_tokens > p->s->n_batch || n_logits > p->n_tokens ||
+	    (p->s->team && p->s->team->n_workers > p->s->n_workers) ||
 	    p->pos > p->s->n_ctx || end > p->s->n_ctx || llama_kv_chunks(end) > p->kv->n_chunks)
 		return -EINVAL;
 	for (i = 0; i < llama_kv_chunks(end); i++)
@@ -492,7 +600,13 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 		  const struct llama_yield *yield)
 {
 	const struct pass p = {
-		.m = m, .s = s, .kv = kv, .yield = yield, .n_tokens = n_tokens, .pos = pos,
+		.m = m,
+		.s = s,
+		.kv = kv,
+		.yield = yield,
+		.isa = isa_current(),
+		.n_tokens = n_tokens,
+		.pos = pos,
 	};
 	int err = check_pass(&p, tokens, n_logits);
 	u32 i;
@@ -500,7 +614,7 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 	if (err)
 		return err;
 	for (i = 0; i < n_tokens; i++)
-		weights_embed(&m->token_embd, tokens[i], &s->row, s->x + (size_t)i * m->n_embd);
+		weights_embed(&m->token_embd, tokens[i], &s->workers[0].row, s->x + (size_t)i * m->n_embd);
 	rope_tables(&p);
 	for (i = 0; i < m->n_layer; i++) {
 		err = attention(&p, &m->layers[i], i);
@@ -514,5 +628,5 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 
 const char *llama_isa(void)
 {
-	return tile_isa() ? tile_isa()->name : "generic";
+	return isa_current()->name;
 }

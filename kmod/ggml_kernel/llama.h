@@ -8,10 +8,13 @@
 #ifndef LLAMA_H
 #define LLAMA_H
 
+#include "attention.h"
 #include "model.h"
+#include "team.h"
+#include "vector.h"
 
-#define LLAMA_KV_CHUNK 64	/* positions */
 #define LLAMA_MAX_BATCH 64	/* tokens of one pass */
+#define LLAMA_MAX_QUERIES 4	/* that share a walk over keys and values */
 
 /**
  * struct llama_kv - The KV cache of a conversation, in chunks of positions.
@@ -38,13 +41,51 @@ static inline u32 llama_kv_chunks(u32 n_ctx)
 }
 
 /**
- * struct llama_scratch - Working memory of one pass. Opaque to callers.
+ * struct llama_worker - Working memory of one member of a team.
+ * @tmp:   For vectors of the widest input.
+ * @row:   For products.
+ * @y:     (n_batch, 16) values on their way to logits.
+ * @query: (n_head_dim)
+ * @query_hi: (LLAMA_MAX_QUERIES, n_head_dim) planes of queries.
+ * @query_lo: Likewise.
+ * @dot:   (LLAMA_MAX_QUERIES, LLAMA_KV_CHUNK)
+ * @score: (LLAMA_MAX_QUERIES, n_ctx in whole chunks)
+ * @weight: (n_ctx in whole chunks) softmax numerators
+ * @weight_q: The same, quantized.
+ * @weight_hi: (LLAMA_MAX_QUERIES, n_ctx in whole chunks) planes of that.
+ * @weight_lo: Likewise.
+ * @weight_h: (LLAMA_MAX_QUERIES, its blocks)
+ * @sum:   (LLAMA_MAX_QUERIES, n_head_dim)
+ */
+struct llama_worker {
+	struct vector_tmp tmp;
+	struct weights_row row;
+	q32 *y;
+	s16 *query;
+	s16 *query_hi;
+	s16 *query_lo;
+	s64 *dot;
+	q20 *score;
+	s64 *weight;
+	s16 *weight_q;
+	s16 *weight_hi;
+	s16 *weight_lo;
+	u8 *weight_h;
+	s64 *sum;
+};
+
+/**
+ * struct llama_scratch - Working memory of one pass. Opaque to callers, but for @team.
+ * @team:    Who computes; NULL for the caller alone. May change between passes.
  * @n_ctx:   Positions that it has room for.
  * @n_batch: Tokens of a pass at the most.
+ * @n_workers: Members of a team at the most.
  */
 struct llama_scratch {
+	struct llama_team *team;
 	u32 n_ctx;
 	u32 n_batch;
+	u32 n_workers;
 	q32 *x;			/* (n_batch, n_embd) residual stream */
 	struct bfp in;		/* (n_batch, widest) input of a product */
 	q32 *y;			/* (n_batch, n_embd) a product on its way into the stream */
@@ -53,31 +94,24 @@ struct llama_scratch {
 	q32 *v;			/* (n_batch, n_head_kv * n_head_dim) */
 	q32 *gate;		/* (n_batch, n_ff) */
 	q32 *up;		/* (n_batch, n_ff) */
-	s64 *wide;		/* (widest) */
-	s32 *a;			/* (widest) normalized */
-	s32 *b;			/* (widest) normalized */
-	s16 *query;		/* (n_head_dim) */
 	q30 *sin;		/* (n_batch, n_rot / 2) */
 	q30 *cos;		/* (n_batch, n_rot / 2) */
-	q20 *score;		/* (n_ctx) */
-	s64 *weight;		/* (n_ctx) softmax numerators */
-	s16 *weight_q;		/* (n_ctx) */
-	u8 *weight_h;		/* (bfp_blocks(n_ctx)) */
-	struct weights_row row;
+	struct llama_worker *workers;	/* (n_workers) */
 };
 
 /** llama_scratch_size() - Bytes that llama_scratch_init() wants. */
-size_t llama_scratch_size(const struct llama_model *m, u32 n_ctx, u32 n_batch);
+size_t llama_scratch_size(const struct llama_model *m, u32 n_ctx, u32 n_batch, u32 n_workers);
 
 /**
  * llama_scratch_init() - Lay out scratch memory.
  * @n_ctx:   1 to m->n_ctx_train.
  * @n_batch: 1 to LLAMA_MAX_BATCH.
+ * @n_workers: 1 to LLAMA_MAX_WORKERS.
  *
  * Return: 0, -EINVAL, or -ENOMEM where @arena is too small.
  */
 int llama_scratch_init(struct llama_scratch *s, const struct llama_model *m, u32 n_ctx,
-		       u32 n_batch, struct llama_arena *arena);
+		       u32 n_batch, u32 n_workers, struct llama_arena *arena);
 
 /**
  * llama_forward() - Run the model over a batch of tokens.

@@ -27,11 +27,23 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
+#include <linux/sched.h>
+
+/* Let others run, within long work. */
+#define llama_resched() cond_resched()
+
 /* Vector registers: only between llama_simd_begin() and llama_simd_end(), without sleeping. */
 #if defined(CONFIG_X86_64)
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #define LLAMA_X86_SIMD
+#define llama_cpu_has_avx2() \
+	(boot_cpu_has(X86_FEATURE_AVX2) && \
+	 cpu_has_xfeatures(XFEATURE_MASK_SSE | XFEATURE_MASK_YMM, NULL))
+#define llama_cpu_has_avx512() \
+	(boot_cpu_has(X86_FEATURE_AVX512BW) && boot_cpu_has(X86_FEATURE_AVX512VL) && \
+	 boot_cpu_has(X86_FEATURE_AVX512DQ) && boot_cpu_has(X86_FEATURE_AVX512_VNNI) && \
+	 cpu_has_xfeatures(XFEATURE_MASK_SSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512, NULL))
 #define llama_simd_begin() kernel_fpu_begin()
 #define llama_simd_end() kernel_fpu_end()
 #elif defined(CONFIG_ARM64) && defined(CONFIG_KERNEL_MODE_NEON)
@@ -71,6 +83,7 @@ typedef int64_t s64;
 #define U32_MAX UINT32_MAX
 #define U64_MAX UINT64_MAX
 #define S16_MAX INT16_MAX
+#define S16_MIN INT16_MIN
 #define S32_MAX INT32_MAX
 #define S32_MIN INT32_MIN
 #define S64_MAX INT64_MAX
@@ -94,6 +107,7 @@ typedef int64_t s64;
 #define __aligned(n) __attribute__((aligned(n)))
 #undef __always_inline	/* glibc has one */
 #define __always_inline inline __attribute__((always_inline))
+#define barrier() __asm__ __volatile__("" ::: "memory")
 #define fallthrough __attribute__((fallthrough))
 #define static_assert _Static_assert
 
@@ -133,11 +147,16 @@ static inline s64 atomic64_inc_return(atomic64_t *v)
 /* Vector registers can be used anywhere; LLAMA_NO_SIMD leaves them alone. */
 #if defined(__x86_64__) && !defined(LLAMA_NO_SIMD)
 #define LLAMA_X86_SIMD
+#define llama_cpu_has_avx2() __builtin_cpu_supports("avx2")
+#define llama_cpu_has_avx512() \
+	(__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && \
+	 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
 #elif defined(__aarch64__) && !defined(LLAMA_NO_SIMD)
 #define LLAMA_ARM_SIMD
 #endif
 #define llama_simd_begin() do { } while (0)
 #define llama_simd_end() do { } while (0)
+#define llama_resched() do { } while (0)
 
 #endif
 

@@ -22,32 +22,7 @@
 #include "weights.h"
 
 #define TILE_ROWS 16
-
-/**
- * struct tile_isa - An instruction set's way to multiply a tile.
- * @name:   As `isa=` takes it.
- * @floats: It multiplies float matrices too.
- * @usable: Whether this machine can run it.
- * @mul:    Tile @tile of @w times @n_tokens vectors of @x. @buf has room for the
- *   unpacked tile: 32 bytes for each element of a row.
- */
-struct tile_isa {
-	const char *name;
-	bool floats;
-	bool (*usable)(void);
-	void (*mul)(const struct weights *w, u32 tile, const struct bfp *x, u32 n_tokens,
-		    struct tile_sums out, void *buf);
-};
-
-extern const struct tile_isa tile_swar, tile_avx2, tile_avx512;
-
-/** tile_isa() - The path in use; NULL for the generic one, which defines the result. */
-const struct tile_isa *tile_isa(void);
-
-/**
- * tile_isa_select() - Choose a path: NULL for the best, or a name, "generic" too.
- * Return: 0, or -EINVAL where there is no such path or this machine cannot run it.
- */
-int tile_isa_select(const char *name);
+#define TILE_UNPACKED (TILE_ROWS * 4 * (16 + 4))	/* bytes of a 32-block: codes and scales */
+#define TILE_MAX_BYTES (256u << 10)	/* a larger one is multiplied row by row */
 
 #endif

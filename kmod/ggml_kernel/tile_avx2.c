@@ -3,7 +3,7 @@
 #include "x86_simd.h"
 
 #define LANES 8
-#define VECTORS 2
+#define VECTORS 4
 
 #define vec __m256i
 
@@ -22,12 +22,15 @@ struct wide {
 #define v_pair(p) _mm256_set1_epi32(*(const int *)(p))
 #define v_srl(v, n) _mm256_srli_epi32(v, n)
 #define v_sll(v, n) _mm256_slli_epi32(v, n)
+#define v_at(p) _mm256_set1_epi32(*(const int *)(p))
+#define v_sll_at(v, p) _mm256_sllv_epi32(v, _mm256_set1_epi32(*(const int *)(p)))
 #define v_byte(v, n) _mm256_srai_epi32(_mm256_slli_epi32(v, 24 - (n)), 24)
 #define v_sllv(v, w) _mm256_sllv_epi32(v, w)
 #define v_sra16(v, n) _mm256_srai_epi16(v, n)
 #define v_sll16(v, n) _mm256_slli_epi16(v, n)
 #define v_and(v, w) _mm256_and_si256(v, w)
 #define v_or(v, w) _mm256_or_si256(v, w)
+#define v_sub16(v, w) _mm256_sub_epi16(v, w)
 #define v_add(v, w) _mm256_add_epi32(v, w)
 #define v_sub(v, w) _mm256_sub_epi32(v, w)
 #define v_madd(acc, v, w) _mm256_add_epi32(acc, _mm256_madd_epi16(v, w))
@@ -40,6 +43,17 @@ static __always_inline struct wide w_madd(struct wide acc, vec v, vec w)
 							     _mm256_srli_epi64(w, 32)));
 	return acc;
 }
+
+/* The same with a factor of 64 bits for all lanes. */
+static __always_inline struct wide w_madd_at(struct wide acc, vec v, const s64 *p)
+{
+	__m256i factor = _mm256_set1_epi64x(*p);
+
+	acc.even = _mm256_add_epi64(acc.even, _mm256_mul_epi32(v, factor));
+	acc.odd = _mm256_add_epi64(acc.odd, _mm256_mul_epi32(_mm256_srli_epi64(v, 32), factor));
+	return acc;
+}
+#define w_madd_at w_madd_at
 
 /* The result's low 32 bits are those of a logical shift. */
 static __always_inline vec w_round(struct wide w, int r)
@@ -61,15 +75,20 @@ static __always_inline void w_store(s64 *p, struct wide w)
 }
 
 #include "tile_mul.h"
+#include "attention_mul.h"
 
 static bool usable(void)
 {
-	return __builtin_cpu_supports("avx2");
+	return llama_cpu_has_avx2();
 }
 
-const struct tile_isa tile_avx2 = {
+const struct isa isa_avx2 = {
 	.name = "avx2",
 	.usable = usable,
+	.simd = true,
 	.floats = true,
 	.mul = tile_mul,
+	.scores = scores,
+	.values = values,
+	.vector = &vector_avx2,
 };

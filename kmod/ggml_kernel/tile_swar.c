@@ -6,7 +6,7 @@
  * multiples of such numbers are those of their lanes, negative ones included;
  * only taking the lanes apart has to undo the borrow.
  */
-#include "tile.h"
+#include "isa.h"
 
 #define LANES 2
 #define VECTORS 1
@@ -95,8 +95,11 @@ static bool usable(void)
 	return true;
 }
 
-const struct tile_isa tile_swar = {
+const struct isa isa_swar = {
 	.name = "swar",
 	.usable = usable,
 	.mul = tile_mul,
+	.scores = attention_scores,
+	.values = attention_values,
+	.vector = &vector_generic,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Weight matrices: docs/numerics.md, section 3. This file defines the result; SIMD must equal it. */
-#include "tile.h"
+#include "isa.h"
 #include "generated/ggml_types.h"
 
 #define K_BLOCK 256
@@ -410,7 +410,7 @@ void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_t
 	r->a = llama_arena_alloc(arena, n_blocks, 2 * sizeof(*r->a));
 	r->b = llama_arena_alloc(arena, n_blocks, 2 * sizeof(*r->b));
 	r->g = llama_arena_alloc(arena, n_blocks, sizeof(*r->g));
-	r->unpacked = llama_arena_alloc(arena, n_blocks, BFP_BLOCK * TILE_ROWS * sizeof(s16));
+	r->unpacked = llama_arena_alloc(arena, n_blocks, TILE_UNPACKED);
 	r->sums.a = llama_arena_alloc(arena, n_tokens, TILE_ROWS * sizeof(*r->sums.a));
 	r->sums.z = llama_arena_alloc(arena, n_tokens, TILE_ROWS * sizeof(*r->sums.z));
 }
@@ -664,36 +664,49 @@ static void mul_row(const struct weights *w, const struct layout *l, u32 row, co
 	}
 }
 
-static void mul_tile(const struct weights *w, const struct layout *l, u32 tile, const struct bfp *x,
-		     u32 n_tokens, struct weights_row *tmp, q32 *y, size_t stride)
+static void mul_tile(const struct isa *isa, const struct weights *w, const struct layout *l, u32 tile,
+		     const struct bfp *x, u32 n_tokens, struct weights_row *tmp, q32 *y,
+		     size_t stride)
 {
-	u32 t, r;
+	struct vector_sums s = {
+		.e_a = w->e_d + tile * TILE_ROWS,
+		.r = l ? l->r : 0,
+		.t = l ? l->t : 0,
+		.minus = l && l->sub,
+	};
+	u32 t;
 
-	tile_isa()->mul(w, tile, x, n_tokens, tmp->sums, tmp->unpacked);
-	for (t = 0; t < n_tokens; t++)
-		for (r = 0; r < TILE_ROWS; r++) {
-			struct sums s = {
-				.a = tmp->sums.a[t * TILE_ROWS + r],
-				.z = tmp->sums.z[t * TILE_ROWS + r],
-			};
-
-			y[t * stride + r] = finish(w, l, tile * TILE_ROWS + r, s, x->e[t]);
+	isa->mul(w, tile, x, n_tokens, tmp->sums, tmp->unpacked);
+	for (t = 0; t < n_tokens; t++) {
+		s.a = tmp->sums.a + t * TILE_ROWS;
+		if (w->e_n) {
+			s.z = tmp->sums.z + t * TILE_ROWS;
+			s.e_z = w->e_n + tile * TILE_ROWS;
 		}
+		isa->vector->finish(&s, TILE_ROWS, x->e[t], y + t * stride);
+	}
+}
+
+bool weights_tiled(const struct weights *w)
+{
+	const struct isa *path = isa_current();
+
+	return path->mul && (layout(w->type) || path->floats) &&
+	       (u64)w->row_bytes * TILE_ROWS <= TILE_MAX_BYTES;
 }
 
 void weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x, u32 n_tokens,
 		 struct weights_row *tmp, q32 *y, size_t stride)
 {
 	const struct layout *l = layout(w->type);
-	bool tiles = tile_isa() && (l || tile_isa()->floats);
+	bool tiled = weights_tiled(w);
 	u32 row = row0, end = row0 + n_rows;
 
 	while (row < end) {
 		u32 tile = row / TILE_ROWS;
 
-		if (tiles && row % TILE_ROWS == 0 && tile < w->n_tiles &&
-		    end - row >= TILE_ROWS) {
-			mul_tile(w, l, tile, x, n_tokens, tmp, y + (row - row0), stride);
+		if (tiled && row % TILE_ROWS == 0 && tile < w->n_tiles && end - row >= TILE_ROWS) {
+			mul_tile(isa_current(), w, l, tile, x, n_tokens, tmp, y + (row - row0), stride);
 			row += TILE_ROWS;
 		} else {
 			mul_row(w, l, row, x, n_tokens, tmp, y + (row - row0), stride);

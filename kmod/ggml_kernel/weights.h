@@ -124,6 +124,9 @@ void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_t
 /** weights_embed() - Row @row as Q32, @y (n_in,). */
 void weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q32 *y);
 
+/** weights_tiled() - Whether the path in use multiplies @w tile by tile. */
+bool weights_tiled(const struct weights *w);
+
 /**
  * weights_mul() - Rows [@row0, @row0 + @n_rows) times each vector of @x.
  * @n_tokens: Vectors of @x.

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which path computes. */
+#include "isa.h"
+
+/* The best one first. */
+static const struct isa * const paths[] = {
+#ifdef LLAMA_X86_SIMD
+	&isa_avx512,
+	&isa_avx2,
+#endif
+	&isa_swar,
+	&isa_generic,
+};
+
+static const struct isa *chosen = &isa_generic;
+
+static bool always(void)
+{
+	return true;
+}
+
+const struct isa isa_generic = {
+	.name = "generic",
+	.usable = always,
+	.scores = attention_scores,
+	.values = attention_values,
+	.vector = &vector_generic,
+};
+
+const struct isa *isa_current(void)
+{
+	return chosen;
+}
+
+int isa_select(const char *name)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(paths); i++)
+		if ((!name || !strcmp(name, paths[i]->name)) && paths[i]->usable()) {
+			chosen = paths[i];
+			return 0;
+		}
+	return -EINVAL;
+}

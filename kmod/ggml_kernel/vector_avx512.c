@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Loops over vectors for AVX-512. */
+#define VECTOR_OPS vector_avx512
+#include "vector_ops.h"

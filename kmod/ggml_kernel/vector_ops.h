@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Loops over vectors, once for every instruction set
+ *
+ * Plain C that compilers vectorize: no branch in an inner loop, products of
+ * 32-bit factors, and shifts to the right without a sign where the
+ * instruction set has no others (LOGICAL_SHIFTS). An instruction set's file
+ * defines VECTOR_OPS, the name of its struct vector_ops, and includes this.
+ */
+#include "vector.h"
+
+#define CODE_BITS 15
+#define CODE_MAX 32767
+
+/* @v / 2^@s to the nearest, halves upwards. |v| below 2^62, @s from 0 to 62. */
+static __always_inline s64 round_right(s64 v, u32 s)
+{
+	s64 half = (1LL << s) >> 1;
+
+#ifdef LOGICAL_SHIFTS
+	const u64 bias = 1ULL << 62;
+
+	return (s64)(((u64)v + bias + half) >> s) - (s64)(bias >> s);
+#else
+	return (v + half) >> s;
+#endif
+}
+
+static __always_inline s64 mul_wide(s32 a, s32 b)
+{
+	return (s64)a * b;
+}
+
+/* Bits of the largest magnitude. */
+static __always_inline int bits_of(const s64 *v, u32 n)
+{
+	u64 bits = 0;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		s64 sign = v[i] < 0 ? -1 : 0;
+
+		bits |= (u64)((v[i] ^ sign) - sign);
+	}
+	return bit_length(bits);
+}
+
+static int normalize(const s64 *v, u32 n, s32 *a)
+{
+	int s = max(bits_of(v, n) - 30, 0);
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		a[i] = round_right(v[i], s);
+	return s;
+}
+
+/* Codes of @n elements: no magnitude passes 2^15 by more than the rounding. */
+static __always_inline void codes(const s64 *v, u32 n, int s, s16 *q)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		s32 c = round_right(v[i], s);
+
+		q[i] = clamp_t(s32, c, -CODE_MAX, CODE_MAX);
+	}
+}
+
+static int quantize_into(const s64 *v, u32 n, int e, s16 *q, u8 *h)
+{
+	u32 whole = n / BFP_BLOCK, rest = n % BFP_BLOCK;
+	int shift, lowest, most = 0;
+	u32 b;
+
+	for (b = 0; b < whole; b++) {
+		h[b] = bits_of(v + b * BFP_BLOCK, BFP_BLOCK);
+		most = max_t(int, most, h[b]);
+	}
+	if (rest) {
+		h[b] = bits_of(v + b * BFP_BLOCK, rest);
+		most = max_t(int, most, h[b]);
+	}
+	shift = max(most - CODE_BITS, 0);
+	lowest = max(shift - BFP_MAX_SHIFT, 0);
+	for (b = 0; b < whole; b++) {
+		int s = clamp_t(int, h[b] - CODE_BITS, lowest, shift);
+
+		codes(v + b * BFP_BLOCK, BFP_BLOCK, s, q + b * BFP_BLOCK);
+		h[b] = s - shift + BFP_MAX_SHIFT;
+	}
+	if (rest) {
+		int s = clamp_t(int, h[b] - CODE_BITS, lowest, shift);
+
+		codes(v + b * BFP_BLOCK, rest, s, q + b * BFP_BLOCK);
+		h[b] = s - shift + BFP_MAX_SHIFT;
+	}
+	return e + shift - BFP_MAX_SHIFT;
+}
+
+static void quantize(struct bfp *x, u32 token, const s64 *v, int e)
+{
+	size_t block = (size_t)token * x->n_blocks;
+	s16 *q = x->q + block * BFP_BLOCK;
+	s16 *pair = (s16 *)(x->pair + block * (BFP_BLOCK / 2));
+	s32 *sum = x->sum + block * 2;
+	u32 n = x->n_blocks * BFP_BLOCK;
+	u32 i, j;
+
+	x->e[token] = quantize_into(v, x->n, e, q, x->h + block);
+	for (i = x->n; i < n; i++)
+		q[i] = 0;
+	for (i = 0; i < n; i += BFP_BLOCK / 2) {
+		s32 total = 0;
+
+		for (j = 0; j < BFP_BLOCK / 2; j++)
+			total += q[i + j];
+		*sum++ = total;
+	}
+	sum = x->sum + block * 2;
+	for (i = 0; i < x->n_blocks; i++) {
+		x->shift[block + i] = x->h[block + i];
+		x->total[block + i] = (s64)(sum[2 * i] + sum[2 * i + 1]) * (1 << x->h[block + i]);
+	}
+	for (i = 0; i < n; i += 4) {
+		pair[i] = q[i];
+		pair[i + 1] = q[i + 2];
+		pair[i + 2] = q[i + 1];
+		pair[i + 3] = q[i + 3];
+	}
+}
+
+static int quantize1(const s64 *v, u32 n, int e, s16 *q)
+{
+	int s = max(bits_of(v, n) - CODE_BITS, 0);
+
+	codes(v, n, s, q);
+	return e + s;
+}
+
+static void rmsnorm(struct bfp *x, u32 token, const q32 *v, const s32 *w, int e_w,
+		    struct float_parts eps, const struct vector_tmp *tmp)
+{
+	int shift = normalize(v, x->n, tmp->a);
+	int e = eps.e + 50 - 2 * shift;
+	u64 mean = 0;
+	s32 inv;
+	int j;
+	u32 i;
+
+	for (i = 0; i < x->n; i++) {
+		s32 b = (tmp->a[i] + 64) >> 7;
+
+		mean += mul_wide(b, b);
+	}
+	mean /= x->n;
+	if (e >= 0)
+		mean += (u64)eps.m << e;
+	else if (e > -64)
+		mean += (u64)eps.m >> -e;
+	mean = max_t(u64, mean, 1);
+	j = (64 - bit_length(mean)) / 2;
+	inv = (1LL << 61) / isqrt(mean << (2 * j));
+	for (i = 0; i < x->n; i++) {
+		s32 y = round_right(mul_wide(tmp->a[i], inv), 30);
+
+		tmp->wide[i] = mul_wide(y, w[i]);
+	}
+	quantize(x, token, tmp->wide, j - 38 + e_w);
+}
+
+static void swiglu(struct bfp *x, u32 token, const q32 *gate, const q32 *up,
+		   const struct vector_tmp *tmp)
+{
+	int s_gate = normalize(gate, x->n, tmp->a);
+	int s_up = normalize(up, x->n, tmp->b);
+	u32 i;
+
+	for (i = 0; i < x->n; i++) {
+		s64 sign = gate[i] < 0 ? -1 : 0;
+		u64 a = min_t(u64, (gate[i] ^ sign) - sign, 1ULL << 37);
+		s32 e = exp2_neg_wide(((u64)(u32)(a >> 6) * LOG2E_Q30) >> 36);
+		s32 r = sigmoid_wide(e);
+		s32 y = mul_wide(e, r) >> 30;
+
+		y = sign ? y : r;
+		y = round_right(mul_wide(tmp->a[i], y), 30);
+		tmp->wide[i] = mul_wide(y, tmp->b[i]);
+	}
+	quantize(x, token, tmp->wide, s_gate + s_up - 64);
+}
+
+static int rotate(const q32 *head, u32 dim, u32 n_rot, const q30 *sin, const q30 *cos,
+		  const struct vector_tmp *tmp)
+{
+	int shift = normalize(head, dim, tmp->a);
+	u32 i;
+
+	for (i = 0; i < n_rot / 2; i++) {
+		s32 a = tmp->a[2 * i], b = tmp->a[2 * i + 1];
+
+		tmp->wide[2 * i] = round_right(mul_wide(a, cos[i]) - mul_wide(b, sin[i]), 30);
+		tmp->wide[2 * i + 1] = round_right(mul_wide(a, sin[i]) + mul_wide(b, cos[i]), 30);
+	}
+	for (i = n_rot; i < dim; i++)
+		tmp->wide[i] = tmp->a[i];
+	return shift - 32;
+}
+
+static __always_inline s64 clamp_q32(s64 v)
+{
+	return clamp_t(s64, v, -Q32_LIMIT, Q32_LIMIT);
+}
+
+/* As round_right(), for any @s from 1 on. */
+static __always_inline s64 round_far(s64 v, s32 s)
+{
+	s64 y = round_right(v, min(s, 62));
+
+	return s > 62 ? 0 : y;
+}
+
+/* Whether exponents @e + @add leave every Q32 to be shifted to the right. */
+static __always_inline bool all_right(const s16 *e, u32 n, int add)
+{
+	s16 top = S16_MIN;
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		top = max(top, e[i]);
+	return top + add + 32 < 0;
+}
+
+static void finish(const struct vector_sums *s, u32 n, int e, q32 *y)
+{
+	int e_a = e + s->r, e_z = e + s->t;
+	u32 i;
+
+	if (!all_right(s->e_a, n, e_a) || (s->z && !all_right(s->e_z, n, e_z))) {
+		for (i = 0; i < n; i++) {
+			s64 z = s->z ? scale_to_q32(s->z[i], s->e_z[i] + e_z) : 0;
+
+			y[i] = clamp_q32(scale_to_q32(s->a[i], s->e_a[i] + e_a) +
+					 (s->minus ? -z : z));
+		}
+	} else if (!s->z) {
+		for (i = 0; i < n; i++)
+			y[i] = clamp_q32(round_far(s->a[i], -(s->e_a[i] + e_a + 32)));
+	} else {
+		s64 sign = s->minus ? -1 : 0;
+
+		for (i = 0; i < n; i++) {
+			s64 a = clamp_q32(round_far(s->a[i], -(s->e_a[i] + e_a + 32)));
+			s64 z = clamp_q32(round_far(s->z[i], -(s->e_z[i] + e_z + 32)));
+
+			y[i] = clamp_q32(a + ((z ^ sign) - sign));
+		}
+	}
+}
+
+static void add(q32 *x, const q32 *y, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		x[i] = clamp_q32(x[i] + y[i]);
+}
+
+static void to_q16(const q32 *y, u32 n, q16 *out)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		out[i] = clamp_t(s64, round_right(y[i], 16), S32_MIN, S32_MAX);
+}
+
+static void score(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n, q20 *score,
+		  struct vector_top *top)
+{
+	q20 most = top->score;
+	s16 e_top = top->e_v;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		s32 e = e_q + e_k[i] + 20;
+		s64 right = round_far(dot[i], max(-e, 1));
+		/* A product past 32 bits is past the limit at any shift to the left. */
+		s64 left = clamp_t(s64, dot[i], -(1LL << 31), 1LL << 31) << clamp_t(s32, e, 0, 31);
+
+		score[i] = clamp_t(s64, e < 0 ? right : left, -S32_MAX, S32_MAX);
+		most = max(most, score[i]);
+	}
+	for (i = 0; i < n; i++)
+		e_top = max(e_top, e_v[i]);
+	top->score = most;
+	top->e_v = e_top;
+}
+
+static u64 weigh(const q20 *score, const s16 *e_v, u32 n, const struct vector_top *top, s64 *w)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		u64 p = exp2_neg_wide((u32)top->score - (u32)score[i]);
+		s32 shift = top->e_v - e_v[i];
+
+		sum += p;
+		w[i] = (p << 30) >> min(shift, 62);
+	}
+	return sum;
+}
+
+static void output(const s32 *a, u32 n, s32 inv, int e, q32 *out)
+{
+	int s = -(e + 32);
+	u32 i;
+
+	if (s > 0)
+		for (i = 0; i < n; i++)
+			out[i] = clamp_q32(round_far(mul_wide(a[i], inv), s));
+	else
+		for (i = 0; i < n; i++)
+			out[i] = scale_to_q32(mul_wide(a[i], inv), e);
+}
+
+static void split(const s16 *x, u32 n, s16 *hi, s16 *lo)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		hi[i] = x[i] >> 8;
+		lo[i] = x[i] & 255;
+	}
+}
+
+const struct vector_ops VECTOR_OPS = {
+	.quantize = quantize,
+	.quantize_into = quantize_into,
+	.quantize1 = quantize1,
+	.normalize = normalize,
+	.rmsnorm = rmsnorm,
+	.swiglu = swiglu,
+	.rotate = rotate,
+	.finish = finish,
+	.add = add,
+	.to_q16 = to_q16,
+	.score = score,
+	.weigh = weigh,
+	.output = output,
+	.split = split,
+};
