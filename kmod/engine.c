@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "log.h"
+#include "threads.h"
 
 #define BATCH 32			/* tokens of a prompt's pass */
 #define REAP_INTERVAL (30 * HZ)		/* between looks for sessions that are gone */
@@ -366,7 +367,8 @@ static int alloc_generation(struct llamux_conversation *c)
 {
 	const struct llama_model *m = &engine.model->m;
 	u32 n_ctx = engine.limits.n_ctx;
-	size_t need = llama_generation_size(m, n_ctx, BATCH, 1) + llama_generation_out(m);
+	size_t need = llama_generation_size(m, n_ctx, BATCH, llamux_threads_max()) +
+		      llama_generation_out(m);
 	u32 n_chunks = llama_kv_chunks(n_ctx);
 	struct llama_arena arena = { };
 	int err;
@@ -381,7 +383,7 @@ static int alloc_generation(struct llamux_conversation *c)
 		return err;
 	arena.base = c->memory.data;
 	arena.size = need;
-	err = llama_generation_init(&c->gen, m, n_ctx, BATCH, 1, &arena);
+	err = llama_generation_init(&c->gen, m, n_ctx, BATCH, llamux_threads_max(), &arena);
 	c->out = c->memory.data + need - llama_generation_out(m);
 	return err;
 }
@@ -489,7 +491,9 @@ static int step(struct llamux_conversation *c)
 		err = text_reserve(&c->answer, llama_generation_out(&engine.model->m));
 	if (err)
 		return err;
+	c->gen.scratch.team = llamux_team_get();
 	n = llama_generation_step(&c->gen, &c->kv, c->out, &yield_caller);
+	llamux_team_put(c->gen.scratch.team);
 	if (n < 0) {
 		atomic64_inc(&engine.interrupted);
 		return n;

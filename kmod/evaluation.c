@@ -6,6 +6,7 @@
 
 #include "engine.h"
 #include "evaluation.h"
+#include "threads.h"
 
 #define MAX_TEXT (1u << 20)	/* bytes of one write */
 
@@ -168,7 +169,8 @@ static int begin(struct llamux_evaluation *e)
 {
 	u32 n_chunks = llama_kv_chunks(e->n_tokens);
 	size_t logits = (size_t)e->batch * model()->n_vocab * sizeof(*e->logits);
-	size_t scratch = llama_scratch_size(model(), e->n_tokens, e->batch, 1);
+	size_t scratch = llama_scratch_size(model(), e->n_tokens, e->batch,
+					    llamux_threads_max());
 	struct llama_arena arena = { };
 	int err;
 
@@ -183,7 +185,8 @@ static int begin(struct llamux_evaluation *e)
 	arena.base = e->memory.data;
 	arena.size = scratch;
 	e->logits = e->memory.data + scratch;
-	return llama_scratch_init(&e->scratch, model(), e->n_tokens, e->batch, 1, &arena);
+	return llama_scratch_init(&e->scratch, model(), e->n_tokens, e->batch,
+				  llamux_threads_max(), &arena);
 }
 
 /* Evaluate one batch. */
@@ -203,8 +206,10 @@ static int evaluate(struct llamux_evaluation *e)
 			return err;
 		e->kv.chunks[i] = e->chunks[i].data;
 	}
+	e->scratch.team = llamux_team_get();
 	err = llama_forward(model(), &e->scratch, &e->kv, tokens + e->n_past, n, e->n_past,
 			    e->logits, n, &yield);
+	llamux_team_put(e->scratch.team);
 	if (err)
 		return err;
 	e->n_past += n;

@@ -104,11 +104,13 @@ struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 
 	s->team = llamuxu_team_open(n_threads);
 	s->kv.n_chunks = llama_kv_chunks(n_ctx);
 	s->kv.chunks = calloc(s->kv.n_chunks, sizeof(*s->kv.chunks));
-	arena.size = llama_generation_size(&u->m, n_ctx, n_batch, 1);
+	arena.size = llama_generation_size(&u->m, n_ctx, n_batch, n_threads);
 	arena.base = s->memory = alloc(arena.size);
 	if (s->team && s->kv.chunks && s->memory &&
-	    !llama_generation_init(&s->gen, &u->m, n_ctx, n_batch, 1, &arena))
+	    !llama_generation_init(&s->gen, &u->m, n_ctx, n_batch, n_threads, &arena)) {
+		s->gen.scratch.team = s->team;
 		return s;
+	}
 	if (!s->kv.chunks)
 		s->kv.n_chunks = 0;
 	llamuxu_session_close(s);
