@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Teams: every round of a loop exactly once, whoever takes it."""
 
+import hashlib
 import os
 import threading
 import time
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import sanitized
-from harness.core import MAX_THREADS, library
+from harness import goldens, sanitized
+from harness.core import MAX_THREADS, Model, Session, library
+from harness.errors import UsageError
 
 ROUND = CFUNCTYPE(None, c_void_p, c_uint32, c_uint32)
 HOOK = CFUNCTYPE(c_int, c_void_p)
@@ -197,6 +199,26 @@ def test_bounds() -> None:
     with opened(MAX_THREADS) as team:
         assert sorted(i for i, _ in rounds_of(team, 500)) == list(range(500))
     lib.llamuxu_team_close(None)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_logits_are_the_same_bits(threads: int) -> None:
+    """Every weight type and shape, in batches of one, some and many tokens."""
+    wrong = []
+    for golden in goldens.load():
+        with Model(golden.model_path()) as model:
+            for batch in (1, 13, 64) if golden.tiny else (13,):
+                logits = model.logits(golden.tokens, batch, threads)
+                if hashlib.sha256(logits.tobytes()).hexdigest() != golden.sha256:
+                    wrong.append((golden.name, batch))
+    assert wrong == []
+
+
+def test_threads_out_of_range() -> None:
+    with Model(goldens.load()[-1].model_path()) as model:
+        for threads in (0, -1, MAX_THREADS + 1):
+            with pytest.raises(UsageError, match="1 to 64"):
+                Session(model, 8, threads=threads)
 
 
 def test_stress_under_tsan() -> None:
