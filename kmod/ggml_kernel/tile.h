@@ -19,9 +19,10 @@
 #ifndef LLAMA_TILE_H
 #define LLAMA_TILE_H
 
+#include "vector.h"
 #include "weights.h"
 
-#define TILE_ROWS 16
+#define TILE_ROWS VECTOR_ROWS
 #define TILE_UNPACKED (TILE_ROWS * 4 * (16 + 4))	/* bytes of a 32-block: codes and scales */
 #define TILE_MAX_BYTES (256u << 10)	/* a larger one is multiplied row by row */
 

@@ -22,12 +22,14 @@ struct vector_tmp {
 	s32 *b;
 };
 
+#define VECTOR_ROWS 16	/* of struct vector_sums */
+
 /**
- * struct vector_sums - A tile's sums on their way to values.
- * @a: (n_rows,) the sums A of docs/numerics.md, section 3.
- * @z: (n_rows,) the sums Z; NULL where the type has no minima.
- * @e_a: (n_rows,) exponents of A, but for @r and the vector's.
- * @e_z: (n_rows,) exponents of Z, but for @t and the vector's.
+ * struct vector_sums - Sixteen rows' sums with vectors, on their way to values.
+ * @a: (n_tokens, 16) the sums A of docs/numerics.md, section 3.
+ * @z: (n_tokens, 16) the sums Z; NULL where the type has no minima.
+ * @e_a: (16,) exponents of A, but for @r and the vector's.
+ * @e_z: (16,) exponents of Z, but for @t and the vector's.
  * @r:   Rounding shift that A went through.
  * @t:   Likewise Z.
  * @minus: Z is taken off, not added.
@@ -62,7 +64,7 @@ struct vector_top {
  * @swiglu:   Of @gate and @up (x->n,) into vector @token of @x.
  * @rotate:   The first @n_rot of the @dim elements of @head, turned, into tmp->wide.
  *   Return: their exponent.
- * @finish:   Sums of @n rows to Q32, with the vector's exponent @e.
+ * @finish:   Sums to Q32: y[t * @stride + row] with vectors' exponents @e (n_tokens,).
  * @add:      @x (n,) plus @y, clamped.
  * @to_q16:   Q32 to Q16.
  * @score:    Products of a query (exponent @e_q) with @n keys to scores; raises @top.
@@ -81,7 +83,8 @@ struct vector_ops {
 		       const struct vector_tmp *tmp);
 	int (*rotate)(const q32 *head, u32 dim, u32 n_rot, const q30 *sin, const q30 *cos,
 		      const struct vector_tmp *tmp);
-	void (*finish)(const struct vector_sums *s, u32 n, int e, q32 *y);
+	void (*finish)(const struct vector_sums *s, u32 n_tokens, const s32 *e, q32 *y,
+		       size_t stride);
 	void (*add)(q32 *x, const q32 *y, u32 n);
 	void (*to_q16)(const q32 *y, u32 n, q16 *out);
 	void (*score)(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n, q20 *score,

@@ -220,41 +220,72 @@ static __always_inline s64 round_far(s64 v, s32 s)
 	return s > 62 ? 0 : y;
 }
 
-/* Whether exponents @e + @add leave every Q32 to be shifted to the right. */
-static __always_inline bool all_right(const s16 *e, u32 n, int add)
+/* Least and greatest of exponents. */
+struct range {
+	int least;
+	int most;
+};
+
+static __always_inline struct range range_of(const s16 *e, u32 n)
 {
-	s16 top = S16_MIN;
+	s16 least = S16_MAX, most = S16_MIN;
 	u32 i;
 
-	for (i = 0; i < n; i++)
-		top = max(top, e[i]);
-	return top + add + 32 < 0;
+	for (i = 0; i < n; i++) {
+		least = min(least, e[i]);
+		most = max(most, e[i]);
+	}
+	return (struct range){ least, most };
 }
 
-static void finish(const struct vector_sums *s, u32 n, int e, q32 *y)
+/* Whether -(e + @add) is a shift to the right of at least @from for every e of the range. */
+static __always_inline bool shifts_right(struct range r, int add, int from)
 {
-	int e_a = e + s->r, e_z = e + s->t;
+	return r.least + add >= -62 && r.most + add <= -from;
+}
+
+/* @v (16,) / 2^-(@e + @add); shifts_right() from 2: nothing can pass the limit. */
+static __always_inline void round_rows(const s64 *v, const s16 *e, int add, s64 *y)
+{
 	u32 i;
 
-	if (!all_right(s->e_a, n, e_a) || (s->z && !all_right(s->e_z, n, e_z))) {
-		for (i = 0; i < n; i++) {
-			s64 z = s->z ? scale_to_q32(s->z[i], s->e_z[i] + e_z) : 0;
+	for (i = 0; i < VECTOR_ROWS; i++)
+		y[i] = round_right(v[i], -(e[i] + add));
+}
 
-			y[i] = clamp_q32(scale_to_q32(s->a[i], s->e_a[i] + e_a) +
-					 (s->minus ? -z : z));
+/* Any exponents. */
+static void finish_far(const struct vector_sums *s, u32 t, int e, q32 *y)
+{
+	u32 i;
+
+	for (i = 0; i < VECTOR_ROWS; i++) {
+		size_t at = t * VECTOR_ROWS + i;
+		s64 z = s->z ? scale_to_q32(s->z[at], s->e_z[i] + s->t + e) : 0;
+
+		y[i] = clamp_q32(scale_to_q32(s->a[at], s->e_a[i] + s->r + e) + (s->minus ? -z : z));
+	}
+}
+
+static void finish(const struct vector_sums *s, u32 n_tokens, const s32 *e, q32 *y, size_t stride)
+{
+	struct range range_a = range_of(s->e_a, VECTOR_ROWS);
+	struct range range_z = s->z ? range_of(s->e_z, VECTOR_ROWS) : range_a;
+	s64 sign = s->minus ? -1 : 0;
+	s64 a[VECTOR_ROWS], z[VECTOR_ROWS];
+	u32 t, i;
+
+	for (t = 0; t < n_tokens; t++, y += stride) {
+		int add_a = e[t] + s->r + 32, add_z = e[t] + s->t + 32;
+
+		if (!shifts_right(range_a, add_a, 2) || !shifts_right(range_z, add_z, 2)) {
+			finish_far(s, t, e[t], y);
+			continue;
 		}
-	} else if (!s->z) {
-		for (i = 0; i < n; i++)
-			y[i] = clamp_q32(round_far(s->a[i], -(s->e_a[i] + e_a + 32)));
-	} else {
-		s64 sign = s->minus ? -1 : 0;
-
-		for (i = 0; i < n; i++) {
-			s64 a = clamp_q32(round_far(s->a[i], -(s->e_a[i] + e_a + 32)));
-			s64 z = clamp_q32(round_far(s->z[i], -(s->e_z[i] + e_z + 32)));
-
-			y[i] = clamp_q32(a + ((z ^ sign) - sign));
-		}
+		round_rows(s->a + t * VECTOR_ROWS, s->e_a, add_a, a);
+		if (s->z)
+			round_rows(s->z + t * VECTOR_ROWS, s->e_z, add_z, z);
+		for (i = 0; i < VECTOR_ROWS; i++)
+			y[i] = clamp_q32(s->z ? a[i] + ((z[i] ^ sign) - sign) : a[i]);
 	}
 }
 
@@ -274,22 +305,37 @@ static void to_q16(const q32 *y, u32 n, q16 *out)
 		out[i] = clamp_t(s64, round_right(y[i], 16), S32_MIN, S32_MAX);
 }
 
-static void score(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n, q20 *score,
-		  struct vector_top *top)
+/* Scores of products at any exponents. */
+static void score_far(const s64 *dot, const s16 *e_k, int e_q, u32 n, q20 *score)
 {
-	q20 most = top->score;
-	s16 e_top = top->e_v;
 	u32 i;
 
 	for (i = 0; i < n; i++) {
 		s32 e = e_q + e_k[i] + 20;
-		s64 right = round_far(dot[i], max(-e, 1));
 		/* A product past 32 bits is past the limit at any shift to the left. */
-		s64 left = clamp_t(s64, dot[i], -(1LL << 31), 1LL << 31) << clamp_t(s32, e, 0, 31);
+		s64 v = e < 0 ? shift_round(dot[i], -e) :
+				clamp_t(s64, dot[i], -(1LL << 31), 1LL << 31) * (1LL << min(e, 31));
 
-		score[i] = clamp_t(s64, e < 0 ? right : left, -S32_MAX, S32_MAX);
-		most = max(most, score[i]);
+		score[i] = clamp_t(s64, v, -S32_MAX, S32_MAX);
 	}
+}
+
+static void score(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n, q20 *score,
+		  struct vector_top *top)
+{
+	int add = e_q + 20;
+	q20 most = top->score;
+	s16 e_top = top->e_v;
+	u32 i;
+
+	if (shifts_right(range_of(e_k, n), add, 1))
+		for (i = 0; i < n; i++)
+			score[i] = clamp_t(s64, round_right(dot[i], -(e_k[i] + add)), -S32_MAX,
+					   S32_MAX);
+	else
+		score_far(dot, e_k, e_q, n, score);
+	for (i = 0; i < n; i++)
+		most = max(most, score[i]);
 	for (i = 0; i < n; i++)
 		e_top = max(e_top, e_v[i]);
 	top->score = most;

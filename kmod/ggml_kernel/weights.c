@@ -668,23 +668,18 @@ static void mul_tile(const struct isa *isa, const struct weights *w, const struc
 		     const struct bfp *x, u32 n_tokens, struct weights_row *tmp, q32 *y,
 		     size_t stride)
 {
-	struct vector_sums s = {
+	const struct vector_sums s = {
+		.a = tmp->sums.a,
+		.z = w->e_n ? tmp->sums.z : NULL,
 		.e_a = w->e_d + tile * TILE_ROWS,
+		.e_z = w->e_n ? w->e_n + tile * TILE_ROWS : NULL,
 		.r = l ? l->r : 0,
 		.t = l ? l->t : 0,
 		.minus = l && l->sub,
 	};
-	u32 t;
 
 	isa->mul(w, tile, x, n_tokens, tmp->sums, tmp->unpacked);
-	for (t = 0; t < n_tokens; t++) {
-		s.a = tmp->sums.a + t * TILE_ROWS;
-		if (w->e_n) {
-			s.z = tmp->sums.z + t * TILE_ROWS;
-			s.e_z = w->e_n + tile * TILE_ROWS;
-		}
-		isa->vector->finish(&s, TILE_ROWS, x->e[t], y + t * stride);
-	}
+	isa->vector->finish(&s, n_tokens, x->e, y, stride);
 }
 
 bool weights_tiled(const struct weights *w)
