@@ -25,7 +25,7 @@ clean:
 venv:
 	@sh harness/bootstrap.sh
 
-demo shell test: venv
+demo shell test bench: venv
 	@$(NOX) $@
 
-.PHONY: module clean venv demo shell test
+.PHONY: module clean venv demo shell test bench

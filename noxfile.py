@@ -44,6 +44,13 @@ def shell(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure everything in docs/benchmarks.md, beside llama.cpp, and write the page anew."""
+    models = session.posargs or ["smollm2", "tinyllama-shape"]
+    harness(session, "bench", *models, "--peer", "llama.cpp", "--write-docs")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Generated headers, style and types."""
     harness(session, "generate-headers", "--check")

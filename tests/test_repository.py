@@ -13,7 +13,7 @@ from harness.cli import main
 from harness.paths import ROOT
 
 SOURCES = {".py", ".c", ".h", ".S", ".sh", ".j2", ".toml", ".yml"}
-DATA = (".md", ".json", ".txt", ".dict", ".gitignore")
+DATA = (".md", ".png", ".json", ".txt", ".dict", ".gitignore")
 LICENSE = "GPL-2.0"
 LARGEST = 1_000_000
 """Bytes."""

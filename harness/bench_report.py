@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Measured rows for people: a table, plots, and the page of the documentation."""
+
+import importlib.util
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from harness.bench import PEER
+from harness.guest_errors import SetupError
+from harness.paths import ROOT
+from harness.progress import say
+
+Row = dict[str, Any]
+
+LABELS = {
+    "load": "load",
+    "prefill": "prefill",
+    "decode": "decode",
+    "first-token": "first token, cold",
+    "first-token-kept": "first token, prefix kept",
+    "memory": "peak memory",
+}
+_UNITS: dict[str, tuple[str, float]] = {
+    "tokens/s": ("tokens/s", 1),
+    "s": ("ms", 1e3),
+    "bytes": ("MiB", 1 / (1 << 20)),
+}
+
+
+def label(row: Row) -> str:
+    """What a row measures, for people."""
+    kind = str(row["kind"])
+    if kind.startswith("decode@"):
+        return f"decode at position {kind.removeprefix('decode@')}"
+    if kind.startswith("prefill/"):
+        return f"prefill, {kind.removeprefix('prefill/')} at a time"
+    text = LABELS.get(kind, kind)
+    return f"{text}, {row['tokens']} tokens" if row["tokens"] else text
+
+
+def number(value: float) -> str:
+    """Three significant digits or so."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def figure(row: Row) -> str:
+    """The median with its quartiles."""
+    _, scale = _UNITS[row["unit"]]
+    low, high = (number(v * scale) for v in row["spread"])
+    median = number(row["median"] * scale)
+    return median if low == high == median else f"{median} ({low} to {high})"
+
+
+def ratio(row: Row, to: str) -> str:
+    """The median of pairs, with the least and the greatest."""
+    ratios = row.get(f"ratios_to_{to}")
+    if not ratios:
+        return ""
+    middle = f"{statistics.median(ratios):.2f}"
+    return middle if len(ratios) < 2 else f"{middle} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def _engine(row: Row) -> str:
+    return str(row["engine"]) if row["on"] == "native" else f"{row['engine']} on {row['on']}"
+
+
+def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Heads, and a line for each thing measured of one model: an engine is a column."""
+    engines = list(dict.fromkeys(_engine(r) for r in rows))
+    ratios = [
+        (f"{_engine(r)} / {PEER if to == 'peer' else 'native'}", _engine(r), to)
+        for r in rows
+        for to in ("peer", "native")
+        if r.get(f"ratios_to_{to}")
+    ]
+    ratios = list(dict.fromkeys(ratios))
+    heads = ["", "threads", "unit", *engines, *(r[0] for r in ratios)]
+    lines = []
+    for (threads, _), some in groupby(rows, key=lambda r: (r["threads"], r["kind"])):
+        of = {_engine(r): r for r in some}
+        first = next(iter(of.values()))
+        cells = [figure(of[e]) if e in of else "" for e in engines]
+        cells += [ratio(of[e], to) if e in of else "" for _, e, to in ratios]
+        lines.append([label(first), str(threads), _UNITS[first["unit"]][0], *cells])
+    return heads, lines
+
+
+def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
+    """How near decoding comes to what memory can do."""
+    for row in rows:
+        if "of_bandwidth" in row:
+            bandwidth = machine["read_bandwidth"][str(row["threads"])]
+            yield (
+                f"{row['model']}, {_engine(row)}, {row['threads']} threads: decoding reads "
+                f"{row['bytes_per_second'] / 1e9:.1f} GB/s of weights, "
+                f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s "
+                "that as many threads read"
+            )
+
+
+def facts(machine: dict[str, Any]) -> Iterator[str]:
+    """The machine, a line for each thing."""
+    yield f"{machine['cpu']}, {machine['cores']} processors ({', '.join(machine['flags'])})"
+    yield (
+        f"{machine['memory'] / (1 << 30):.0f} GiB of memory, "
+        f"last-level cache {machine['last_level_cache'] >> 20} MiB"
+    )
+    yield f"{machine['kernel']}, {machine['compiler']}"
+    if machine.get("peer"):
+        yield str(machine["peer"])
+
+
+def table(result: dict[str, Any]) -> str:
+    """Everything, for a terminal."""
+    out = list(facts(result["machine"]))
+    for model, some in groupby(result["rows"], key=lambda r: r["model"]):
+        rows = list(some)
+        heads, lines = grid(rows)
+        heads[0] = str(model)
+        widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+        out.append("")
+        for line in (heads, *lines):
+            out.append("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
+        out += ["", *rooflines(rows, result["machine"])]
+    out += ["", *remarks(result)]
+    return "\n".join(out) + "\n"
+
+
+def remarks(result: dict[str, Any]) -> Iterator[str]:
+    """How to read it, and a warning where the machine was not idle."""
+    yield "Medians, with the first and third quartile; ratios are medians of pairs, with the range."
+    yield f"A ratio above 1 is in favour of the engine named first; {commonest(result)}."
+    busy = sorted(r["elsewhere"] for r in result["rows"])
+    if busy and busy[len(busy) // 2] > 0.05:
+        yield (
+            f"Not idle: other processes took {busy[len(busy) // 2]:.2f} processors "
+            "during half of the rows or more."
+        )
+
+
+def commonest(result: dict[str, Any]) -> str:
+    """How many rounds."""
+    counts = [len(r["samples"]) for r in result["rows"] if r["kind"] == "decode"] or [0]
+    return f"{statistics.mode(counts)} rounds"
+
+
+# Plots.
+
+
+def ensure_matplotlib() -> None:
+    """Install what plots need, if it is not there. SetupError where that fails."""
+    if importlib.util.find_spec("matplotlib"):
+        return
+    say("installing what plots need")
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*pip, "--editable", ".[bench]"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SetupError(f"pip cannot install what plots need: {done.stderr.strip()}")
+    importlib.invalidate_caches()
+
+
+Points = list[tuple[float, Row]]
+
+
+def _curve(rows: Iterable[Row], at: Callable[[Row], float | None]) -> dict[str, Points]:
+    """Of each engine the rows that have a place on the axis, in its order."""
+    curves: dict[str, Points] = {}
+    for row in rows:
+        x = at(row)
+        if x is not None:
+            curves.setdefault(_engine(row), []).append((x, row))
+    for points in curves.values():
+        points.sort(key=lambda p: p[0])
+    return curves
+
+
+def _threads_of(kind: str) -> Callable[[Row], float | None]:
+    return lambda r: r["threads"] if r["kind"] == kind else None
+
+
+def _depth(row: Row) -> float | None:
+    kind, _, depth = row["kind"].partition("@")
+    return float(depth or 0) if kind == "decode" else None
+
+
+def _batch(row: Row) -> float | None:
+    kind, _, batch = row["kind"].partition("/")
+    return float(batch) if kind == "prefill" and batch else None
+
+
+def plot(model: str, rows: Sequence[Row], path: Path) -> Path:
+    """Speed against threads, context and batch, as a PNG file."""
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    most = max(r["threads"] for r in rows)
+    of_most = [r for r in rows if r["threads"] == most]
+    panels = [
+        ("decode", "threads", _curve(rows, _threads_of("decode"))),
+        ("prefill", "threads", _curve(rows, _threads_of("prefill"))),
+        (f"decode, {most} threads", "position", _curve(of_most, _depth)),
+        (f"prefill, {most} threads", "tokens in a pass", _curve(of_most, _batch)),
+    ]
+    panels = [p for p in panels if p[2]]
+    drawing = Figure(figsize=(4 * len(panels), 3.4), layout="constrained")
+    axes = drawing.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (title, x_label, curves) in zip(axes, panels, strict=True):
+        for engine, points in curves.items():
+            x = [p[0] for p in points]
+            y = [p[1]["median"] for p in points]
+            low = [max(0, p[1]["median"] - p[1]["spread"][0]) for p in points]
+            high = [max(0, p[1]["spread"][1] - p[1]["median"]) for p in points]
+            ax.errorbar(x, y, yerr=(low, high), marker="o", capsize=3, label=engine)
+        if x_label == "threads":
+            ax.set_xticks(sorted({int(p[0]) for c in curves.values() for p in c}))
+        elif x_label == "tokens in a pass":
+            ax.set_xscale("log", base=2)
+            ax.xaxis.set_major_formatter("{x:.0f}")
+        ax.set(title=title, xlabel=x_label)
+        ax.set_ylim(bottom=0)
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel("tokens per second")
+    axes[0].legend()
+    drawing.suptitle(model)
+    # No version in the file: the same figures give the same bytes.
+    drawing.savefig(path, dpi=110, metadata={"Software": None})
+    return path
+
+
+def write_plots(result: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """A file for each model."""
+    ensure_matplotlib()
+    files = {}
+    for model, some in groupby(result["rows"], key=lambda r: r["model"]):
+        stem = "".join(c if c.isalnum() else "-" for c in Path(model).stem)
+        files[str(model)] = plot(str(model), list(some), folder / f"benchmarks-{stem}.png")
+    return files
+
+
+# The page.
+
+_INTRODUCTION = """\
+# Benchmarks
+
+`make bench` measures everything on this page and writes it anew. Each section names the command
+that gives its figures alone.
+
+Engines run in processes of their own that sleep while they are not asked, and take turns: each
+round has one sample of every engine, the order turned round by round, after a sample of each that
+does not count. Figures are medians of {rounds}, with the first and the third quartile; ratios are
+medians over pairs of neighbours, with the least and the greatest, and above 1 in favour of the
+engine named first, whatever the unit. A round during which anything else took more than a
+twentieth of a processor is measured again, up to twice as often as there are rounds.
+
+- *prefill*: a prompt evaluated for the logits of its last token, in passes of the engine's
+  choice.
+- *decode*: tokens one by one, from position 0 or the one named. Llamux also chooses each token
+  (greedily); llama.cpp is given them.
+- *first token*: from the tokens of a chat prompt to the first of its answer; *prefix kept* where
+  the chat template's fixed head is in the cache.
+- *load*: in a fresh process, from the page cache, until a conversation can begin.
+- *peak memory*: resident, of the process that gave all the figures of its column, above what it
+  had before the load; pages of a mapped file count.
+
+llama.cpp has its defaults: weights repacked where it knows how, a mapped file, flash attention
+where it wants to, batches of 512, built for this processor (`GGML_NATIVE`).
+"""
+
+
+def _markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield "|" + "---|" * len(heads)
+    for line in lines:
+        yield f"| {' | '.join(line)} |"
+
+
+def page(result: dict[str, Any], plots: dict[str, Path]) -> str:
+    """docs/benchmarks.md."""
+    machine = result["machine"]
+    out = [_INTRODUCTION.format(rounds=commonest(result)), "## Machine", ""]
+    out += [f"- {line}" for line in facts(machine)]
+    out += [
+        f"- {threads} threads read {rate / 1e9:.1f} GB/s of memory"
+        for threads, rate in machine["read_bandwidth"].items()
+    ]
+    for model, some in groupby(result["rows"], key=lambda r: r["model"]):
+        rows = list(some)
+        out += ["", f"## {model}", "", "```", machine["commands"][model], "```", ""]
+        out += _markdown(*grid(rows))
+        out += ["", *(f"- {line}" for line in rooflines(rows, machine))]
+        if model in plots:
+            out += ["", f"![Speed of {model}]({plots[model].name})"]
+    return "\n".join(out) + "\n"

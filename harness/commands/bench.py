@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Measure speed, latency and memory, beside llama.cpp if asked to.
+
+  python -m harness bench smollm2 --peer llama.cpp
+  python -m harness bench smollm2 --threads 1 --repeat 5 --json
+
+MODEL is a GGUF file or a name: smollm2, or tinyllama-shape, which is a file of
+TinyLlama-1.1B's shape with random weights in Q4_K_M.
+
+Engines take turns, so that ratios are of neighbours; a round that other
+processes disturb is measured again. --peer builds llama-cpp-python for this
+processor, once, in some minutes. --on uml measures the module in User-mode
+Linux beside the same code in userspace, on one thread.
+
+--write-docs writes docs/benchmarks.md and its plots: that is `make bench`.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import bench, bench_machine, bench_report, core, models
+from harness.bench_native import read_bandwidth
+from harness.errors import UsageError
+from harness.paths import ROOT
+
+DEPTH = 2000
+CURVE_DEPTHS = (256, 512, 1024, 1536)
+CURVE_BATCHES = (1, 2, 4, 8, 16, 32, 64)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "model", metavar="MODEL", nargs="+", help=f"a GGUF file, or {', '.join(models.NAMES)}"
+    )
+    parser.add_argument(
+        "--threads", default="", metavar="LIST", help="as 1,2 (default: 1 and every processor)"
+    )
+    parser.add_argument("--prompt-tokens", type=int, metavar="N", help="of prefill (default 512)")
+    parser.add_argument("--gen-tokens", type=int, metavar="N", help="of decode (default 64)")
+    parser.add_argument(
+        "--depth", metavar="LIST", help="decode from these positions too (default 2000)"
+    )
+    parser.add_argument("--isa", metavar="NAME", help=f"of {', '.join(core.ISAS)}")
+    parser.add_argument(
+        "--on", choices=["native", "uml"], default="native", help="where (default native)"
+    )
+    parser.add_argument("--peer", choices=[bench.PEER], help="measure it in alternation")
+    parser.add_argument("--repeat", type=int, default=10, metavar="N", help="rounds (default 10)")
+    parser.add_argument("--json", action="store_true", help="for programs, on standard output")
+    parser.add_argument(
+        "--plots", type=Path, metavar="FOLDER", help="plot speed against threads, context, batch"
+    )
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
+
+
+def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
+    """A list of numbers like ``1,2,4``, without repetition. UsageError where it is none."""
+    try:
+        values = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise UsageError(f"{name} {text!r} is no list of numbers: give it as 1,2") from None
+    if values[0] < least or values[-1] > most:
+        raise UsageError(f"{name} must be from {least} to {most}, not {text}")
+    return tuple(values)
+
+
+def _within(value: int | None, default: int, name: str, most: int) -> int:
+    """An argument, or its default as far as a context allows."""
+    if value is None:
+        return min(default, most)
+    if not 1 <= value <= most:
+        raise UsageError(f"{name} must be from 1 to {most}, not {value}")
+    return value
+
+
+def plan(args: argparse.Namespace, name: str) -> bench.Plan:
+    """What to measure of a model. UsageError where the arguments do not fit it."""
+    path = models.resolve(name)
+    with core.Model(path) as model:
+        most = model.n_ctx_train
+    processors = len(os.sched_getaffinity(0))
+    threads = args.threads or f"1,{processors}"
+    gen = _within(args.gen_tokens, 64, "--gen-tokens", most)
+    prompt = _within(args.prompt_tokens, 512, "--prompt-tokens", most)
+    if args.depth is None:
+        depths = tuple(d for d in (DEPTH,) if d < most)
+    else:
+        depths = numbers(args.depth, "--depth", 0, most - 1)
+    curves = args.plots is not None or args.write_docs
+    return bench.Plan(
+        name=name if name in models.NAMES else path.name,
+        path=path,
+        threads=numbers(threads, "--threads", 1, core.MAX_THREADS),
+        prompt_tokens=prompt,
+        gen_tokens=gen,
+        depths=depths,
+        repeat=args.repeat,
+        n_ctx=min(most, max(bench.N_CTX, prompt, gen, *(d + 1 for d in depths))),
+        isa=args.isa,
+        curve_depths=tuple(d for d in CURVE_DEPTHS if d < most) if curves else (),
+        curve_batches=CURVE_BATCHES if curves else (),
+    )
+
+
+def engines(args: argparse.Namespace) -> list[bench.Engine]:
+    """Who takes turns, ours first."""
+    some: list[bench.Engine] = [bench.NativeEngine()]
+    if args.on == "uml":
+        raise UsageError("--on uml is not there yet")
+    if args.peer:
+        peer = bench.PeerEngine()
+        peer.command()  # builds it, so that nothing is measured meanwhile
+        some.append(peer)
+    return some
+
+
+def command(args: argparse.Namespace, p: bench.Plan) -> str:
+    """What measures one model so again."""
+    words = ["python -m harness bench", p.name, "--threads", ",".join(map(str, p.threads))]
+    words += ["--prompt-tokens", str(p.prompt_tokens), "--gen-tokens", str(p.gen_tokens)]
+    words += ["--depth", ",".join(map(str, p.depths))] if p.depths else []
+    words += ["--isa", p.isa] if p.isa else []
+    words += ["--on", args.on] if args.on != "native" else []
+    words += ["--peer", args.peer] if args.peer else []
+    return " ".join([*words, "--repeat", str(p.repeat)])
+
+
+def measure(args: argparse.Namespace, plans: Sequence[bench.Plan]) -> dict[str, Any]:
+    """The result, as --json prints it."""
+    some = engines(args)
+    rows = []
+    counts = sorted({threads for p in plans for threads in p.threads})
+    rates = {n: bench_machine.bandwidth(read_bandwidth, n, 2 * args.repeat + 1) for n in counts}
+    for p in plans:
+        rows += bench.measure_model(p, some, rates)
+    peer = next((e.about for e in some if e.name == bench.PEER), None)
+    machine = {
+        **bench_machine.describe(),
+        "read_bandwidth": {str(n): rate for n, rate in rates.items()},
+        "peer": peer,
+        "commands": {p.name: command(args, p) for p in plans},
+    }
+    return {"machine": machine, "rows": rows}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    if args.repeat < 1:
+        raise UsageError(f"--repeat must be at least 1, not {args.repeat}")
+    bench.check_isa(args.isa)
+    plans = [plan(args, name) for name in args.model]
+    if args.plots or args.write_docs:
+        bench_report.ensure_matplotlib()
+    result = measure(args, plans)
+    if args.json:
+        json.dump(result, sys.stdout, indent=1)
+        print()
+    else:
+        print(bench_report.table(result), end="")
+    if args.plots:
+        args.plots.mkdir(parents=True, exist_ok=True)
+        bench_report.write_plots(result, args.plots)
+    if args.write_docs:
+        folder = ROOT / "docs"
+        plots = bench_report.write_plots(result, folder)
+        (folder / "benchmarks.md").write_text(bench_report.page(result, plots))
+    return 0

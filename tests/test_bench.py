@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Benchmarks: what they take, whom they ask, and what they print. No times: those are no test's."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import bench, bench_machine, bench_report, core, peer_environment
+from harness.bench_native import Native, read_bandwidth
+from harness.bench_worker import tokens
+from harness.chat import Chat
+from harness.cli import main
+from harness.commands import bench as verb
+from harness.errors import HarnessError
+from harness.guest_errors import SetupError
+from harness.tiny import make_model
+
+FAKE_PEER = """
+import sys
+from harness.bench_worker import serve
+
+class Fake:
+    def load(self, path, threads, n_ctx, isa):
+        print("a library that talks")
+        return {"seconds": 4.0, "isa": "native", "about": f"fake peer, {threads} threads"}
+    def prefill(self, n, batch):
+        return n / 100.0
+    def fill(self, n):
+        self.n_past = n
+    def decode(self, n, depth):
+        if depth != self.n_past:
+            raise ValueError(f"position {depth} of {self.n_past}")
+        return n / 10.0
+    def first_token(self, tokens, kept):
+        return 2.0 - (kept > 0)
+
+serve(Fake())
+"""
+
+KEYS = {
+    "engine",
+    "model",
+    "on",
+    "isa",
+    "threads",
+    "kind",
+    "tokens_per_second",
+    "spread",
+    "ratio_to_peer",
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that takes no time."""
+    return make_model("tiny", "Q4_0", tmp_path_factory.mktemp("bench") / "tiny.gguf")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A small buffer for the bandwidth, any machine is idle, and the path that was in use."""
+    monkeypatch.setattr("harness.bench_machine.last_level_cache", lambda: 1 << 16)
+    monkeypatch.setattr("harness.bench.QUIET", 1e9)
+    yield
+    core.select_isa(None)
+
+
+@pytest.fixture
+def fake_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer whose figures are known: 100 tokens/s, 10 tokens/s, 4 s, 2 s or 1 s."""
+    monkeypatch.setattr(bench.PeerEngine, "command", lambda _: [sys.executable, "-c", FAKE_PEER])
+
+
+def measured(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """What --json prints."""
+    assert main(["bench", *arguments, "--json"]) == 0
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+def rows(result: dict[str, Any], **want: object) -> list[dict[str, Any]]:
+    """The rows with these values."""
+    return [r for r in result["rows"] if all(r[k] == v for k, v in want.items())]
+
+
+@pytest.mark.usefixtures("fake_peer")
+def test_json_has_a_row_for_each_engine_thread_count_and_kind(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = measured(
+        capsys,
+        *(str(model), "--threads", "2,1", "--repeat", "1", "--peer", "llama.cpp"),
+        *("--prompt-tokens", "100", "--gen-tokens", "3", "--depth", "200"),
+    )
+    assert set(result) == {"machine", "rows"}
+    assert {"cpu", "flags", "cores", "memory", "kernel", "compiler"} <= set(result["machine"])
+    assert all(rate > 0 for rate in result["machine"]["read_bandwidth"].values())
+    assert all(set(r) >= KEYS for r in result["rows"])
+    kinds = {"load", "prefill", "first-token", "first-token-kept", "decode", "decode@200", "memory"}
+    listed = [(r["engine"], r["threads"], r["kind"]) for r in result["rows"]]
+    assert len(set(listed)) == len(listed)
+    assert set(listed) == {
+        (engine, n, kind) for engine in ("llamux", "llama.cpp") for n in (1, 2) for kind in kinds
+    }
+    for row in result["rows"]:
+        assert (row["model"], row["on"]) == ("tiny.gguf", "native")
+        assert row["spread"][0] <= row["median"] <= row["spread"][1]
+        assert (row["tokens_per_second"] is None) == (row["unit"] != "tokens/s")
+    assert result["machine"]["peer"] == "fake peer, 2 threads"
+    assert rows(result, engine="llamux", kind="decode")[0]["isa"] in core.ISAS
+    assert rows(result, engine="llama.cpp", kind="prefill")[0]["tokens_per_second"] == 100
+    assert rows(result, engine="llama.cpp", kind="first-token-kept")[0]["median"] == 1
+
+
+@pytest.mark.usefixtures("fake_peer")
+def test_ratio_is_of_pairs_and_above_one_where_ours_is_better(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = measured(capsys, str(model), "--threads", "1", "--repeat", "3", "--peer", "llama.cpp")
+    for row in rows(result, engine="llamux"):
+        (peer,) = rows(result, engine="llama.cpp", kind=row["kind"])
+        assert peer["ratio_to_peer"] is None
+        better = row["unit"] == "tokens/s"
+        pairs = list(zip(row["samples"], peer["samples"], strict=True))
+        assert len(pairs) == (1 if row["kind"] == "memory" else 3)
+        want = [a / b if better else b / a for a, b in pairs]
+        assert row["ratios_to_peer"] == pytest.approx(want)
+        assert row["ratio_to_peer"] == pytest.approx(sorted(want)[len(want) // 2])
+    # Tiny against 10 tokens a second and four seconds.
+    (decode,) = rows(result, engine="llamux", kind="decode")
+    (load,) = rows(result, engine="llamux", kind="load")
+    assert decode["ratio_to_peer"] > 1
+    assert load["ratio_to_peer"] > 1
+    share = decode["bytes_per_second"] / result["machine"]["read_bandwidth"]["1"]
+    assert decode["of_bandwidth"] == pytest.approx(share)
+
+
+class Scripted(bench.Engine):
+    """Notes when its turn was."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name, self.on, self.log = name, "native", log
+
+    def load(self, path: Path, threads: int, n_ctx: int, isa: str | None) -> float:
+        return 1.0
+
+    def prefill(self, n: int, batch: int = 0) -> float:
+        self.log.append(self.name)
+        return 1.0
+
+    def fill(self, n: int) -> None: ...
+
+    def decode(self, n: int, depth: int) -> float:
+        return 1.0
+
+    def first_token(self, tokens: Sequence[int], kept: int) -> float:
+        return 1.0
+
+    def memory(self) -> int:
+        return 1
+
+    def pids(self) -> list[int]:
+        return []
+
+    def close(self) -> None: ...
+
+
+class Neighbours(bench_machine.Elsewhere):
+    """Others who are as busy as told, round by round."""
+
+    def __init__(self, shares: Sequence[float]) -> None:
+        self.shares = list(shares)
+
+    def start(self) -> None: ...
+
+    def share(self) -> float:
+        return self.shares.pop(0)
+
+
+def take_turns(shares: Sequence[float], repeat: int) -> tuple[list[str], list[float]]:
+    """The order of turns, and how busy others were in the rounds that counted."""
+    log: list[str] = []
+    some = [Scripted("a", log), Scripted("b", log)]
+    measure = bench.Measure("prefill", "tokens/s", 1, lambda e: e.prefill(1))
+    samples = bench.take_turns(some, measure, repeat, Neighbours(shares), patience=3)
+    assert [len(v) for v in samples.values] == [len(samples.elsewhere)] * 2
+    return log, samples.elsewhere
+
+
+def test_engines_take_turns_after_a_sample_that_does_not_count() -> None:
+    assert take_turns([0] * 3, 3) == (list("ab" + "ab" + "ba" + "ab"), [0] * 3)
+
+
+def test_disturbed_round_is_measured_again_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.bench.QUIET", 0.05)
+    assert take_turns([0, 0.5, 0.04], 2)[1] == [0, 0.04]
+    assert take_turns([0.5] * 6, 2)[1] == [0.5, 0.5]
+
+
+def test_elsewhere_sees_others_and_not_those_who_measure() -> None:
+    elsewhere = bench_machine.Elsewhere(lambda: [])
+    total, own = 0.0, 0.0
+    elsewhere._all = lambda: total  # type: ignore[method-assign]
+    elsewhere._own = lambda: own  # type: ignore[method-assign]
+    elsewhere.start()
+    elsewhere._begin = elsewhere._begin[0] - 10, elsewhere._begin[1]
+    total, own = 10.0, 10.0
+    assert elsewhere.share() == 0
+    total = 15.0
+    assert elsewhere.share() == pytest.approx(0.5, rel=0.1)
+
+
+def test_native_worker_decodes_as_the_core_does(model: Path) -> None:
+    """The loop in C takes the likeliest token after each, whatever was in the cache before."""
+    worker = Native()
+    assert worker.load(str(model), 1, 64, "generic")["isa"] == "generic"
+    worker.fill(40)
+    assert worker.decode(8, 16) > 0
+    with core.Model(model) as m:
+        ids = tokens(17, m.n_vocab)
+        ids[16] = ids[0]
+        for _ in range(7):
+            ids.append(int(m.logits(ids)[-1].argmax()))
+        want = m.logits(ids)[-1]
+    assert (worker._logits[0] == want).all()
+
+
+def test_native_worker_keeps_a_prefix(model: Path) -> None:
+    worker = Native()
+    worker.load(str(model), 2, 64, None)
+    ids = list(range(3, 30))
+    worker.first_token(ids, 9)
+    kept = worker._logits.copy()
+    worker.prefill(20, 7)
+    worker.first_token(ids, 0)
+    assert (worker._logits == kept).all()
+
+
+def test_prompt_has_twenty_tokens_after_a_head_that_never_changes(model: Path) -> None:
+    prompt = bench.chat_prompt(model)
+    with Chat(model.read_bytes()) as chat:
+        other = chat.turn(b"Something else", system=bench.SYSTEM)
+    assert prompt.tokens[: prompt.head] == tuple(other[: prompt.head])
+    assert bench.TEXT_TOKENS - 8 < prompt.n_text <= bench.TEXT_TOKENS
+    assert prompt.n_text < len(prompt.tokens) - prompt.head + 1 < prompt.n_text + 20
+
+
+def test_weights_read_for_a_token(tmp_path: Path) -> None:
+    """An embedding that is only looked up is not read; one that is the output too, is."""
+    embedding = 300 * 64 // 32 * 18
+    untied = bench.weight_bytes(make_model("tiny", "Q4_0", tmp_path / "a.gguf"))
+    tied = bench.weight_bytes(make_model("tiny-tied", "Q4_0", tmp_path / "b.gguf"))
+    assert untied == tied  # one has an output, the other's embedding serves as such
+    assert embedding < untied < (tmp_path / "a.gguf").stat().st_size - embedding
+
+
+def test_bandwidth_counts_every_byte_once() -> None:
+    assert read_bandwidth(1 << 20, 2, 3) > 0
+    with pytest.raises(HarnessError, match="no memory"):
+        read_bandwidth(4096, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--threads", "1,x"], "--threads '1,x' is no list of numbers: give it as 1,2"),
+        (["--threads", "0"], "--threads must be from 1 to 64, not 0"),
+        (["--threads", "65"], "--threads must be from 1 to 64, not 65"),
+        (["--isa", "mmx"], "this machine cannot compute with 'mmx': generic"),
+        (["--repeat", "0"], "--repeat must be at least 1, not 0"),
+        (["--prompt-tokens", "257"], "--prompt-tokens must be from 1 to 256, not 257"),
+        (["--gen-tokens", "-1"], "--gen-tokens must be from 1 to 256, not -1"),
+        (["--depth", "256"], "--depth must be from 0 to 255, not 256"),
+    ],
+)
+def test_bad_argument_is_explained(
+    arguments: list[str], complaint: str, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(model), *arguments]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_unknown_model_and_peer_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "no-such-model"]) == 2
+    assert "one of smollm2, tinyllama-shape" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", "smollm2", "--peer", "nobody"])
+    assert stop.value.code == 2
+    assert "choose from" in capsys.readouterr().err
+
+
+def test_peer_that_cannot_be_built_is_explained(
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LLAMUX_CACHE", str(tmp_path))
+    monkeypatch.setattr("harness.setup_system.ensure", lambda _: None)
+    monkeypatch.setattr(peer_environment, "REQUIREMENT", "./no/such/package")
+    assert main(["bench", str(model), "--peer", "llama.cpp"]) == SetupError.exit_code
+    error = capsys.readouterr().err
+    assert "./no/such/package cannot be built; all of it in" in error
+    assert not (tmp_path / "peer" / "made-from").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "complaint"),
+    [
+        ("import sys; sys.exit(3)", "llama.cpp ended during load with exit code 3"),
+        (FAKE_PEER.replace("depth != self.n_past", "True"), "llama.cpp, decode: ValueError: posit"),
+    ],
+)
+def test_peer_that_fails_is_explained(
+    program: str,
+    complaint: str,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(bench.PeerEngine, "command", lambda _: [sys.executable, "-c", program])
+    arguments = ["--threads", "1", "--repeat", "1", "--peer", "llama.cpp"]
+    assert main(["bench", str(model), *arguments]) == 1
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("fake_peer")
+def test_table_and_page_show_every_figure(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(model), "--threads", "1", "--repeat", "2", "--peer", "llama.cpp"]
+    result = measured(capsys, *arguments)
+    text = bench_report.table(result)
+    page = bench_report.page(result, {"tiny.gguf": Path("docs/tiny.png")})
+    for row in result["rows"]:
+        assert bench_report.figure(row) in text
+        assert f"| {bench_report.figure(row)} |" in page
+    assert "llamux / llama.cpp" in text
+    assert "% of the" in text
+    assert "2 rounds" in page
+    assert "![Speed of tiny.gguf](tiny.png)" in page
+    (command,) = result["machine"]["commands"].values()
+    assert f"```\n{command}\n```" in page
+    assert str(model.parent) not in page
+    assert verb.numbers("4,1,4", "--threads", 1, 4) == (1, 4)
