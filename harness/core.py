@@ -33,22 +33,24 @@ FLAGS = (
     "-Wextra",
     "-Wno-missing-field-initializers",
 )
-SIMD_FLAGS = {
-    "tile_avx2": ("-mavx2",),
-    "tile_avx512": ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"),
+AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni")
+X86_FLAGS = {
+    # Without -fno-tree-ter gcc computes all of a block before it uses any, and spills it.
+    "tile_avx2": ("-fno-tree-ter", "-mavx2"),
+    "tile_avx512": ("-fno-tree-ter", *AVX512),
     "vector_avx2": ("-O3", "-mavx2"),
-    "vector_avx512": (
-        "-O3",
-        "-mavx512f",
-        "-mavx512bw",
-        "-mavx512vl",
-        "-mavx512dq",
-        "-mprefer-vector-width=512",
-    ),
+    "vector_avx512": ("-O3", "-mprefer-vector-width=512", *AVX512),
 }
+ARM_FLAGS = {
+    "tile_neon": ("-fno-tree-ter",),
+    "vector_neon": ("-O3",),
+}
+SIMD_FLAGS: dict[str, tuple[str, ...]] = X86_FLAGS | ARM_FLAGS
 """Of files for one instruction set, by stem."""
 TEMPLATE_AUTO = -1
 MAX_THREADS = 64
+HUGE = 4 << 20
+"""Bytes from which memory is worth huge pages."""
 
 
 class CoreError(HarnessError):
@@ -96,10 +98,10 @@ class Options:
     system: str | None = None
 
 
-def sources() -> list[Path]:
-    """The core's C files that this machine can compile, and the wrappers around them."""
-    files = sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")])
-    return [f for f in files if platform.machine() == "x86_64" or f.stem not in SIMD_FLAGS]
+def sources(machine: str = platform.machine()) -> list[Path]:
+    """The core's C files that a machine can compile, and the wrappers around them."""
+    other = ARM_FLAGS if machine == "x86_64" else X86_FLAGS
+    return [f for f in sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")]) if f.stem not in other]
 
 
 def flags_of(source: Path) -> tuple[str, ...]:
@@ -223,21 +225,29 @@ def default_threads() -> int:
     return min(len(os.sched_getaffinity(0)), MAX_THREADS)
 
 
+def _memory(size: int) -> mmap.mmap:
+    """Private memory, aligned to a page, in huge pages where it is large."""
+    image = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if size >= HUGE:
+        image.madvise(mmap.MADV_HUGEPAGE)
+    return image
+
+
 class Model:
     """A GGUF file loaded into the core. A context manager; sessions must be closed first."""
 
     def __init__(self, path: Path) -> None:
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                self._image = _memory(max(size, 1))
+                size = file.readinto(self._image)
         except OSError as error:
             raise HarnessError(f"{path}: {error.strerror}") from error
-        # Anonymous memory: aligned to a page, writable, given back on close.
-        self._image = mmap.mmap(-1, max(len(data), 1))
-        self._image.write(data)
-        self._buffer = (ctypes.c_char * max(len(data), 1)).from_buffer(self._image)
+        self._buffer = (ctypes.c_char * len(self._image)).from_buffer(self._image)
         err, diag = c_int(), Diag()
         self.handle = library().llamuxu_model_open(
-            ctypes.addressof(self._buffer), len(data), ctypes.byref(err), ctypes.byref(diag)
+            ctypes.addressof(self._buffer), size, ctypes.byref(err), ctypes.byref(diag)
         )
         if not self.handle:
             raise CoreError(-err.value, f"{path}: {diag}")

@@ -271,8 +271,8 @@ static __always_inline void one_k(const struct shape s, const u8 *block, u32 n_b
 					rest = w_madd(rest, v_sll_at(sub_minimum(s, block, j),
 								     x->shift + at + b),
 						      v_at(x->sum + 2 * (at + b) + i));
+				barrier();	/* or all words would be loaded first, and spill */
 			}
-			barrier();	/* or all words would be loaded first, and spilled */
 		}
 		sum = w_madd(sum, w_round(part, s.r), scale(s, block, 0));
 		if (s.minima)
@@ -379,7 +379,7 @@ static __always_inline void unpack(const struct shape s, const struct weights *w
 			for (p = 0; p < subs; p++, out += 4 * LANE_WORDS)
 				v_store(out, sub_scale(s, block, b * subs + p));
 #pragma GCC unroll 2
-			for (p = 0; p < subs && s.minima; p++, out += 4 * LANE_WORDS)
+			for (p = 0; p < subs * s.minima; p++, out += 4 * LANE_WORDS)
 				v_store(out, sub_minimum(s, block, b * subs + p));
 			barrier();
 		}
@@ -466,6 +466,7 @@ static __always_inline void add_subs(const struct shape s, const u8 *unpacked, c
 #pragma GCC unroll 16
 		for (t = 0; t < n; t++)
 			sum[t] = w_madd(sum[t], out[t], v_sll_at(scale, x[t].shift + at));
+		barrier();	/* or both sub-blocks would go at once, and spill */
 	}
 }
 
@@ -520,11 +521,11 @@ static __always_inline void many_k(const struct shape s, const u8 *block, const 
 		w_store(out + t * TILE_ROWS, sum[t]);
 }
 
+/* @n vectors from @first on: sums A, or Z with @minima. */
 static __always_inline void many(const struct shape s, const struct weights *w, u32 tile, const struct bfp *x,
-				 u32 first, u32 n, struct tile_sums out, const u8 *unpacked)
+				 u32 first, u32 n, s64 *out, const u8 *unpacked, bool minima)
 {
 	const u8 *data = tile_data(w, tile);
-	size_t at = first * TILE_ROWS + s.lane;
 	struct input in[VECTORS];
 	u32 t;
 
@@ -532,30 +533,38 @@ static __always_inline void many(const struct shape s, const struct weights *w, 
 	for (t = 0; t < n; t++)
 		in[t] = input(x, first + t);
 	unpacked += 4 * s.lane;
-	if (s.sub) {
-		many_k(s, data, unpacked, x->n_blocks, in, n, out.a + at, false);
-		if (s.minima)
-			many_k(s, data, unpacked, x->n_blocks, in, n, out.z + at, true);
-	} else {
-		many_32(s, data, unpacked, x->n_blocks, in, n, out.a + at);
-		if (s.minima)
-			minima_32(s, data, x->n_blocks, in, n, out.z + at);
-	}
+	out += first * TILE_ROWS + s.lane;
+	if (s.sub)
+		many_k(s, data, unpacked, x->n_blocks, in, n, out, minima);
+	else if (minima)
+		minima_32(s, data, x->n_blocks, in, n, out);
+	else
+		many_32(s, data, unpacked, x->n_blocks, in, n, out);
+}
+
+#define BATCH(prefix, name, n, ...) \
+static noinline_for_stack void prefix##_z_##name(const struct weights *w, u32 tile, const struct bfp *x, \
+						 u32 t, u32 lane, s64 *z, const u8 *buf) \
+{ \
+	const struct shape s = { GGML_TYPE_##name, __VA_ARGS__, .lane = lane }; \
+\
+	if (s.minima) \
+		many(s, w, tile, x, t, n, z, buf, true); \
+} \
+static noinline_for_stack void prefix##_##name(const struct weights *w, u32 tile, const struct bfp *x, \
+					       u32 t, u32 lane, struct tile_sums out, \
+					       const u8 *buf) \
+{ \
+	const struct shape s = { GGML_TYPE_##name, __VA_ARGS__, .lane = lane }; \
+\
+	if (s.minima) \
+		prefix##_z_##name(w, tile, x, t, lane, out.z, buf); \
+	many(s, w, tile, x, t, n, out.a, buf, false); \
 }
 
 #define MANY(name, ...) \
-static noinline_for_stack void many_##name(const struct weights *w, u32 tile, const struct bfp *x, u32 t, \
-					   u32 lane, struct tile_sums out, const u8 *buf) \
-{ \
-	many((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, x, t, VECTORS, \
-	     out, buf); \
-} \
-static noinline_for_stack void few_##name(const struct weights *w, u32 tile, const struct bfp *x, u32 t, \
-					  u32 lane, struct tile_sums out, const u8 *buf) \
-{ \
-	many((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, x, t, FEW, \
-	     out, buf); \
-} \
+BATCH(many, name, VECTORS, __VA_ARGS__) \
+BATCH(few, name, FEW, __VA_ARGS__) \
 static noinline_for_stack void unpack_##name(const struct weights *w, u32 tile, u32 n_blocks, u32 lane, \
 					     u8 *buf) \
 { \

@@ -94,7 +94,7 @@ struct vector_ops {
 	void (*split)(const s16 *x, u32 n, s16 *hi, s16 *lo);
 };
 
-extern const struct vector_ops vector_generic, vector_avx2, vector_avx512;
+extern const struct vector_ops vector_generic, vector_avx2, vector_avx512, vector_neon;
 
 /** vector_tmp_alloc() - Room for @n elements. */
 void vector_tmp_alloc(struct vector_tmp *tmp, struct llama_arena *arena, u32 n);

@@ -4,16 +4,19 @@
  *
  * Plain C that compilers vectorize: no branch in an inner loop, products of
  * 32-bit factors, and shifts to the right without a sign where the
- * instruction set has no others (LOGICAL_SHIFTS). An instruction set's file
- * defines VECTOR_OPS, the name of its struct vector_ops, and includes this.
+ * instruction set has no others (LOGICAL_SHIFTS). What gcc does not
+ * vectorize, shifts by the element, is written in vectors of VECTOR_BYTES.
+ * An instruction set's file defines these and VECTOR_OPS, the name of its
+ * struct vector_ops, and includes this.
  */
+#include "attention.h"
 #include "vector.h"
 
 #define CODE_BITS 15
 #define CODE_MAX 32767
 
 /* @v / 2^@s to the nearest, halves upwards. |v| below 2^62, @s from 0 to 62. */
-static __always_inline s64 round_right(s64 v, u32 s)
+static __always_inline s64 round_right(s64 v, u64 s)
 {
 	s64 half = (1LL << s) >> 1;
 
@@ -24,6 +27,34 @@ static __always_inline s64 round_right(s64 v, u32 s)
 #else
 	return (v + half) >> s;
 #endif
+}
+
+#ifdef VECTOR_BYTES
+#define lanes s64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias))
+#define unsigned_lanes u64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias))
+#else
+#define lanes s64
+#define unsigned_lanes u64
+#endif
+#define N_LANES (sizeof(lanes) / sizeof(s64))
+
+/* round_right() of whole lanes: @y = @v / 2^@shift, (n,) each, filled up to N_LANES. */
+static __always_inline void round_each(const s64 *v, const s64 *shift, u32 n, s64 *y)
+{
+	u32 i;
+
+	for (i = 0; i < n; i += N_LANES) {
+		unsigned_lanes s = *(const unsigned_lanes *)(shift + i);
+		unsigned_lanes half = (((unsigned_lanes){ 0 } + 1) << s) >> 1;
+#ifdef LOGICAL_SHIFTS
+		unsigned_lanes bias = (unsigned_lanes){ 0 } + (1ULL << 62);
+		unsigned_lanes biased = *(const unsigned_lanes *)(v + i) + bias;
+
+		*(unsigned_lanes *)(y + i) = ((biased + half) >> s) - (bias >> s);
+#else
+		*(lanes *)(y + i) = (*(const lanes *)(v + i) + (lanes)half) >> (lanes)s;
+#endif
+	}
 }
 
 static __always_inline s64 mul_wide(s32 a, s32 b)
@@ -244,15 +275,6 @@ static __always_inline bool shifts_right(struct range r, int add, int from)
 	return r.least + add >= -62 && r.most + add <= -from;
 }
 
-/* @v (16,) / 2^-(@e + @add); shifts_right() from 2: nothing can pass the limit. */
-static __always_inline void round_rows(const s64 *v, const s16 *e, int add, s64 *y)
-{
-	u32 i;
-
-	for (i = 0; i < VECTOR_ROWS; i++)
-		y[i] = round_right(v[i], -(e[i] + add));
-}
-
 /* Any exponents. */
 static void finish_far(const struct vector_sums *s, u32 t, int e, q32 *y)
 {
@@ -271,7 +293,7 @@ static void finish(const struct vector_sums *s, u32 n_tokens, const s32 *e, q32 
 	struct range range_a = range_of(s->e_a, VECTOR_ROWS);
 	struct range range_z = s->z ? range_of(s->e_z, VECTOR_ROWS) : range_a;
 	s64 sign = s->minus ? -1 : 0;
-	s64 a[VECTOR_ROWS], z[VECTOR_ROWS];
+	s64 a[VECTOR_ROWS], z[VECTOR_ROWS], shift_a[VECTOR_ROWS], shift_z[VECTOR_ROWS];
 	u32 t, i;
 
 	for (t = 0; t < n_tokens; t++, y += stride) {
@@ -281,11 +303,18 @@ static void finish(const struct vector_sums *s, u32 n_tokens, const s32 *e, q32 
 			finish_far(s, t, e[t], y);
 			continue;
 		}
-		round_rows(s->a + t * VECTOR_ROWS, s->e_a, add_a, a);
-		if (s->z)
-			round_rows(s->z + t * VECTOR_ROWS, s->e_z, add_z, z);
 		for (i = 0; i < VECTOR_ROWS; i++)
-			y[i] = clamp_q32(s->z ? a[i] + ((z[i] ^ sign) - sign) : a[i]);
+			shift_a[i] = -(s->e_a[i] + add_a);
+		round_each(s->a + t * VECTOR_ROWS, shift_a, VECTOR_ROWS, a);
+		if (s->z) {
+			for (i = 0; i < VECTOR_ROWS; i++)
+				shift_z[i] = -(s->e_z[i] + add_z);
+			round_each(s->z + t * VECTOR_ROWS, shift_z, VECTOR_ROWS, z);
+			for (i = 0; i < VECTOR_ROWS; i++)
+				a[i] += (z[i] ^ sign) - sign;
+		}
+		for (i = 0; i < VECTOR_ROWS; i++)
+			y[i] = clamp_q32(a[i]);
 	}
 }
 
@@ -323,17 +352,21 @@ static void score_far(const s64 *dot, const s16 *e_k, int e_q, u32 n, q20 *score
 static void score(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n, q20 *score,
 		  struct vector_top *top)
 {
+	s64 shift[LLAMA_KV_CHUNK], v[LLAMA_KV_CHUNK];
 	int add = e_q + 20;
 	q20 most = top->score;
 	s16 e_top = top->e_v;
 	u32 i;
 
-	if (shifts_right(range_of(e_k, n), add, 1))
+	if (shifts_right(range_of(e_k, n), add, 1)) {
 		for (i = 0; i < n; i++)
-			score[i] = clamp_t(s64, round_right(dot[i], -(e_k[i] + add)), -S32_MAX,
-					   S32_MAX);
-	else
+			shift[i] = -(e_k[i] + add);
+		round_each(dot, shift, n, v);
+		for (i = 0; i < n; i++)
+			score[i] = clamp_t(s64, v[i], -S32_MAX, S32_MAX);
+	} else {
 		score_far(dot, e_k, e_q, n, score);
+	}
 	for (i = 0; i < n; i++)
 		most = max(most, score[i]);
 	for (i = 0; i < n; i++)
