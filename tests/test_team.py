@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from harness import goldens, sanitized
 from harness.core import MAX_THREADS, Model, Session, library
 from harness.errors import UsageError
+from harness.tiny import make_model
 
 ROUND = CFUNCTYPE(None, c_void_p, c_uint32, c_uint32)
 HOOK = CFUNCTYPE(c_int, c_void_p)
-STRESS = Path(__file__).parents[1] / "harness" / "native" / "tools" / "team_stress.c"
+TOOLS = Path(__file__).parents[1] / "harness" / "native" / "tools"
 
 
 class Loop(Structure):
@@ -223,8 +224,17 @@ def test_threads_out_of_range() -> None:
 
 def test_stress_under_tsan() -> None:
     """Teams side by side, with loops of all sizes, stops, naps and closing, for some seconds."""
-    program = sanitized.executable(STRESS, "thread")
+    program = sanitized.executable(TOOLS / "team_stress.c", "thread")
     out = sanitized.run(program, "5\n")
     loops, rounds = map(int, out.split())
     assert loops > 100
     assert rounds > loops
+
+
+def test_passes_under_tsan(tmp_path: Path) -> None:
+    """Teams over one model, stopped and resumed at will: no race, and the integers of one."""
+    model = make_model("tiny", "Q4_0", tmp_path / "tiny.gguf")
+    program = sanitized.executable(TOOLS / "pass_stress.c", "thread")
+    passes, stops = map(int, sanitized.run(program, f"6 {model}\n").split())
+    assert passes > 100
+    assert stops > 20

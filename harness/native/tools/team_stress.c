@@ -38,9 +38,9 @@ static void play(void *arg, u32 i, u32 worker)
 {
 	struct board *b = arg;
 	u32 before = b->scratch[worker]++;
-	volatile u32 k;
+	u32 k;
 
-	for (k = 0; k < i % 7 * 50; k++)
+	for (k = 0; READ_ONCE(k) < i % 7 * 50; k++)
 		;
 	b->count[i]++;
 	if (b->scratch[worker] != before + 1)

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Passes of several teams over one model until some seconds have passed, some
+ * of them stopped and made again; aborts where logits differ from those of one
+ * worker. Standard input: "SECONDS PATH". Prints passes and stops. For a
+ * thread sanitizer.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../load.h"
+#include "../threads.h"
+
+#define N_CALLERS 3
+#define N_TOKENS 70	/* more than a chunk of the KV cache */
+#define N_BATCH 40
+#define MAX_TEAM 4
+
+static struct llama_model model;
+static time_t end;
+
+struct caller {
+	pthread_t thread;
+	u32 random;
+	u32 yields_left;
+	u64 passes, stops;
+	u32 tokens[N_TOKENS];
+	q16 *want, *got;	/* (N_TOKENS, n_vocab) */
+	struct llama_scratch scratch;
+	struct llama_kv kv;
+	void *chunks[2];
+	void *memory;
+};
+
+static void *take(size_t size)
+{
+	void *p = llamuxu_alloc(size);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static u32 next_random(struct caller *c)
+{
+	c->random = c->random * 1664525 + 1013904223;
+	return c->random >> 8;
+}
+
+static int stop(void *arg)
+{
+	struct caller *c = arg;
+
+	return --c->yields_left ? 0 : -EINTR;
+}
+
+static void pass(struct caller *c, u32 pos, u32 n, q16 *logits)
+{
+	struct llama_yield yield = { .fn = stop, .arg = c };
+	int err;
+
+	do {
+		c->yields_left = next_random(c) % 3 ? U32_MAX : 1 + next_random(c) % 40;
+		err = llama_forward(&model, &c->scratch, &c->kv, c->tokens + pos, n, pos, logits, n,
+				    &yield);
+		c->stops += err == -EINTR;
+	} while (err == -EINTR);
+	must(!err);
+	c->passes++;
+}
+
+static void evaluate(struct caller *c, q16 *logits, u32 most)
+{
+	u32 pos, n;
+
+	for (pos = 0; pos < N_TOKENS; pos += n) {
+		n = min(1 + next_random(c) % most, N_TOKENS - pos);
+		pass(c, pos, n, logits + (size_t)pos * model.n_vocab);
+	}
+}
+
+static void begin(struct caller *c)
+{
+	size_t logits = (size_t)N_TOKENS * model.n_vocab * sizeof(q16);
+	struct llama_arena arena = { 0 };
+	u32 i;
+
+	arena.size = llama_scratch_size(&model, N_TOKENS, N_BATCH, MAX_TEAM);
+	arena.base = take(arena.size);
+	c->memory = arena.base;
+	must(!llama_scratch_init(&c->scratch, &model, N_TOKENS, N_BATCH, MAX_TEAM, &arena));
+	c->kv.n_chunks = ARRAY_SIZE(c->chunks);
+	c->kv.chunks = c->chunks;
+	for (i = 0; i < c->kv.n_chunks; i++)
+		c->chunks[i] = take(llama_kv_chunk_size(&model));
+	c->want = take(logits);
+	c->got = take(logits);
+	for (i = 0; i < N_TOKENS; i++)
+		c->tokens[i] = next_random(c) % model.n_vocab;
+	evaluate(c, c->want, 1);
+}
+
+static void *call(void *arg)
+{
+	struct caller *c = arg;
+	struct llama_team *team;
+	u32 i;
+
+	begin(c);
+	while (time(NULL) < end) {
+		team = llamuxu_team_open(1 + next_random(c) % MAX_TEAM);
+		must(team);
+		c->scratch.team = team;
+		memset(c->got, 0, (size_t)N_TOKENS * model.n_vocab * sizeof(q16));
+		evaluate(c, c->got, next_random(c) % 2 ? 3 : N_BATCH);
+		must(!memcmp(c->want, c->got, (size_t)N_TOKENS * model.n_vocab * sizeof(q16)));
+		llamuxu_team_close(team);
+	}
+	for (i = 0; i < c->kv.n_chunks; i++)
+		free(c->chunks[i]);
+	free(c->memory);
+	free(c->want);
+	free(c->got);
+	return NULL;
+}
+
+static void *read_file(const char *path, size_t *size)
+{
+	FILE *f = fopen(path, "rb");
+	void *data;
+	long n;
+
+	must(f && !fseek(f, 0, SEEK_END));
+	n = ftell(f);
+	must(n > 0 && !fseek(f, 0, SEEK_SET));
+	data = take(n);
+	must(fread(data, 1, n, f) == (size_t)n);
+	fclose(f);
+	*size = n;
+	return data;
+}
+
+static void load(void *image, size_t size, struct llama_arena *arena)
+{
+	struct gguf g;
+	size_t need;
+	void *index;
+
+	must(!gguf_index_size(image, size, &need, NULL));
+	index = take(need);
+	must(!gguf_parse(&g, image, size, index, need, NULL));
+	must(!llama_model_size(&g, &need, NULL));
+	arena->size = need;
+	arena->base = take(need);
+	must(!llama_model_init(&model, &g, image, arena, NULL, NULL));
+	free(index);
+}
+
+int main(void)
+{
+	static struct caller callers[N_CALLERS];
+	struct llama_arena arena = { 0 };
+	u64 passes = 0, stops = 0;
+	char path[4096];
+	u32 i, seconds;
+	size_t size;
+	void *image;
+
+	must(scanf("%u %4095[^\n]", &seconds, path) == 2);
+	image = read_file(path, &size);
+	load(image, size, &arena);
+	must(model.n_ctx_train >= N_TOKENS);
+	end = time(NULL) + seconds;
+	for (i = 0; i < N_CALLERS; i++) {
+		callers[i].random = i + 1;
+		must(!pthread_create(&callers[i].thread, NULL, call, &callers[i]));
+	}
+	for (i = 0; i < N_CALLERS; i++) {
+		pthread_join(callers[i].thread, NULL);
+		passes += callers[i].passes;
+		stops += callers[i].stops;
+	}
+	printf("%llu %llu\n", (unsigned long long)passes, (unsigned long long)stops);
+	free(arena.base);
+	free(image);
+	return 0;
+}
