@@ -252,12 +252,12 @@ static __always_inline s64 round_far(s64 v, s32 s)
 }
 
 /* Least and greatest of exponents. */
-struct range {
+struct exponents {
 	int least;
 	int most;
 };
 
-static __always_inline struct range range_of(const s16 *e, u32 n)
+static __always_inline struct exponents range_of(const s16 *e, u32 n)
 {
 	s16 least = S16_MAX, most = S16_MIN;
 	u32 i;
@@ -266,11 +266,11 @@ static __always_inline struct range range_of(const s16 *e, u32 n)
 		least = min(least, e[i]);
 		most = max(most, e[i]);
 	}
-	return (struct range){ least, most };
+	return (struct exponents){ least, most };
 }
 
 /* Whether -(e + @add) is a shift to the right of at least @from for every e of the range. */
-static __always_inline bool shifts_right(struct range r, int add, int from)
+static __always_inline bool shifts_right(struct exponents r, int add, int from)
 {
 	return r.least + add >= -62 && r.most + add <= -from;
 }
@@ -290,8 +290,8 @@ static void finish_far(const struct vector_sums *s, u32 t, int e, q32 *y)
 
 static void finish(const struct vector_sums *s, u32 n_tokens, const s32 *e, q32 *y, size_t stride)
 {
-	struct range range_a = range_of(s->e_a, VECTOR_ROWS);
-	struct range range_z = s->z ? range_of(s->e_z, VECTOR_ROWS) : range_a;
+	struct exponents range_a = range_of(s->e_a, VECTOR_ROWS);
+	struct exponents range_z = s->z ? range_of(s->e_z, VECTOR_ROWS) : range_a;
 	s64 sign = s->minus ? -1 : 0;
 	s64 a[VECTOR_ROWS], z[VECTOR_ROWS], shift_a[VECTOR_ROWS], shift_z[VECTOR_ROWS];
 	u32 t, i;
