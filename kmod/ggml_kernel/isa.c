@@ -8,6 +8,9 @@ static const struct isa * const paths[] = {
 	&isa_avx512,
 	&isa_avx2,
 #endif
+#ifdef LLAMA_ARM_SIMD
+	&isa_neon,
+#endif
 	&isa_swar,
 	&isa_generic,
 };

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What each path of this machine computes, as hashes: "PATH WHAT HASH", a line
+ * each. Products of every type in several shapes, attention, and the logits of
+ * the model files named as arguments. All of it follows from the code below,
+ * so that the lines of two machines can be compared.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../../kmod/ggml_kernel/generated/ggml_types.h"
+#include "../../../kmod/ggml_kernel/isa.h"
+
+struct llamuxu_weights;
+struct llamuxu_model;
+struct llamuxu_session;
+
+int llamuxu_weights_open(u32 type, u32 n_in, u32 n_out, const u8 *raw, size_t size,
+			 struct llamuxu_weights **result, struct llama_diag *diag);
+void llamuxu_weights_close(struct llamuxu_weights *m);
+int llamuxu_weights_mul(const struct llamuxu_weights *m, u32 row0, u32 n_rows, const s64 *v,
+			const s32 *e, u32 n_tokens, s64 *y);
+struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct llama_diag *diag);
+void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6]);
+struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch,
+					     u32 n_threads);
+int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
+		    q16 *logits, u32 n_logits);
+
+#define MAX_IN 1024
+#define N_OUT 40	/* two tiles and a half */
+#define MAX_TOKENS 33
+#define POSITIONS 70	/* more than a chunk of the cache */
+
+static const struct type {
+	const char *name;
+	u32 type, elements, bytes;
+	int scales[2];	/* where halves lie; -1: none */
+} types[] = {
+	{ "F32", GGML_TYPE_F32, 1, 4, { -1, -1 } },
+	{ "F16", GGML_TYPE_F16, 1, 2, { -1, -1 } },
+	{ "BF16", GGML_TYPE_BF16, 1, 2, { -1, -1 } },
+	{ "Q4_0", GGML_TYPE_Q4_0, GGML_BLOCK_Q4_0, GGML_BYTES_Q4_0, { 0, -1 } },
+	{ "Q4_1", GGML_TYPE_Q4_1, GGML_BLOCK_Q4_1, GGML_BYTES_Q4_1, { 0, 2 } },
+	{ "Q5_0", GGML_TYPE_Q5_0, GGML_BLOCK_Q5_0, GGML_BYTES_Q5_0, { 0, -1 } },
+	{ "Q5_1", GGML_TYPE_Q5_1, GGML_BLOCK_Q5_1, GGML_BYTES_Q5_1, { 0, 2 } },
+	{ "Q8_0", GGML_TYPE_Q8_0, GGML_BLOCK_Q8_0, GGML_BYTES_Q8_0, { 0, -1 } },
+	{ "Q2_K", GGML_TYPE_Q2_K, GGML_BLOCK_Q2_K, GGML_BYTES_Q2_K, { 80, 82 } },
+	{ "Q3_K", GGML_TYPE_Q3_K, GGML_BLOCK_Q3_K, GGML_BYTES_Q3_K, { 108, -1 } },
+	{ "Q4_K", GGML_TYPE_Q4_K, GGML_BLOCK_Q4_K, GGML_BYTES_Q4_K, { 0, 2 } },
+	{ "Q5_K", GGML_TYPE_Q5_K, GGML_BLOCK_Q5_K, GGML_BYTES_Q5_K, { 0, 2 } },
+	{ "Q6_K", GGML_TYPE_Q6_K, GGML_BLOCK_Q6_K, GGML_BYTES_Q6_K, { 208, -1 } },
+};
+
+static u64 state;
+
+static u64 random_bits(void)
+{
+	u64 x;
+
+	state += 0x9e3779b97f4a7c15;
+	x = (state ^ state >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+static u64 hash(const void *data, size_t size)
+{
+	const u8 *p = data;
+	u64 h = 0xcbf29ce484222325;
+
+	while (size--)
+		h = (h ^ *p++) * 0x100000001b3;
+	return h;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "%s failed\n", what);
+	exit(1);
+}
+
+/* Rows of chance; with @extreme, of bits that are all clear, all set, or signs. */
+static size_t make_rows(const struct type *t, u32 n_in, bool extreme, u8 *raw)
+{
+	static const u8 fill[] = { 0x00, 0xff, 0x80, 0x7f };
+	u32 blocks = n_in / t->elements, row, b, i;
+	u8 *p = raw;
+
+	for (row = 0; row < N_OUT; row++)
+		for (b = 0; b < blocks; b++, p += t->bytes) {
+			for (i = 0; i < t->bytes; i++)
+				p[i] = extreme ? fill[row % 4] : random_bits();
+			if (t->elements == 1)
+				p[t->bytes - 1] &= 0xbf;	/* finite */
+			for (i = 0; i < 2 && t->scales[i] >= 0; i++) {
+				u16 half = extreme ? 0x7bff : random_bits() & 0xbfff;
+
+				memcpy(p + t->scales[i], &half, sizeof(half));
+			}
+		}
+	return p - raw;
+}
+
+/* Vectors whose blocks have all shifts; every third has the largest codes. */
+static void make_vectors(u32 n_in, s64 *v)
+{
+	u32 t, i;
+
+	for (t = 0; t < MAX_TOKENS; t++)
+		for (i = 0; i < n_in; i++, v++) {
+			u64 bits = random_bits();
+			s64 m = t % 3 == 1 ? (1LL << 62) - 1 : bits >> 2 >> (i / 32 % 11);
+
+			*v = (t % 6 == 1 ? 0 : bits & 1) ? -m : m;
+		}
+}
+
+static void products(const struct isa *isa, const struct type *t, u32 n_in, bool extreme)
+{
+	static const u32 batches[] = { 1, 2, 3, 4, 5, 8, MAX_TOKENS };
+	static u8 raw[N_OUT * MAX_IN * 4];
+	static s64 v[MAX_TOKENS * MAX_IN], y[MAX_TOKENS * N_OUT];
+	static s32 e[MAX_TOKENS];
+	struct llamuxu_weights *m;
+	struct llama_diag diag;
+	u32 i;
+
+	state = n_in + t->type;
+	if (llamuxu_weights_open(t->type, n_in, N_OUT, raw, make_rows(t, n_in, extreme, raw), &m,
+				 &diag))
+		fail(t->name);
+	make_vectors(n_in, v);
+	for (i = 0; i < MAX_TOKENS; i++)
+		e[i] = -62 - (int)(i % 5) * 20;
+	for (i = 0; i < ARRAY_SIZE(batches); i++) {
+		size_t size = sizeof(*y) * batches[i] * N_OUT;
+
+		memset(y, 0, sizeof(y));
+		if (llamuxu_weights_mul(m, 0, N_OUT, v, e, batches[i], y))
+			fail(t->name);
+		printf("%s %s,%u,%u,%d %016llx\n", isa->name, t->name, n_in, batches[i], extreme,
+		       (unsigned long long)hash(y, size));
+	}
+	llamuxu_weights_close(m);
+}
+
+static void attention(const struct isa *isa, u32 dim, u32 n_rows, bool extreme)
+{
+	enum { ROWS = 9, DIM = 256, K = LLAMA_KV_CHUNK };
+	static s16 k[K * DIM], v[K * DIM], hi[ROWS * DIM], lo[ROWS * DIM];
+	static s64 dot[ROWS * K], sum[ROWS * DIM];
+	static u8 h[ROWS * 2];
+	u32 i, j;
+
+	state = dim + n_rows;
+	for (i = 0; i < K * DIM; i++) {
+		k[i] = extreme ? (i % 3 ? 32767 : -32767) : (s16)random_bits();
+		v[i] = extreme ? 32767 : (s16)random_bits();
+	}
+	for (i = 0; i < ROWS * DIM; i++) {
+		hi[i] = extreme ? (i % 3 ? 127 : -128) : (s8)random_bits();
+		lo[i] = extreme ? 255 : random_bits() & 255;
+	}
+	for (i = 0; i < ROWS * 2; i++)
+		h[i] = random_bits() % 9;
+	memset(dot, 0, sizeof(dot));
+	for (i = 0; i < ROWS * DIM; i++)
+		sum[i] = i;
+	isa->scores(&(struct attention_scores){ k, dim, hi, lo, n_rows, 50, dot });
+	isa->values(&(struct attention_values){ v, dim, hi, lo, h, n_rows, 2, K, sum });
+	for (i = 0; i < n_rows; i++)
+		for (j = 50; j < K; j++)
+			dot[i * K + j] = 0;
+	printf("%s attention,%u,%u,%d %016llx\n", isa->name, dim, n_rows, extreme,
+	       (unsigned long long)(hash(dot, sizeof(dot)) ^ hash(sum, sizeof(sum)) * 3));
+}
+
+static void logits(const struct isa *isa, const char *path)
+{
+	static u8 image[8 << 20] __aligned(4096);
+	u32 tokens[POSITIONS];
+	struct llamuxu_session *s;
+	struct llamuxu_model *m;
+	struct llama_diag diag = { "" };
+	FILE *file = fopen(path, "rb");
+	u64 facts[6], h = 0;
+	size_t size;
+	u32 i, n;
+	q16 *out;
+	int err;
+
+	if (!file)
+		fail(path);
+	size = fread(image, 1, sizeof(image), file);
+	fclose(file);
+	m = llamuxu_model_open(image, size, &err, &diag);
+	if (!m)
+		fail(diag.text);
+	llamuxu_model_facts(m, facts);
+	for (i = 0; i < POSITIONS; i++)
+		tokens[i] = i * 37 % facts[0];
+	out = calloc(POSITIONS * facts[0], sizeof(*out));
+	s = llamuxu_session_open(m, POSITIONS, 64, 1);
+	if (!s || !out)
+		fail("session");
+	for (i = 0; i < POSITIONS; i += n) {
+		n = i < 3 ? 1 : i < 20 ? 13 : POSITIONS - i;
+		if (llamuxu_forward(s, tokens + i, n, i, out, n))
+			fail("forward");
+		h = h * 5 + hash(out, n * facts[0] * sizeof(*out));
+	}
+	printf("%s %s %016llx\n", isa->name, strrchr(path, '/') + 1, (unsigned long long)h);
+	free(out);
+}
+
+int main(int argc, char **argv)
+{
+	static const char * const names[] = {
+		"generic", "swar", "avx2", "avx512", "neon", "dotprod", "i8mm",
+	};
+	static const u32 sizes[] = { 256, 768 };
+	static const u32 dims[] = { 20, 24, 64, 256 };
+	u32 i, j, k;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (isa_select(names[i]))
+			continue;
+		for (j = 0; j < ARRAY_SIZE(types); j++)
+			for (k = 0; k < 2 * ARRAY_SIZE(sizes); k++)
+				products(isa_current(), &types[j], sizes[k / 2], k % 2);
+		for (j = 0; j < ARRAY_SIZE(dims); j++)
+			for (k = 1; k < 19; k++)
+				attention(isa_current(), dims[j], k / 2 + k % 2, k % 2);
+		for (j = 1; j < (u32)argc; j++)
+			logits(isa_current(), argv[j]);
+	}
+	return 0;
+}
