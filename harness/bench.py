@@ -36,6 +36,21 @@ PATIENCE = 3
 Numbers = list[float]
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """A chat prompt, and what it is to a model.
+
+    ``tokens`` are all that the template makes; the first ``head`` of them begin every chat with
+    this system prompt. ``n_text`` is how many the text has.
+    """
+
+    text: bytes
+    system: bytes
+    tokens: tuple[int, ...]
+    head: int
+    n_text: int
+
+
 class Engine(ABC):
     """Something that computes with a model, in a process of its own. Times in seconds."""
 
@@ -61,7 +76,7 @@ class Engine(ABC):
         """``n`` tokens, one by one, from position ``depth``."""
 
     @abstractmethod
-    def first_token(self, tokens: Sequence[int], kept: int) -> float:
+    def first_token(self, prompt: Prompt, kept: int) -> float:
         """To the first token of an answer; ``kept`` of the prompt's are in the cache."""
 
     @abstractmethod
@@ -136,8 +151,8 @@ class WorkerEngine(Engine):
     def decode(self, n: int, depth: int) -> float:
         return float(self._ask("decode", n=n, depth=depth))
 
-    def first_token(self, tokens: Sequence[int], kept: int) -> float:
-        return float(self._ask("first_token", tokens=list(tokens), kept=kept))
+    def first_token(self, prompt: Prompt, kept: int) -> float:
+        return float(self._ask("first_token", tokens=list(prompt.tokens), kept=kept))
 
     def memory(self) -> int:
         return int(self._ask("memory"))
@@ -192,15 +207,6 @@ class Measure:
         return self.tokens / seconds if self.unit == "tokens/s" else seconds
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A chat prompt of a model: its tokens, and how many of them every chat begins with."""
-
-    tokens: tuple[int, ...]
-    head: int
-    n_text: int
-
-
 TEXT = b"Explain in a few plain words how a kernel decides which of two waiting processes runs"
 TEXT_TOKENS = 20
 SYSTEM = b"You are a helpful assistant. Answer in plain words, briefly and to the point."
@@ -217,7 +223,8 @@ def chat_prompt(path: Path) -> Prompt:
         head = next(
             (i for i, (a, b) in enumerate(zip(tokens, other, strict=False)) if a != b), len(other)
         )
-        return Prompt(tuple(tokens), min(head, len(tokens) - 1), len(chat.plain(text)))
+        head = min(head, len(tokens) - 1)
+        return Prompt(text, SYSTEM, tuple(tokens), head, len(chat.plain(text)))
 
 
 def weight_bytes(path: Path) -> int:
@@ -277,7 +284,7 @@ class Plan:
         """A chat prompt."""
         kind = "first-token-kept" if kept else "first-token"
         rest = len(prompt.tokens) - kept
-        return Measure(kind, "s", rest, lambda e: e.first_token(prompt.tokens, kept))
+        return Measure(kind, "s", rest, lambda e: e.first_token(prompt, kept))
 
     def measures(self, threads: int) -> Iterator[tuple[Measure, int]]:
         """Everything with one number of threads, in an order that suits caches, and its rounds."""

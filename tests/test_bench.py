@@ -157,7 +157,7 @@ class Scripted(bench.Engine):
     def decode(self, n: int, depth: int) -> float:
         return 1.0
 
-    def first_token(self, tokens: Sequence[int], kept: int) -> float:
+    def first_token(self, prompt: bench.Prompt, kept: int) -> float:
         return 1.0
 
     def memory(self) -> int:

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import bench, bench_machine, bench_report, core, models
+from harness import bench, bench_machine, bench_report, bench_uml, core, models, setup_system
 from harness.bench_native import read_bandwidth
 from harness.errors import UsageError
 from harness.paths import ROOT
@@ -85,7 +85,9 @@ def plan(args: argparse.Namespace, name: str) -> bench.Plan:
     with core.Model(path) as model:
         most = model.n_ctx_train
     processors = len(os.sched_getaffinity(0))
-    threads = args.threads or f"1,{processors}"
+    threads = numbers(args.threads or f"1,{processors}", "--threads", 1, core.MAX_THREADS)
+    if args.on == "uml" and 1 not in threads:
+        raise UsageError("--on uml has one processor: let --threads name 1")
     gen = _within(args.gen_tokens, 64, "--gen-tokens", most)
     prompt = _within(args.prompt_tokens, 512, "--prompt-tokens", most)
     if args.depth is None:
@@ -96,7 +98,7 @@ def plan(args: argparse.Namespace, name: str) -> bench.Plan:
     return bench.Plan(
         name=name if name in models.NAMES else path.name,
         path=path,
-        threads=numbers(threads, "--threads", 1, core.MAX_THREADS),
+        threads=threads,
         prompt_tokens=prompt,
         gen_tokens=gen,
         depths=depths,
@@ -112,7 +114,8 @@ def engines(args: argparse.Namespace) -> list[bench.Engine]:
     """Who takes turns, ours first."""
     some: list[bench.Engine] = [bench.NativeEngine()]
     if args.on == "uml":
-        raise UsageError("--on uml is not there yet")
+        setup_system.ensure(setup_system.UML)
+        some.insert(0, bench_uml.UmlEngine())
     if args.peer:
         peer = bench.PeerEngine()
         peer.command()  # builds it, so that nothing is measured meanwhile

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The module in User-mode Linux as an engine: its own figures, from /proc/llamux/stats."""
+
+import os
+from pathlib import Path
+
+from harness.architectures import UML
+from harness.bench import Engine, Prompt
+from harness.chat import BOS, Chat
+from harness.errors import HarnessError
+from harness.guest import Guest
+
+_OPTIONS = "/proc/llamux/options"
+_PROMPT = "/proc/llamux/prompt"
+_STATS = "/proc/llamux/stats"
+_ALONE = ("lookup", "speculative")
+"""Options that make more than one token in a pass: not while single ones are timed."""
+
+
+class UmlEngine(Engine):
+    """A kernel with the module, for each load a new one; one thread."""
+
+    name, on = "llamux", "uml"
+
+    def __init__(self) -> None:
+        self._guest: Guest | None = None
+        self._texts: dict[int, bytes] = {}
+        self._path = Path()
+        self._load: tuple[Path, int, int, str | None] | None = None
+
+    def load(self, path: Path, threads: int, n_ctx: int, isa: str | None) -> float:
+        self.close()
+        if path != self._path:
+            self._texts.clear()
+        self._path, self._load = path, (path, threads, n_ctx, isa)
+        arguments = f"threads={threads} n_ctx={n_ctx}" + (f" isa={isa}" if isa else "")
+        # The file stays outside; the module and its conversations are inside.
+        memory = 512 + 3 * path.stat().st_size // (1 << 20)
+        self._guest = Guest(UML.name, model=path, memory=memory, module_args=arguments)
+        self._guest.boot()
+        known = self._guest.check(f"cat {_OPTIONS}").split()
+        self._alone = "".join(f"{key} 0\n" for key in _ALONE if key in known)
+        stats = self._stats()
+        self.isa, self.about = stats["isa"], f"Linux {self._guest.kernel.release}"
+        return int(stats["load_us"]) / 1e6
+
+    def _running(self) -> Guest:
+        if self._guest is None:
+            raise HarnessError("no model has been loaded in User-mode Linux")
+        return self._guest
+
+    def _stats(self) -> dict[str, str]:
+        lines = self._running().check(f"cat {_STATS}").splitlines()
+        return {key: value for key, _, value in (line.partition(" ") for line in lines)}
+
+    def _answer(self, text: bytes, options: str) -> dict[str, int]:
+        """Figures of an answer to a text."""
+        guest = self._running()
+        guest.check(f"cat > {_OPTIONS}", stdin=f"reset\n{options}".encode())
+        guest.check(f"cat > {_PROMPT}", stdin=text + b"\n")
+        guest.check(f"cat {_PROMPT} > /dev/null", timeout=600)
+        last = {k: int(v) for k, v in self._stats().items() if k.startswith("last_")}
+        if not last["last_tokens"]:
+            raise HarnessError("the model has nothing to say to the text that measures it")
+        return last
+
+    def _text(self, n: int) -> bytes:
+        """About ``n`` tokens."""
+        if n not in self._texts:
+            with Chat(self._path.read_bytes()) as chat:
+                words = [b"Once", b"upon", b"a", b"time", b"there", b"was", b"some", b"kernel"]
+                words *= n // 4 + 1
+                low, high = 1, len(words)
+                while low < high:
+                    middle = (low + high + 1) // 2
+                    if len(chat.plain(b" ".join(words[:middle]), BOS)) > n:
+                        high = middle - 1
+                    else:
+                        low = middle
+                self._texts[n] = b" ".join(words[:low])
+        return self._texts[n]
+
+    def prefill(self, n: int, batch: int = 0) -> float:
+        del batch  # the module's own
+        last = self._answer(self._text(n), "template none\nmax_tokens 1\n")
+        return last["last_prefill_us"] / 1e6 / last["last_prompt_tokens"] * n
+
+    def fill(self, n: int) -> None:
+        """Every answer evaluates its own prompt."""
+
+    def decode(self, n: int, depth: int) -> float:
+        options = f"template none\nmax_tokens {n + 1}\n{self._alone}"
+        last = self._answer(self._text(max(depth, 1)), options)
+        # The first token comes with the prompt.
+        return last["last_decode_us"] / 1e6 / max(last["last_tokens"] - 1, 1) * n
+
+    def first_token(self, prompt: Prompt, kept: int) -> float:
+        """Cold is the first answer after a load; what is kept then is the module's choice."""
+        system = prompt.system.decode()
+        options = f"system {system}\nmax_tokens 1\n"
+        if not kept and self._load:
+            self.load(*self._load)
+        elif kept:
+            self._answer(b"Hello", options)
+        return self._answer(prompt.text, options)["last_ttft_us"] / 1e6
+
+    def memory(self) -> int:
+        return int(self._stats()["memory_peak_bytes"])
+
+    def pids(self) -> list[int]:
+        """The kernel and the processes that are its programs: one process group."""
+        process = self._guest and self._guest._process
+        if not process:
+            return []
+        pids = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.getpgid(int(entry.name)) == process.pid:
+                    pids.append(int(entry.name))
+            except ProcessLookupError:
+                continue
+        return pids
+
+    def close(self) -> None:
+        if self._guest:
+            self._guest.close()
+            self._guest = None
