@@ -9,8 +9,6 @@ from harness.errors import UsageError
 KERNELS = ("6.1", "6.12")
 """The Debian kernel series that the module is built for and booted on."""
 
-DEFAULT_KERNEL = KERNELS[0]
-
 
 @dataclass(frozen=True)
 class Architecture:
@@ -23,13 +21,16 @@ class Architecture:
     """The kernel's ``ARCH=``."""
     compiler_prefix: str
     """Debian's cross prefix; used where the host is of another architecture."""
-    emulator: str
-    machine: str
-    tcg_cpu: str
-    """The CPU model that boots quickest under TCG and still has the SIMD the module knows."""
     console: str
     first_port: int
-    """Number of the first ``ttyS`` that the PCI serial card gets."""
+    """Number of the first ``ttyS`` after the console."""
+    series: tuple[str, ...] = KERNELS
+    """The kernel series there are for it, the default first."""
+    emulator: str = ""
+    """Nothing where a kernel is a program of the host."""
+    machine: str = ""
+    tcg_cpu: str = ""
+    """The CPU model that boots quickest under TCG and still has the SIMD the module knows."""
 
     @property
     def ports(self) -> tuple[str, str, str]:
@@ -62,14 +63,29 @@ ARCHITECTURES = {
         first_port=0,
     ),
 }
+"""Those of the guests that an emulator runs."""
+
+UML = Architecture(
+    name="uml",
+    debian="amd64",
+    kbuild="um",
+    compiler_prefix="x86_64-linux-gnu-",
+    console="ttyS0",
+    first_port=1,
+    series=("6.12",),
+)
+"""User-mode Linux: a kernel that is a program of an x86_64 host."""
+
+GUESTS = {**ARCHITECTURES, UML.name: UML}
+"""All that a guest can be."""
 
 
 def architecture(name: str) -> Architecture:
     """The record called `name`."""
     try:
-        return ARCHITECTURES[name]
+        return GUESTS[name]
     except KeyError:
-        known = ", ".join(ARCHITECTURES)
+        known = ", ".join(GUESTS)
         raise UsageError(f"no architecture {name!r}: choose one of {known}") from None
 
 

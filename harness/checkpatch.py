@@ -6,40 +6,25 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import apt_root
-from harness.lock import exclusive
+from harness import kernel_source
 from harness.paths import ROOT, cache_dir
 from harness.progress import step
 
 _SCRIPTS = ("checkpatch.pl", "const_structs.checkpatch", "spelling.txt")
-_PACKAGE = "linux-source-6.12:all"
 
 
 def script() -> Path:
-    """checkpatch.pl beside the lists it reads, fetched if the cache has none."""
+    """checkpatch.pl beside the lists it reads, taken from the source if the cache has none."""
     folder = cache_dir("checkpatch")
     if not all((folder / name).exists() for name in _SCRIPTS):
-        with exclusive(apt_root.lock_file()):
-            if not all((folder / name).exists() for name in _SCRIPTS):
-                apt_root.with_lists(lambda: _fetch(folder))
+        with (
+            step("checkpatch from the kernel source"),
+            tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch,
+        ):
+            kernel_source.extract(Path(scratch), [f"scripts/{name}" for name in _SCRIPTS])
+            for name in _SCRIPTS:
+                Path(scratch, "scripts", name).rename(folder / name)
     return folder / _SCRIPTS[0]
-
-
-def _fetch(folder: Path) -> None:
-    with (
-        step("checkpatch from the kernel source"),
-        tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch,
-    ):
-        (package,) = apt_root.download([_PACKAGE], Path(scratch))
-        apt_root.unpack(package, Path(scratch))
-        (archive,) = Path(scratch, "usr", "src").glob("linux-source-*.tar.xz")
-        top = archive.name.removesuffix(".tar.xz")
-        members = [f"{top}/scripts/{name}" for name in _SCRIPTS]
-        subprocess.run(
-            ["tar", "-xJf", archive, "-C", scratch, "--occurrence=1", *members], check=True
-        )
-        for name in _SCRIPTS:
-            Path(scratch, top, "scripts", name).rename(folder / name)
 
 
 def complaints(files: Sequence[Path], ignore: Sequence[str] = ()) -> list[str]:

@@ -10,6 +10,7 @@ and kernel messages never mix with a command's output.
 import ctypes
 import os
 import re
+import resource
 import secrets
 import selectors
 import signal
@@ -20,21 +21,27 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness import busybox, guest_errors, kbuild_module, kernels, qemu
-from harness.architectures import DEFAULT_KERNEL, architecture
+from harness import busybox, guest_errors, kbuild_module, kernels
+from harness.architectures import UML, architecture
 from harness.guest_errors import BootError, GuestError, GuestHang, GuestLost, ModuleLoadError
 from harness.initramfs import guest_initramfs
+from harness.machine import PORTS, Acceleration, Machine
+from harness.paths import ROOT
+from harness.qemu import Qemu
+from harness.uml import Uml
 
 MODEL_PATH = "/lib/firmware/llamux/model.gguf"
 """Where the module looks for its model."""
 
 MODULE_PATH = "/lib/modules/llamux.ko"
 
+_SCRIPTS = ROOT / "images"
 _TRACE_SECONDS = 1.0  # time for the rest of a trace to arrive after its first line
 _CHUNK = 16 * 1024  # bytes of input in one request; the tty buffers 64 KiB
 _SEPARATOR = b"\x1e"
@@ -156,7 +163,7 @@ class Command:
 
 
 class Guest:
-    """A kernel in QEMU, as a context manager.
+    """A kernel in QEMU or of User-mode Linux, as a context manager.
 
     Raises, from every method that waits: GuestPanic, GuestOops, GuestWarning,
     GuestBug, GuestHang and GuestLost, each with the kernel log. After one of
@@ -166,11 +173,11 @@ class Guest:
     def __init__(
         self,
         arch: str,
-        kernel: str = DEFAULT_KERNEL,
+        kernel: str | None = None,
         *,
         model: Path | None = None,
         accel: str | None = None,
-        smp: int = 2,
+        smp: int | None = None,
         memory: int = 1024,
         module: Path | None = None,
         load_module: bool = True,
@@ -179,7 +186,9 @@ class Guest:
         append: str = "",
         boot_timeout: float = 120,
     ) -> None:
-        """`module` is built from this repository if not given; `memory` is in MiB.
+        """`arch` is one of architectures.GUESTS, `kernel` a series of it.
+
+        `module` is built from this repository if not given; `memory` is in MiB.
 
         `files` maps paths in the guest to contents. `append` is added to the
         kernel's command line.
@@ -193,10 +202,10 @@ class Guest:
         self._files = dict(files or {})
         if model is not None:
             self._files[MODEL_PATH] = model
-        self.acceleration = qemu.choose(self.kernel, accel)
-        self._smp = smp
-        self._memory = memory
-        self._append = append
+        machine = Uml if self.kernel.architecture == UML else Qemu
+        self._machine: Machine = machine(
+            self.kernel, accel=accel, smp=smp, memory=memory, append=append
+        )
         self._boot_timeout = boot_timeout
         self._sockets: dict[str, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
@@ -290,7 +299,7 @@ class Guest:
             self.check(f"cat >> {path}", stdin=data[start : start + _CHUNK])
 
     def log(self) -> str:
-        """The kernel log: everything the console has printed, emulator errors included."""
+        """The kernel log: everything the console has printed, errors of the machine included."""
         return re.sub(r"\r+\n", "\n", self._console.decode(errors="replace"))
 
     def assert_clean_log(self) -> None:
@@ -320,6 +329,11 @@ class Guest:
             self._selector.unregister(stdin)
 
     @property
+    def acceleration(self) -> Acceleration:
+        """How its code is executed."""
+        return self._machine.acceleration
+
+    @property
     def busy(self) -> bool:
         """Whether a command has been started and not been waited for."""
         return self._command is not None
@@ -327,9 +341,11 @@ class Guest:
     def close(self) -> None:
         """End the guest at once."""
         if self._process is not None:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+            self._machine.close()
         for port in self._sockets.values():
             port.close()
         self._sockets.clear()
@@ -361,30 +377,27 @@ class Guest:
 
     def _start(self) -> None:
         image = guest_initramfs(
-            busybox.busybox(self.kernel.architecture), qemu.SCRIPTS, self._module, self._files
+            busybox.busybox(self.kernel.architecture),
+            _SCRIPTS,
+            self._module,
+            self._machine.files(self._files),
         )
         inherited: dict[str, socket.socket] = {}
         try:
-            for name in ("console", "control", "output", "errors"):
+            for name in PORTS:
                 self._sockets[name], inherited[name] = socket.socketpair()
                 self._sockets[name].setblocking(True)
                 self._selector.register(self._sockets[name], selectors.EVENT_READ, name)
-            backends = {name: f"socket,fd={end.fileno()}" for name, end in inherited.items()}
+            ports = {name: end.fileno() for name, end in inherited.items()}
             self._process = subprocess.Popen(
-                qemu.command_line(
-                    self.kernel,
-                    image.fd,
-                    backends,
-                    self.acceleration.name,
-                    smp=self._smp,
-                    memory=self._memory,
-                    append=self._append,
-                ),
+                self._machine.command_line(image.fd, ports),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=inherited["console"].fileno(),
-                pass_fds=[image.fd, *(end.fileno() for end in inherited.values())],
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # the child only calls prctl
+                stderr=ports["console"],
+                pass_fds=[image.fd, *ports.values()],
+                env=self._machine.environment(),
+                start_new_session=True,  # a kernel that panics signals its process group
+                preexec_fn=_prepare_child,  # noqa: PLW1509  # the child only calls the kernel
             )
         finally:
             image.close()
@@ -449,7 +462,7 @@ class Guest:
             code = None
         for line, error in guest_errors.trouble(self.log()):
             self._fail(_gravest(self.log(), line, error))
-        self._fail(GuestLost(f"the emulator ended with code {code}"))
+        self._fail(GuestLost(f"the machine ended with code {code}"))
 
     def _fail(self, error: GuestError) -> None:
         self.broken = True
@@ -465,8 +478,10 @@ def _gravest(log: str, line: str, error: type[GuestError]) -> GuestError:
     return error(f"kernel trouble: {line.strip()}")
 
 
-def _die_with_parent() -> None:
+def _prepare_child() -> None:
+    """End with the parent, and without a dump of memory."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _write_all(fd: int, data: bytes) -> None:

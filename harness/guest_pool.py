@@ -4,7 +4,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.architectures import DEFAULT_KERNEL
 from harness.guest import Guest
 
 
@@ -14,7 +13,7 @@ class GuestPool:
 
     _guests: dict[str, Guest] = field(default_factory=dict)
 
-    def get(self, arch: str, kernel: str = DEFAULT_KERNEL, **options: Any) -> Guest:
+    def get(self, arch: str, kernel: str | None = None, **options: Any) -> Guest:
         """A running guest; `options` are those of :class:`harness.guest.Guest`."""
         key = repr((arch, kernel, sorted(options.items(), key=lambda item: item[0])))
         guest = self._guests.get(key)

@@ -9,8 +9,9 @@ Documentation/driver-api/early-userspace/buffer-format.rst.
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+
+from harness.machine import Files
 
 _FILE = 0o100000
 _FOLDER = 0o040000
@@ -83,13 +84,8 @@ class Initramfs:
             view = view[os.write(self.fd, view) :]
 
 
-def guest_initramfs(
-    busybox: Path, scripts: Path, module: Path | None, files: Mapping[str, bytes | Path]
-) -> Initramfs:
-    """What a guest boots from: busybox, `scripts`/init and `scripts`/agent, the module, files.
-
-    `files` maps a path in the guest to its content or to a file of the host.
-    """
+def guest_initramfs(busybox: Path, scripts: Path, module: Path | None, files: Files) -> Initramfs:
+    """What a guest boots from: busybox, `scripts`/init and `scripts`/agent, the module, files."""
     image = Initramfs()
     try:
         for name in ("dev", "proc", "sys", "run", "tmp", "root", "etc"):
@@ -102,8 +98,10 @@ def guest_initramfs(
         image.add("etc/group", b"root:x:0:\nuser:x:1000:\n")
         if module:
             image.add("lib/modules/llamux.ko", module)
-        for path, content in files.items():
+        for path, content in files.copied.items():
             image.add(path, content)
+        for path, target in files.links.items():
+            image.link(path, target)
         image.finish()
     except BaseException:
         image.close()

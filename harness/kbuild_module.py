@@ -8,7 +8,6 @@ The finished module is kept under a hash of everything it was made from.
 
 import hashlib
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -16,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.architectures import architecture
+from harness import make
+from harness.architectures import architecture, host_architecture
 from harness.guest_errors import SetupError
 from harness.kernels import Kernel, kernel
 from harness.lock import exclusive
@@ -88,7 +88,7 @@ def build(
     return Build(module, finished / module.name, (finished / "log").read_text())
 
 
-def build_module(arch: str, series: str, source: Path = ROOT) -> Path:
+def build_module(arch: str, series: str | None = None, source: Path = ROOT) -> Path:
     """The module for a guest, ready for its initramfs."""
     return build(kernel(architecture(arch), series), source).module
 
@@ -96,7 +96,7 @@ def build_module(arch: str, series: str, source: Path = ROOT) -> Path:
 def make_command(target: Kernel, tree: Path) -> list[str]:
     """The call of make that builds the module in `tree`."""
     arch = target.architecture
-    cross = "" if platform.machine() == arch.name else arch.compiler_prefix
+    cross = "" if host_architecture() == arch.debian else arch.compiler_prefix
     return [
         "make",
         f"-j{os.cpu_count()}",
@@ -105,6 +105,7 @@ def make_command(target: Kernel, tree: Path) -> list[str]:
         f"M={tree}",
         f"ARCH={arch.kbuild}",
         f"CROSS_COMPILE={cross}",
+        *target.make_args,
     ]
 
 
@@ -125,14 +126,14 @@ def _make(
     _sync(files, tree)
     command = make_command(target, tree)
     if clean:
-        subprocess.run([*command, "clean"], check=True, capture_output=True, env=_environment())
+        subprocess.run([*command, "clean"], check=True, capture_output=True, env=make.environment())
     done = subprocess.run(
         [*command, *make_args, "modules"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env=_environment(),
+        env=make.environment(),
     )
     log = done.stdout.replace(f"{tree}/", "")
     if done.returncode:
@@ -147,12 +148,6 @@ def _make(
     stripped = finished / "stripped" / modules[0].name
     subprocess.run([strip, "--strip-debug", "-o", str(stripped), str(modules[0])], check=True)
     (finished / "log").write_text(log)
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment less what a make above it has set."""
-    makes = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARCH", "KDIR")
-    return {key: value for key, value in os.environ.items() if key not in makes} | {"LC_ALL": "C"}
 
 
 def _sync(files: dict[str, Path], tree: Path) -> None:

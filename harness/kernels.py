@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian's kernels for both guest architectures: an image to boot, headers to build against.
+"""The kernels of guests: an image to boot, headers to build against.
 
+Debian's own for an emulator, and one built from its source for User-mode Linux.
 The cloud flavours, because they boot quickest and have all that a guest needs
 built in. Nothing is installed: packages are downloaded and unpacked into the
 cache, a folder for each package version, and reused from there for good.
@@ -13,8 +14,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import apt_root
-from harness.architectures import KERNELS, Architecture, host_architecture
+from harness import apt_root, uml_kernel
+from harness.architectures import UML, Architecture, host_architecture
 from harness.errors import UsageError
 from harness.lock import exclusive
 from harness.paths import cache_dir
@@ -38,15 +39,38 @@ class Kernel:
     config: Path
     headers: Path
     """What ``make -C`` takes."""
+    make_args: tuple[str, ...] = ()
+    """What else make takes to build for it."""
 
 
-def kernel(arch: Architecture, series: str) -> Kernel:
-    """The kernel of a series ("6.1"), fetched if the cache has none.
+def kernel(arch: Architecture, series: str | None = None) -> Kernel:
+    """The kernel of a series ("6.1"), fetched or built if the cache has none.
 
     Raises SetupError where Debian's packages cannot be had.
     """
-    if series not in KERNELS:
-        raise UsageError(f"no kernel {series!r}: choose one of {', '.join(KERNELS)}")
+    series = series or arch.series[0]
+    if series not in arch.series:
+        known = ", ".join(arch.series)
+        raise UsageError(f"no kernel {series!r} for {arch.name}: choose one of {known}")
+    if arch == UML:
+        return _uml(arch, series)
+    return _debian(arch, series)
+
+
+def _uml(arch: Architecture, series: str) -> Kernel:
+    root = uml_kernel.folder()
+    return Kernel(
+        architecture=arch,
+        series=series,
+        release=(root / "include" / "config" / "kernel.release").read_text().strip(),
+        image=root / "linux",
+        config=root / ".config",
+        headers=root,
+        make_args=uml_kernel.MAKE_ARGS,
+    )
+
+
+def _debian(arch: Architecture, series: str) -> Kernel:
     folder = cache_dir("kernels")
     record = folder / f"{arch.name}-{series}-v{_LAYOUT}.json"
     if not record.exists():

@@ -7,17 +7,17 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness import busybox, initramfs
 from harness.errors import UsageError
 from harness.kernels import Kernel
 from harness.lock import exclusive
-from harness.paths import ROOT, cache_dir
+from harness.machine import PORTS, Acceleration, Files
+from harness.paths import cache_dir
 from harness.progress import step
 
-SCRIPTS = ROOT / "images"
+DEFAULT_SMP = 2
 
 _PROBE_SECONDS = 15.0
 _PROBE_WORD = b"probe-reached-init"
@@ -28,16 +28,40 @@ echo probe-reached-init >/dev/console
 """
 
 
-@dataclass(frozen=True)
-class Acceleration:
-    """How guest code is executed, and why so."""
+class Qemu:
+    """Runs a guest's kernel in an emulator; `memory` is in MiB."""
 
-    name: str
-    """``kvm`` or ``tcg``."""
-    reason: str
+    def __init__(
+        self, kernel: Kernel, *, accel: str | None, smp: int | None, memory: int, append: str
+    ) -> None:
+        self.kernel = kernel
+        self.acceleration = choose(kernel, accel)
+        self._smp = DEFAULT_SMP if smp is None else smp
+        self._memory = memory
+        self._append = append
 
-    def __str__(self) -> str:
-        return f"{self.name.upper()} ({self.reason})"
+    def files(self, files: Mapping[str, bytes | Path]) -> Files:
+        """All are copied."""
+        return Files(files)
+
+    def command_line(self, initrd_fd: int, ports: Mapping[str, int]) -> list[str]:
+        """The emulator and its arguments."""
+        return command_line(
+            self.kernel,
+            initrd_fd,
+            {name: f"socket,fd={fd}" for name, fd in ports.items()},
+            self.acceleration.name,
+            smp=self._smp,
+            memory=self._memory,
+            append=self._append,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """This process's own."""
+        return dict(os.environ)
+
+    def close(self) -> None:
+        """There is nothing to undo."""
 
 
 def command_line(
@@ -52,9 +76,8 @@ def command_line(
 ) -> list[str]:
     """QEMU's arguments for a guest; `memory` is in MiB.
 
-    `backends` maps some of the serial ports ``console``, ``control``,
-    ``output`` and ``errors`` to QEMU character devices ("socket,fd=5"); the
-    others lead nowhere.
+    `backends` maps some of the PORTS to QEMU character devices ("socket,fd=5");
+    the others lead nowhere.
     """
     arch = kernel.architecture
     command = [arch.emulator, "-machine", arch.machine, "-nodefaults", "-no-user-config"]
@@ -63,7 +86,7 @@ def command_line(
         command += ["-accel", "kvm", "-cpu", "host"]
     else:
         command += ["-accel", "tcg,thread=multi", "-cpu", arch.tcg_cpu]
-    for name in ("console", "control", "output", "errors"):
+    for name in PORTS:
         kind, *options = backends.get(name, "null").split(",")
         command += ["-chardev", ",".join([kind, f"id={name}", *options])]
     command += ["-serial", "chardev:console", "-chardev", "null,id=unused"]

@@ -21,14 +21,26 @@ GUESTS = (
 )
 """To build the module and boot it."""
 
+UML = (
+    "make",
+    "gcc-12",
+    "libc6-dev",
+    "bc",
+    "bison",
+    "flex",
+    "patch",
+    "xz-utils",  # the kernel source
+)
+"""To build the kernel of User-mode Linux, and the module for it."""
+
 TESTS = (
     *GUESTS,
+    *UML,
     "clang",
     "libclang-rt-14-dev",  # sanitizers and libFuzzer
     "libc6-dev-arm64-cross",
     "sparse",
-    "perl",  # checkpatch, which lies in
-    "xz-utils",  # the kernel source
+    "perl",  # checkpatch
     "git",
 )
 """To run the tests as well."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from harness import goldens, kbuild_module, malformed, models
-from harness.architectures import DEFAULT_KERNEL
 from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
 from harness.paths import cache_dir
 from harness.tiny import make_model
@@ -46,7 +45,7 @@ def golden_path(golden: goldens.Golden) -> str:
     return f"/golden/{golden.name}.gguf" if golden.tiny else MODEL_PATH
 
 
-def options(arch: str, kernel: str = DEFAULT_KERNEL) -> dict[str, Any]:
+def options(arch: str, kernel: str | None = None) -> dict[str, Any]:
     """For GuestPool.get(): equal for all tests, so that they share a guest."""
     module = kbuild_module.build_module(arch, kernel)
     return {"load_module": False, "module": module, "files": files()}

@@ -7,6 +7,7 @@ apart: docs/testing.md lists the exit codes. Progress goes to stderr.
 
     python -m harness boot x86_64 -- cat /proc/llamux/status
     python -m harness boot aarch64 --kernel 6.12 -- 'dmesg | tail; ls /proc/llamux'
+    python -m harness boot uml -- cat /proc/llamux/status
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 
 from harness import models, setup_system
-from harness.architectures import ARCHITECTURES, DEFAULT_KERNEL, KERNELS
+from harness.architectures import GUESTS, KERNELS, UML
 from harness.errors import UsageError
 from harness.guest import Guest
 from harness.progress import say, step
@@ -24,9 +25,7 @@ NO_MODEL = "none"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument(
-        "arch", metavar="ARCH", choices=ARCHITECTURES, help=", ".join(ARCHITECTURES)
-    )
+    parser.add_argument("arch", metavar="ARCH", choices=GUESTS, help=", ".join(GUESTS))
     add_guest_options(parser)
     parser.add_argument("--no-module", action="store_true", help="do not build or load the module")
     parser.add_argument(
@@ -38,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def add_guest_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what guest it shall be."""
     parser.add_argument(
-        "--kernel", choices=KERNELS, default=DEFAULT_KERNEL, help="Debian's kernel series"
+        "--kernel", choices=KERNELS, help="Debian's kernel series; default 6.1, uml 6.12"
     )
     parser.add_argument(
         "--model",
@@ -48,7 +47,7 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accel", choices=("kvm", "tcg"), help="default: KVM where a probe boot works, else TCG"
     )
-    parser.add_argument("--smp", type=int, default=2, metavar="N", help="processors (2)")
+    parser.add_argument("--smp", type=int, metavar="N", help="processors; default 2, uml 1")
     parser.add_argument("--memory", type=int, metavar="MB", help="default: what the model needs")
     parser.add_argument("--module-args", default="", metavar="ARGS", help="arguments of insmod")
     parser.add_argument(
@@ -68,9 +67,9 @@ def memory_for(model: Path | None) -> int:
 
 def open_guest(args: argparse.Namespace, load_module: bool = True) -> Guest:
     """A guest, not yet booted, for the options of :func:`add_guest_options` and ``args.arch``."""
-    if args.smp < 1:
+    if args.smp is not None and args.smp < 1:
         raise UsageError("--smp: a guest needs a processor")
-    setup_system.ensure(setup_system.GUESTS)
+    setup_system.ensure(setup_system.UML if args.arch == UML.name else setup_system.GUESTS)
     model = None if args.model == NO_MODEL or not load_module else models.resolve(args.model)
     files: dict[str, bytes | Path] = {}
     for pair in args.file:

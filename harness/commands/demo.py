@@ -11,7 +11,7 @@ import argparse
 import shlex
 import time
 
-from harness.architectures import ARCHITECTURES
+from harness.architectures import GUESTS
 from harness.commands.boot import add_guest_options, open_guest, write_error, write_now
 from harness.guest import Guest
 from harness.progress import say, step
@@ -26,7 +26,7 @@ _STATS = "/proc/llamux/stats"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("--prompt", default=DEFAULT_PROMPT, help=f"default: {DEFAULT_PROMPT}")
-    parser.add_argument("--arch", choices=ARCHITECTURES, default="x86_64")
+    parser.add_argument("--arch", choices=GUESTS, default="x86_64")
     parser.add_argument(
         "--timeout", type=float, default=1800, metavar="S", help="seconds the answer may take"
     )

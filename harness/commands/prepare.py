@@ -8,12 +8,14 @@ that a machine can go offline, or tests start with everything in place.
 import argparse
 
 from harness import busybox, checkpatch, kbuild_module, kernels, models, setup_system
-from harness.architectures import ARCHITECTURES, KERNELS
+from harness.architectures import ARCHITECTURES, GUESTS, KERNELS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("--arch", action="append", choices=ARCHITECTURES, help="default: all")
+    parser.add_argument(
+        "--arch", action="append", choices=GUESTS, help="default: all; uml for tests"
+    )
     parser.add_argument("--kernel", action="append", choices=KERNELS, help="default: all")
     parser.add_argument("--tests", action="store_true", help="for `make test`, too")
     parser.add_argument("--no-module", action="store_true", help="do not build the module")
@@ -26,10 +28,12 @@ def run(args: argparse.Namespace) -> int:
     if args.tests:
         models.sentencepiece_model()
         checkpatch.script()
-    for name in args.arch or ARCHITECTURES:
-        arch = ARCHITECTURES[name]
+    for name in args.arch or (GUESTS if args.tests else ARCHITECTURES):
+        arch = GUESTS[name]
         busybox.busybox(arch)
-        for series in args.kernel or KERNELS:
+        for series in arch.series:
+            if args.kernel and series not in args.kernel:
+                continue
             kernel = kernels.kernel(arch, series)
             if not args.no_module:
                 kbuild_module.build(kernel)

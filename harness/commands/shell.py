@@ -7,7 +7,7 @@ python -m harness shell --arch aarch64 --kernel 6.12
 import argparse
 import sys
 
-from harness.architectures import ARCHITECTURES
+from harness.architectures import GUESTS
 from harness.commands.boot import add_guest_options, open_guest
 from harness.errors import UsageError
 from harness.progress import say, step
@@ -15,7 +15,7 @@ from harness.progress import say, step
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("--arch", choices=ARCHITECTURES, default="x86_64")
+    parser.add_argument("--arch", choices=GUESTS, default="x86_64")
     add_guest_options(parser)
 
 

@@ -37,13 +37,20 @@
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #define LLAMA_X86_SIMD
-#define llama_cpu_has_avx2() \
-	(boot_cpu_has(X86_FEATURE_AVX2) && \
-	 cpu_has_xfeatures(XFEATURE_MASK_SSE | XFEATURE_MASK_YMM, NULL))
+#ifdef CONFIG_UML
+/* The host's kernel saves them, and names no processor feature whose registers it does not save. */
+#define llama_cpu_saves_ymm() true
+#define llama_cpu_saves_zmm() true
+#else
+#define llama_cpu_saves_ymm() cpu_has_xfeatures(XFEATURE_MASK_SSE | XFEATURE_MASK_YMM, NULL)
+#define llama_cpu_saves_zmm() (llama_cpu_saves_ymm() && \
+			       cpu_has_xfeatures(XFEATURE_MASK_AVX512, NULL))
+#endif
+#define llama_cpu_has_avx2() (boot_cpu_has(X86_FEATURE_AVX2) && llama_cpu_saves_ymm())
 #define llama_cpu_has_avx512() \
 	(boot_cpu_has(X86_FEATURE_AVX512BW) && boot_cpu_has(X86_FEATURE_AVX512VL) && \
 	 boot_cpu_has(X86_FEATURE_AVX512DQ) && boot_cpu_has(X86_FEATURE_AVX512_VNNI) && \
-	 cpu_has_xfeatures(XFEATURE_MASK_SSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512, NULL))
+	 llama_cpu_saves_zmm())
 #define llama_simd_begin() kernel_fpu_begin()
 #define llama_simd_end() kernel_fpu_end()
 #elif defined(CONFIG_ARM64) && defined(CONFIG_KERNEL_MODE_NEON)

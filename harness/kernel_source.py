@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel's source as Debian packages it, kept in the cache as one archive."""
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import apt_root
+from harness.lock import exclusive
+from harness.paths import cache_dir
+from harness.progress import step
+
+_PACKAGE = "linux-source-6.12"
+
+
+def archive() -> Path:
+    """The archive, named after the package's version; fetched if the cache has none."""
+    folder = cache_dir("kernels")
+    if not _found(folder):
+        with exclusive(apt_root.lock_file()):
+            if not _found(folder):
+                apt_root.with_lists(lambda: _fetch(folder))
+    return _found(folder)[-1]
+
+
+def extract(into: Path, members: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+    """Unpack files, or all but those of some patterns; names begin below the top folder."""
+    only = ["--occurrence=1", *(f"{_PACKAGE}/{name}" for name in members)] if members else []
+    subprocess.run(
+        [
+            *("tar", "-xJf", archive(), "-C", into, "--strip-components=1"),
+            *(f"--exclude={_PACKAGE}/{pattern}" for pattern in exclude),
+            *only,
+        ],
+        check=True,
+    )
+
+
+def _found(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{_PACKAGE}_*.tar.xz"))
+
+
+def _fetch(folder: Path) -> None:
+    with (
+        step("kernel source"),
+        tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch,
+    ):
+        (package,) = apt_root.download([f"{_PACKAGE}:all"], Path(scratch))
+        apt_root.unpack(package, Path(scratch))
+        (found,) = Path(scratch, "usr", "src").glob("linux-source-*.tar.xz")
+        found.rename(folder / f"{package.stem}.tar.xz")
