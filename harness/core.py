@@ -43,6 +43,7 @@ X86_FLAGS = {
 }
 ARM_FLAGS = {
     "tile_neon": ("-fno-tree-ter",),
+    "tile_dotprod": ("-fno-tree-ter", "-march=armv8.2-a+dotprod"),
     "vector_neon": ("-O3",),
 }
 SIMD_FLAGS: dict[str, tuple[str, ...]] = X86_FLAGS | ARM_FLAGS

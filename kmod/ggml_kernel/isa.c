@@ -9,6 +9,7 @@ static const struct isa * const paths[] = {
 	&isa_avx2,
 #endif
 #ifdef LLAMA_ARM_SIMD
+	&isa_dotprod,
 	&isa_neon,
 #endif
 	&isa_swar,

@@ -32,6 +32,8 @@
  *	vec v_at(p)		the s32 at p in each lane
  *	vec v_sll_at(v, p)	shift by the u32 at p
  *	struct wide w_madd_at(acc, v, p)	acc + v * the s64 at p, which fits in 32 bits
+ *
+ * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too.
  */
 #include "isa.h"
 #include "generated/ggml_types.h"
@@ -55,6 +57,11 @@
 #define LANE_WORDS TILE_ROWS	/* from one word of a row to its next */
 #define PAIRS 16		/* of a 32-block */
 #define K_BLOCKS 8		/* 32-blocks of a 256-block */
+#ifdef BYTE_CODES
+#define CODE_VECTORS 10		/* of an unpacked 32-block: see tile_bytes.h */
+#else
+#define CODE_VECTORS PAIRS
+#endif
 
 /* How a type's codes lie in its words. */
 struct shape {
@@ -164,6 +171,7 @@ static __always_inline vec sub_minimum(const struct shape s, const u8 *block, u3
 
 /* What of a vector of the batch a tile's product reads. */
 struct input {
+	const s16 *q;
 	const u32 *pair;
 	const s32 *sum;
 	const s64 *total;
@@ -176,6 +184,7 @@ static __always_inline struct input input(const struct bfp *x, u32 token)
 	size_t block = (size_t)token * x->n_blocks;
 
 	return (struct input){
+		.q = x->q + block * BFP_BLOCK,
 		.pair = x->pair + block * PAIRS,
 		.sum = x->sum + block * 2,
 		.total = x->total + block,
@@ -205,9 +214,12 @@ static __always_inline vec scale(const struct shape s, const u8 *block, u32 n)
  * One vector: codes are unpacked on their way into the product.
  */
 
-/* The codes of pairs [p0, p1) of 32-block @b with the vector's block @at. */
-static __always_inline vec dot(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
-			       const struct input *x, size_t at)
+/* The codes of pairs [p0, p1) of 32-block @b with the vector's block @at, offsets included. */
+#ifdef BYTE_CODES
+#include "tile_bytes.h"
+#else
+static __always_inline vec raw_dot(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
+				   const struct input *x, size_t at)
 {
 	vec out = v_set(0);
 	u32 p;
@@ -215,6 +227,16 @@ static __always_inline vec dot(const struct shape s, const u8 *block, u32 b, u32
 #pragma GCC unroll 16
 	for (p = p0; p < p1; p++)
 		out = v_madd(out, codes(s, block, b, p), v_pair(x->pair + at * PAIRS + p));
+	return out;
+}
+#endif
+
+/* The same without their offset. */
+static __always_inline vec dot(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
+			       const struct input *x, size_t at)
+{
+	vec out = raw_dot(s, block, b, p0, p1, x, at);
+
 	if (s.offset) {
 		const s32 *half = x->sum + 2 * at;
 		vec sum = p1 - p0 == PAIRS ? v_add(v_at(half), v_at(half + 1)) : v_at(half + p0 / 8);
@@ -347,7 +369,7 @@ static __always_inline void one(const struct shape s, const struct weights *w, u
 #if VECTORS > 1
 /*
  * Many vectors: the tile is unpacked first. For each 32-block the buffer has
- * PAIRS vectors of codes without their offset, then the sub-blocks' scales and
+ * CODE_VECTORS vectors of codes without their offset, then the sub-blocks' scales and
  * their minima; so that all types of one sub-block size go the same way.
  */
 #define FEW (VECTORS / 2)
@@ -356,8 +378,20 @@ static __always_inline u32 unpacked_bytes(const struct shape s)
 {
 	u32 subs = s.sub ? 32 / s.sub : 0;
 
-	return 4 * LANE_WORDS * (PAIRS + subs * (1 + s.minima));
+	return 4 * LANE_WORDS * (CODE_VECTORS + subs * (1 + s.minima));
 }
+
+#ifndef BYTE_CODES
+static __always_inline void unpack_codes(const struct shape s, const u8 *block, u32 b, u8 *out)
+{
+	vec offset = v_mask(s.offset << 16 | s.offset);
+	u32 p;
+
+#pragma GCC unroll 16
+	for (p = 0; p < PAIRS; p++, out += 4 * LANE_WORDS)
+		v_store(out, v_sub16(codes(s, block, b, p), offset));
+}
+#endif
 
 static __always_inline void unpack(const struct shape s, const struct weights *w, u32 tile, u32 n_blocks,
 				   u8 *out)
@@ -371,10 +405,8 @@ static __always_inline void unpack(const struct shape s, const struct weights *w
 	for (i = 0; i < n_blocks; i += step, block += block_bytes(s))
 #pragma GCC unroll 8
 		for (b = 0; b < step; b++) {
-#pragma GCC unroll 16
-			for (p = 0; p < PAIRS; p++, out += 4 * LANE_WORDS)
-				v_store(out, v_sub16(codes(s, block, b, p),
-						     v_mask(s.offset << 16 | s.offset)));
+			unpack_codes(s, block, b, out);
+			out += 4 * LANE_WORDS * CODE_VECTORS;
 #pragma GCC unroll 2
 			for (p = 0; p < subs; p++, out += 4 * LANE_WORDS)
 				v_store(out, sub_scale(s, block, b * subs + p));
@@ -385,6 +417,7 @@ static __always_inline void unpack(const struct shape s, const struct weights *w
 		}
 }
 
+#ifndef BYTE_CODES
 /* out[t] = @n_pairs pairs of unpacked codes with block @at of each of @n vectors, from pair @p0. */
 static __always_inline void dots(const u8 *unpacked, u32 p0, u32 n_pairs, const struct input *x, u32 n,
 				 size_t at, vec *out)
@@ -403,6 +436,7 @@ static __always_inline void dots(const u8 *unpacked, u32 p0, u32 n_pairs, const 
 			out[t] = v_madd(out[t], c, v_pair(x[t].pair + at * PAIRS + p));
 	}
 }
+#endif
 
 /* Sums A of a type of 32-blocks. */
 static __always_inline void many_32(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
@@ -460,7 +494,7 @@ static __always_inline void add_subs(const struct shape s, const u8 *unpacked, c
 
 #pragma GCC unroll 2
 	for (i = 0; i < subs; i++) {
-		vec scale = v_load(unpacked + 4 * LANE_WORDS * (PAIRS + i));
+		vec scale = v_load(unpacked + 4 * LANE_WORDS * (CODE_VECTORS + i));
 
 		dots(unpacked, i * PAIRS / subs, PAIRS / subs, x, n, at, out);
 #pragma GCC unroll 16
@@ -479,7 +513,7 @@ static __always_inline void add_minima(const struct shape s, const u8 *unpacked,
 
 #pragma GCC unroll 2
 	for (i = 0; i < subs; i++) {
-		vec scale = v_load(unpacked + 4 * LANE_WORDS * (PAIRS + subs + i));
+		vec scale = v_load(unpacked + 4 * LANE_WORDS * (CODE_VECTORS + subs + i));
 
 #pragma GCC unroll 16
 		for (t = 0; t < n; t++)

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/**
+ * DOC: Dots of bytes
+ *
+ * For processors that multiply bytes four by four: each 32-bit word of a tile
+ * becomes words of four codes, and activations come as two planes, x =
+ * 256 hi + lo. Twice the products, but a quarter of the multiplications and
+ * half of the unpacking. Besides those of tile_mul.h the operations are
+ *
+ *	vec v_bits(v, n, mask)	the bits @mask of each byte from bit n on
+ *	vec v_spread(v)		bit 4 of byte i is bit i of the lane, for the lower four
+ *	vec v_xor(v, w)
+ *	vec v_sub8(v, w)	of bytes
+ *	bytes b_high(q)		16 activations' hi, signed
+ *	bytes b_low(q)		their lo
+ *	vec b_total(x)		the sum of 16 unsigned bytes, in each lane
+ *	vec v_dot(acc, v, x, i)	acc + the products of a lane's bytes with bytes 4i to 4i + 3
+ *	vec v_udot(acc, v, x, i)	the same of unsigned bytes
+ *	vec v_sdot_low(acc, v, x, i)	the same of signed bytes with lo - 128
+ *	vec v_total(acc, v)	acc + a lane's signed bytes
+ */
+#define QUADS 8		/* of a 32-block */
+
+/* The codes of elements 4 @m to 4 @m + 3 of 32-block @b, still with their offset. */
+static __always_inline vec quad(const struct shape s, const u8 *block, u32 b, u32 m)
+{
+	u32 half = b / 4, plane = b % 4;
+
+	switch (s.type) {
+	case GGML_TYPE_Q4_0:
+	case GGML_TYPE_Q4_1:
+		return v_bits(word(s, block, m % 4), 4 * (m / 4), 15);
+	case GGML_TYPE_Q5_0:
+	case GGML_TYPE_Q5_1:
+		return v_or(v_bits(word(s, block, 1 + m % 4), 4 * (m / 4), 15),
+			    v_spread(v_srl(word(s, block, 0), 4 * m)));
+	case GGML_TYPE_Q8_0:
+		return word(s, block, m);
+	case GGML_TYPE_Q2_K:
+		return v_bits(word(s, block, 4 + 8 * half + m), 2 * plane, 3);
+	case GGML_TYPE_Q3_K:
+		return v_or(v_bits(word(s, block, 8 + 8 * half + m), 2 * plane, 3),
+			    v_sll(v_bits(word(s, block, m), b, 1), 2));
+	case GGML_TYPE_Q4_K:
+		return v_bits(word(s, block, 3 + 8 * (b / 2) + m), 4 * (b % 2), 15);
+	case GGML_TYPE_Q5_K:
+		return v_or(v_bits(word(s, block, 11 + 8 * (b / 2) + m), 4 * (b % 2), 15),
+			    v_sll(v_bits(word(s, block, 3 + m), b, 1), 4));
+	default:	/* Q6_K */
+		return v_or(v_bits(word(s, block, 16 * half + 8 * (plane % 2) + m),
+				   4 * (plane / 2), 15),
+			    v_sll(v_bits(word(s, block, 32 + 8 * half + m), 2 * plane, 3), 4));
+	}
+}
+
+/* Codes of Q8_0 are signed: as unsigned ones they are 128 too large. */
+static __always_inline vec raw_dot(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
+				   const struct input *x, size_t at)
+{
+	bool is_signed = s.type == GGML_TYPE_Q8_0;
+	vec high = v_set(0), low = v_set(0);
+	u32 half, i;
+
+#pragma GCC unroll 2
+	for (half = p0 / 8; half < p1 / 8; half++) {
+		const s16 *q = x->q + at * BFP_BLOCK + 16 * half;
+		bytes hi = b_high(q), lo = b_low(q);
+
+#pragma GCC unroll 4
+		for (i = 0; i < 4; i++) {
+			vec c = quad(s, block, b, 4 * half + i);
+
+			high = v_dot(high, c, hi, i);
+			low = v_udot(low, is_signed ? v_xor(c, v_mask(0x80808080)) : c, lo, i);
+		}
+		if (is_signed)
+			low = v_sub(low, v_sll(b_total(lo), 7));
+	}
+	return v_add(v_sll(high, 8), low);
+}
+
+/*
+ * Unpacked codes are signed for all types, so lo has to be too: it is taken as
+ * lo - 128, and 128 times the codes' sum of each half block lies behind them.
+ */
+static __always_inline void unpack_codes(const struct shape s, const u8 *block, u32 b, u8 *out)
+{
+	vec offset = v_mask(s.offset * 0x01010101);
+	u32 half, i;
+
+#pragma GCC unroll 2
+	for (half = 0; half < 2; half++) {
+		vec total = v_set(0);
+
+#pragma GCC unroll 4
+		for (i = 4 * half; i < 4 * half + 4; i++) {
+			vec c = v_sub8(quad(s, block, b, i), offset);
+
+			v_store(out + 4 * LANE_WORDS * i, c);
+			total = v_total(total, c);
+		}
+		v_store(out + 4 * LANE_WORDS * (QUADS + half), v_sll(total, 7));
+	}
+}
+
+/* out[t] = @n_pairs pairs of unpacked codes with block @at of each of @n vectors, from pair @p0. */
+static __always_inline void dots(const u8 *unpacked, u32 p0, u32 n_pairs, const struct input *x, u32 n,
+				 size_t at, vec *out)
+{
+	vec high[VECTORS];
+	bytes hi[VECTORS], lo[VECTORS];
+	u32 half, i, t;
+
+#pragma GCC unroll 2
+	for (half = p0 / 8; half < (p0 + n_pairs) / 8; half++) {
+		vec total = v_load(unpacked + 4 * LANE_WORDS * (QUADS + half));
+
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
+			const s16 *q = x[t].q + at * BFP_BLOCK + 16 * half;
+
+			hi[t] = b_high(q);
+			lo[t] = b_low(q);
+			if (half == p0 / 8)
+				high[t] = v_set(0);
+			out[t] = half == p0 / 8 ? total : v_add(out[t], total);
+		}
+#pragma GCC unroll 4
+		for (i = 0; i < 4; i++) {
+			vec c = v_load(unpacked + 4 * LANE_WORDS * (4 * half + i));
+
+#pragma GCC unroll 16
+			for (t = 0; t < n; t++) {
+				high[t] = v_dot(high[t], c, hi[t], i);
+				out[t] = v_sdot_low(out[t], c, lo[t], i);
+			}
+		}
+	}
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		out[t] = v_add(out[t], v_sll(high[t], 8));
+}
