@@ -162,6 +162,12 @@ class Command:
         return Result(self.output, bytes(self._errors.data), self._verdict)
 
 
+def memory_for(model: Path | None) -> int:
+    """MiB for a guest with this model: it lies in the root file system and in the module."""
+    size = model.stat().st_size if model else 0
+    return max(1024, 512 + 4 * size // (1 << 20))
+
+
 class Guest:
     """A kernel in QEMU or of User-mode Linux, as a context manager.
 
@@ -178,7 +184,7 @@ class Guest:
         model: Path | None = None,
         accel: str | None = None,
         smp: int | None = None,
-        memory: int = 1024,
+        memory: int | None = None,
         module: Path | None = None,
         load_module: bool = True,
         module_args: str = "",
@@ -188,7 +194,8 @@ class Guest:
     ) -> None:
         """`arch` is one of architectures.GUESTS, `kernel` a series of it.
 
-        `module` is built from this repository if not given; `memory` is in MiB.
+        `module` is built from this repository if not given; `memory` is in MiB,
+        by default what the model needs.
 
         `files` maps paths in the guest to contents. `append` is added to the
         kernel's command line.
@@ -204,7 +211,7 @@ class Guest:
             self._files[MODEL_PATH] = model
         machine = Uml if self.kernel.architecture == UML else Qemu
         self._machine: Machine = machine(
-            self.kernel, accel=accel, smp=smp, memory=memory, append=append
+            self.kernel, accel=accel, smp=smp, memory=memory or memory_for(model), append=append
         )
         self._boot_timeout = boot_timeout
         self._sockets: dict[str, socket.socket] = {}

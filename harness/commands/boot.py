@@ -59,12 +59,6 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def memory_for(model: Path | None) -> int:
-    """MiB for a guest with this model: it lies in the root file system and in the module."""
-    size = model.stat().st_size if model else 0
-    return max(1024, 512 + 4 * size // (1 << 20))
-
-
 def open_guest(args: argparse.Namespace, load_module: bool = True) -> Guest:
     """A guest, not yet booted, for the options of :func:`add_guest_options` and ``args.arch``."""
     if args.smp is not None and args.smp < 1:
@@ -83,7 +77,7 @@ def open_guest(args: argparse.Namespace, load_module: bool = True) -> Guest:
         model=model,
         accel=args.accel,
         smp=args.smp,
-        memory=args.memory or memory_for(model),
+        memory=args.memory,
         load_module=load_module,
         module_args=args.module_args,
         files=files,

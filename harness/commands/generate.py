@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on",
         default="native",
-        choices=["native", "qemu-x86_64", "qemu-aarch64"],
+        choices=["native", "qemu-x86_64", "qemu-aarch64", "uml"],
         help="where to compute (default native)",
     )
 
