@@ -9,6 +9,7 @@
 #include "attention.h"
 
 #define ROWS 4
+#define VALUE_VECTORS (VECTORS > 4 ? 2 : 1)	/* that registers have room for */
 
 static __always_inline struct wide join(struct wide acc, vec hi, vec lo, u32 shift)
 {
@@ -64,53 +65,69 @@ static void scores(const struct attention_scores *a)
 		score_rows(a, row, 1);
 }
 
-/* LANES dimensions of @n rows from @row on, over all blocks. */
-static __always_inline void value_lanes(const struct attention_values *a, u32 first, u32 row, u32 n)
+/* @m vectors of dimensions, from @first on, of @n rows from @row on, over all blocks. */
+static __always_inline void value_lanes(const struct attention_values *a, u32 first, u32 m, u32 row, u32 n)
 {
 	const s16 *hi = a->hi + (size_t)row * a->stride;
 	const s16 *lo = a->lo + (size_t)row * a->stride;
 	const u8 *h = a->h + (size_t)row * (a->stride / BFP_BLOCK);
-	struct wide sum[ROWS];
+	struct wide sum[VALUE_VECTORS][ROWS];
 	s64 out[LANES];
-	u32 b, i, t;
+	u32 b, i, j, t;
 
+#pragma GCC unroll 2
+	for (j = 0; j < m; j++)
 #pragma GCC unroll 4
-	for (t = 0; t < n; t++)
-		sum[t] = w_zero();
+		for (t = 0; t < n; t++)
+			sum[j][t] = w_zero();
 	for (b = 0; b < a->n_blocks; b++) {
-		vec high[ROWS], low[ROWS];
+		vec high[VALUE_VECTORS][ROWS], low[VALUE_VECTORS][ROWS];
+
+#pragma GCC unroll 2
+		for (j = 0; j < m; j++)
+#pragma GCC unroll 4
+			for (t = 0; t < n; t++)
+				high[j][t] = low[j][t] = v_set(0);
+		for (i = b * BFP_BLOCK; i < (b + 1) * BFP_BLOCK; i += 2)
+#pragma GCC unroll 2
+			for (j = 0; j < m; j++) {
+				vec pair = v_load(a->v + (size_t)i * a->dim + 2 * (first + j * LANES));
 
 #pragma GCC unroll 4
-		for (t = 0; t < n; t++)
-			high[t] = low[t] = v_set(0);
-		for (i = b * BFP_BLOCK; i < (b + 1) * BFP_BLOCK; i += 2) {
-			vec pair = v_load(a->v + (size_t)i * a->dim + 2 * first);
-
-#pragma GCC unroll 4
-			for (t = 0; t < n; t++) {
-				high[t] = v_madd(high[t], pair, v_pair(hi + t * a->stride + i));
-				low[t] = v_madd(low[t], pair, v_pair(lo + t * a->stride + i));
+				for (t = 0; t < n; t++) {
+					high[j][t] = v_madd(high[j][t], pair,
+							    v_pair(hi + t * a->stride + i));
+					low[j][t] = v_madd(low[j][t], pair,
+							   v_pair(lo + t * a->stride + i));
+				}
 			}
-		}
+#pragma GCC unroll 2
+		for (j = 0; j < m; j++)
 #pragma GCC unroll 4
-		for (t = 0; t < n; t++)
-			sum[t] = join(sum[t], high[t], low[t], h[t * (a->stride / BFP_BLOCK) + b]);
+			for (t = 0; t < n; t++)
+				sum[j][t] = join(sum[j][t], high[j][t], low[j][t],
+						 h[t * (a->stride / BFP_BLOCK) + b]);
 	}
-	for (t = 0; t < n; t++) {
-		s64 *to = a->sum + (size_t)(row + t) * a->dim + first;
+#pragma GCC unroll 2
+	for (j = 0; j < m; j++)
+#pragma GCC unroll 4
+		for (t = 0; t < n; t++) {
+			s64 *to = a->sum + (size_t)(row + t) * a->dim + first + j * LANES;
 
-		w_store(out, sum[t]);
-		for (i = 0; i < LANES; i++)
-			to[i] += out[i];
-	}
+			w_store(out, sum[j][t]);
+			for (i = 0; i < LANES; i++)
+				to[i] += out[i];
+		}
 }
 
 static __always_inline void value_rows(const struct attention_values *a, u32 row, u32 n)
 {
-	u32 first;
+	u32 first = 0;
 
-	for (first = 0; first < a->dim; first += LANES)
-		value_lanes(a, first, row, n);
+	for (; first + VALUE_VECTORS * LANES <= a->dim; first += VALUE_VECTORS * LANES)
+		value_lanes(a, first, VALUE_VECTORS, row, n);
+	for (; first < a->dim; first += LANES)
+		value_lanes(a, first, 1, row, n);
 }
 
 static void values(const struct attention_values *a)

@@ -334,6 +334,15 @@ static void breathe(const struct walk *a, u32 c)
 		isa_pause(a->p->isa);
 }
 
+/* The next chunk's part comes from far: ask for it in time. */
+static void prefetch_chunk(const void *data, size_t bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes; i += 64)
+		__builtin_prefetch((const u8 *)data + i);
+}
+
 static void score_positions(struct walk *a)
 {
 	const struct isa *isa = a->p->isa;
@@ -352,6 +361,9 @@ static void score_positions(struct walk *a)
 			.dot = w->dot,
 		};
 
+		if (c + 1 < llama_kv_chunks(a->n))
+			prefetch_chunk(cached(a->p, c + 1, a->layer, a->kv_head).k,
+				       (size_t)LLAMA_KV_CHUNK * s.dim * sizeof(s16));
 		isa->scores(&s);
 		for (i = 0; i < a->n_queries; i++)
 			isa->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,
@@ -410,6 +422,9 @@ static void add_values(struct walk *a)
 			.sum = w->sum,
 		};
 
+		if (c + 1 < llama_kv_chunks(a->n))
+			prefetch_chunk(cached(a->p, c + 1, a->layer, a->kv_head).v,
+				       (size_t)LLAMA_KV_CHUNK * dim * sizeof(s16));
 		a->p->isa->values(&s);
 		breathe(a, c);
 	}

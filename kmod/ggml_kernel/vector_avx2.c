@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loops over vectors for AVX2. */
+#include "x86_simd.h"
+#include "fixed.h"
+
 #define LOGICAL_SHIFTS	/* there is no other one of 64 bits */
 #define VECTOR_BYTES 32
+#define mul_lanes(a, b) ((unsigned_lanes)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
+
 #define VECTOR_OPS vector_avx2
 #include "vector_ops.h"

@@ -1,5 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loops over vectors for AVX-512. */
+#include "x86_simd.h"
+#include "fixed.h"
+
 #define VECTOR_BYTES 64
+#define mul_lanes(a, b) ((unsigned_lanes)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
+
+/* The table in four registers; the upper halves of lanes get something that nobody reads. */
+#define exp2_at(i) ({ \
+	const __m512i *table = (const __m512i *)exp2_table; \
+	__m512i at = (__m512i)(i); \
+	__m512i low = _mm512_permutex2var_epi32(_mm512_loadu_si512(table), at, \
+						_mm512_loadu_si512(table + 1)); \
+	__m512i high = _mm512_permutex2var_epi32(_mm512_loadu_si512(table + 2), at, \
+						 _mm512_loadu_si512(table + 3)); \
+	(unsigned_lanes)_mm512_mask_blend_epi32(_mm512_cmpgt_epi32_mask(at, _mm512_set1_epi32(31)), \
+						low, high); \
+})
+
 #define VECTOR_OPS vector_avx512
 #include "vector_ops.h"

@@ -30,12 +30,17 @@ static __always_inline s64 round_right(s64 v, u64 s)
 }
 
 #ifdef VECTOR_BYTES
-#define lanes s64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias))
-#define unsigned_lanes u64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias))
+#define lanes s64 __attribute__((vector_size(VECTOR_BYTES)))
+#define unsigned_lanes u64 __attribute__((vector_size(VECTOR_BYTES)))
+#define in_memory(type) type __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias))
 #else
 #define lanes s64
 #define unsigned_lanes u64
+#define in_memory(type) type __attribute__((may_alias))
 #endif
+/* Lanes at @p. */
+#define lanes_at(p) (*(in_memory(s64) *)(p))
+#define unsigned_at(p) (*(in_memory(u64) *)(p))
 #define N_LANES (sizeof(lanes) / sizeof(s64))
 
 /* round_right() of whole lanes: @y = @v / 2^@shift, (n,) each, filled up to N_LANES. */
@@ -44,17 +49,66 @@ static __always_inline void round_each(const s64 *v, const s64 *shift, u32 n, s6
 	u32 i;
 
 	for (i = 0; i < n; i += N_LANES) {
-		unsigned_lanes s = *(const unsigned_lanes *)(shift + i);
+		unsigned_lanes s = unsigned_at(shift + i);
 		unsigned_lanes half = (((unsigned_lanes){ 0 } + 1) << s) >> 1;
 #ifdef LOGICAL_SHIFTS
 		unsigned_lanes bias = (unsigned_lanes){ 0 } + (1ULL << 62);
-		unsigned_lanes biased = *(const unsigned_lanes *)(v + i) + bias;
+		unsigned_lanes biased = unsigned_at(v + i) + bias;
 
-		*(unsigned_lanes *)(y + i) = ((biased + half) >> s) - (bias >> s);
+		unsigned_at(y + i) = ((biased + half) >> s) - (bias >> s);
 #else
-		*(lanes *)(y + i) = (*(const lanes *)(v + i) + (lanes)half) >> (lanes)s;
+		lanes_at(y + i) = (lanes_at(v + i) + (lanes)half) >> (lanes)s;
 #endif
 	}
+}
+
+/* Products of lanes' lower 32 bits, and exp2_table at lanes; an instruction set may have better. */
+#ifndef mul_lanes
+#define mul_lanes(a, b) (((a) & U32_MAX) * ((b) & U32_MAX))
+#endif
+
+#ifndef exp2_at
+static __always_inline unsigned_lanes exp2_at(unsigned_lanes i)
+{
+#ifdef VECTOR_BYTES
+	unsigned_lanes v = i;
+	u32 k;
+
+#pragma GCC unroll 8
+	for (k = 0; k < N_LANES; k++)
+		v[k] = exp2_table[i[k]];
+	return v;
+#else
+	return exp2_table[i];
+#endif
+}
+#endif
+
+/* exp2_neg() of lanes below 2^32. */
+static __always_inline unsigned_lanes exp2_lanes(unsigned_lanes x)
+{
+	const u64 end = 31ULL << 20;	/* from here on it is zero */
+	unsigned_lanes past = x - end;
+	unsigned_lanes u, p;
+
+	x = end + (past & (unsigned_lanes)((lanes)past >> 63));
+	u = mul_lanes(x & 16383, (unsigned_lanes){ 0 } + LN2_Q30) >> 20;
+	p = Q30_ONE - u + (mul_lanes(u, u) >> 31);
+	return mul_lanes(exp2_at((x >> 14) & 63), p) >> (30 + (x >> 20));
+}
+
+/* sigmoid_from_exp() of lanes. */
+static __always_inline unsigned_lanes sigmoid_lanes(unsigned_lanes e)
+{
+	unsigned_lanes d = e + Q30_ONE;
+	unsigned_lanes r = RECIPROCAL_C0_Q30 -
+			   (mul_lanes(d, (unsigned_lanes){ 0 } + RECIPROCAL_C1_Q30) >> 30);
+	u32 i;
+
+#pragma GCC unroll 3
+	for (i = 0; i < 3; i++)
+		r = mul_lanes(r, (1ULL << 31) - (mul_lanes(d, r) >> 30)) >> 30;
+	return r;
 }
 
 static __always_inline s64 mul_wide(s32 a, s32 b)
@@ -153,11 +207,13 @@ static void quantize(struct bfp *x, u32 token, const s64 *v, int e)
 		x->shift[block + i] = x->h[block + i];
 		x->total[block + i] = (s64)(sum[2 * i] + sum[2 * i + 1]) * (1 << x->h[block + i]);
 	}
-	for (i = 0; i < n; i += 4) {
-		pair[i] = q[i];
-		pair[i + 1] = q[i + 2];
-		pair[i + 2] = q[i + 1];
-		pair[i + 3] = q[i + 3];
+	/* Of each four, the middle ones change places. */
+	for (i = 0; i < n; i += 4 * N_LANES) {
+		unsigned_lanes four = unsigned_at(q + i);
+
+		unsigned_at(pair + i) = (four & 0xffff00000000ffff) |
+						((four >> 16) & 0xffff0000) |
+						((four & 0xffff0000) << 16);
 	}
 }
 
@@ -200,22 +256,36 @@ static void rmsnorm(struct bfp *x, u32 token, const q32 *v, const s32 *w, int e_
 	quantize(x, token, tmp->wide, j - 38 + e_w);
 }
 
+/* The sigmoid of gate values, Q32 to Q30. */
+static __always_inline unsigned_lanes gate_lanes(lanes gate)
+{
+	const u64 limit = 1ULL << 37;
+	unsigned_lanes sign = (unsigned_lanes)(gate >> 63);
+	unsigned_lanes past = (((unsigned_lanes)gate ^ sign) - sign) - limit;
+	unsigned_lanes a = limit + (past & (unsigned_lanes)((lanes)past >> 63));
+	unsigned_lanes e = exp2_lanes(mul_lanes(a >> 6, (unsigned_lanes){ 0 } + LOG2E_Q30) >> 36);
+	unsigned_lanes r = sigmoid_lanes(e);
+
+	return (r & ~sign) | ((mul_lanes(e, r) >> 30) & sign);
+}
+
 static void swiglu(struct bfp *x, u32 token, const q32 *gate, const q32 *up,
 		   const struct vector_tmp *tmp)
 {
 	int s_gate = normalize(gate, x->n, tmp->a);
 	int s_up = normalize(up, x->n, tmp->b);
+	u32 whole = x->n / N_LANES * N_LANES;
+	s64 rest[N_LANES] = { 0 };
 	u32 i;
 
+	for (i = 0; i < whole; i += N_LANES)
+		unsigned_at(tmp->wide + i) = gate_lanes(lanes_at(gate + i));
+	memcpy(rest, gate + whole, (x->n - whole) * sizeof(*rest));
+	unsigned_at(rest) = gate_lanes(lanes_at(rest));
+	memcpy(tmp->wide + whole, rest, (x->n - whole) * sizeof(*rest));
 	for (i = 0; i < x->n; i++) {
-		s64 sign = gate[i] < 0 ? -1 : 0;
-		u64 a = min_t(u64, (gate[i] ^ sign) - sign, 1ULL << 37);
-		s32 e = exp2_neg_wide(((u64)(u32)(a >> 6) * LOG2E_Q30) >> 36);
-		s32 r = sigmoid_wide(e);
-		s32 y = mul_wide(e, r) >> 30;
+		s32 y = round_right(mul_wide(tmp->a[i], tmp->wide[i]), 30);
 
-		y = sign ? y : r;
-		y = round_right(mul_wide(tmp->a[i], y), 30);
 		tmp->wide[i] = mul_wide(y, tmp->b[i]);
 	}
 	quantize(x, token, tmp->wide, s_gate + s_up - 64);
@@ -377,16 +447,23 @@ static void score(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n
 
 static u64 weigh(const q20 *score, const s16 *e_v, u32 n, const struct vector_top *top, s64 *w)
 {
+	s64 x[LLAMA_KV_CHUNK], shift[LLAMA_KV_CHUNK];
 	u64 sum = 0;
 	u32 i;
 
-	for (i = 0; i < n; i++) {
-		u64 p = exp2_neg_wide((u32)top->score - (u32)score[i]);
-		s32 shift = top->e_v - e_v[i];
-
-		sum += p;
-		w[i] = (p << 30) >> min(shift, 62);
-	}
+	for (i = 0; i < n; i++)
+		x[i] = (u32)top->score - (u32)score[i];
+	for (i = 0; i < n; i++)
+		shift[i] = min(top->e_v - e_v[i], 62);
+	for (i = n; i % N_LANES; i++)
+		x[i] = shift[i] = 0;
+	for (i = 0; i < n; i += N_LANES)
+		unsigned_at(x + i) = exp2_lanes(unsigned_at(x + i));
+	for (i = 0; i < n; i++)
+		sum += x[i];
+	for (i = 0; i < n; i += N_LANES)
+		unsigned_at(w + i) = (unsigned_at(x + i) << 30) >>
+					     unsigned_at(shift + i);
 	return sum;
 }
 
