@@ -122,6 +122,24 @@ def test_processors_come_and_go(smp: Guest) -> None:
         assert ask(smp, TEXT, 8) == alone
 
 
+def test_a_suspend_while_answering(smp: Guest) -> None:
+    """Hibernation without a swap device: all of it but the end, and back."""
+    with loaded(smp, MODEL_PATH):
+        whole = ask(smp, TEXT, 16)
+        done = smp.run(
+            f"sh /ask '{TEXT}' 16 >/tmp/answer & reader=$!\n"
+            "sleep 0.3\n"
+            "echo shutdown >/sys/power/disk; echo disk >/sys/power/state\n"
+            "kill -0 $reader && wait $reader",
+            timeout=120,
+        )
+        assert done.exit_code == 0, done.errors
+        assert smp.run("cat /tmp/answer").output == whole
+        log = smp.run("dmesg").output
+        assert b"Freezing remaining freezable tasks completed" in log
+        assert b"PM: hibernation: hibernation exit" in log
+
+
 def test_rmmod_while_answering(smp: Guest) -> None:
     with loaded(smp, MODEL_PATH):
         whole = ask(smp, TEXT, 5)
