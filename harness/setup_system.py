@@ -39,6 +39,7 @@ TESTS = (
     "clang",
     "libclang-rt-14-dev",  # sanitizers and libFuzzer
     "libc6-dev-arm64-cross",
+    "qemu-user-static",
     "sparse",
     "perl",  # checkpatch
     "git",

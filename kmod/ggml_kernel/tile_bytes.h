@@ -10,7 +10,7 @@
  *	vec v_bits(v, n, mask)	the bits @mask of each byte from bit n on
  *	vec v_spread(v)		bit 4 of byte i is bit i of the lane, for the lower four
  *	vec v_xor(v, w)
- *	vec v_sub8(v, w)	of bytes
+ *	vec v_sub8(v, w)	in each byte
  *	bytes b_high(q)		16 activations' hi, signed
  *	bytes b_low(q)		their lo
  *	vec b_total(x)		the sum of 16 unsigned bytes, in each lane

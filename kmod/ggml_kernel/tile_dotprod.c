@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tiles with NEON and its dot products of bytes. */
+/*
+ * Tiles with NEON and its dot products of bytes. Instructions (gcc 12) for a
+ * 32-block of eight rows, with NEON alone and so:
+ *
+ *	Q4_1		218	100
+ *	Q5_0		491	181
+ *	Q8_0		198	107
+ *	Q4_K		297	148
+ *	Q6_K		452	238
+ *	four vectors, Q4_1	561	374
+ */
 #include "neon_ops.h"
 
 #define BYTE_CODES
@@ -54,36 +64,48 @@ static __always_inline vec b_total(bytes x)
 	return (vec){ v, v };
 }
 
-#define SDOT(acc, v, x, i) ((uint32x4_t)vdotq_laneq_s32((int32x4_t)(acc), (int8x16_t)(v), x, i))
-#define DOT_CASE(i) \
-	case i: \
-		return (vec){ SDOT(acc.a, v.a, (int8x16_t)x, i), SDOT(acc.b, v.b, (int8x16_t)x, i) }
-#define UDOT_CASE(i) \
-	case i: \
-		return (vec){ vdotq_laneq_u32(acc.a, (uint8x16_t)v.a, x, i), \
-			      vdotq_laneq_u32(acc.b, (uint8x16_t)v.b, x, i) }
-
 /* A lane's number has to be a constant before anything is inlined. */
+static __always_inline uint32x4_t sdot(uint32x4_t acc, uint32x4_t v, bytes x, u32 i)
+{
+	int32x4_t sum = (int32x4_t)acc;
+	int8x16_t codes = (int8x16_t)v, y = (int8x16_t)x;
+
+	switch (i) {
+	case 0:
+		return (uint32x4_t)vdotq_laneq_s32(sum, codes, y, 0);
+	case 1:
+		return (uint32x4_t)vdotq_laneq_s32(sum, codes, y, 1);
+	case 2:
+		return (uint32x4_t)vdotq_laneq_s32(sum, codes, y, 2);
+	default:
+		return (uint32x4_t)vdotq_laneq_s32(sum, codes, y, 3);
+	}
+}
+
+static __always_inline uint32x4_t udot(uint32x4_t acc, uint32x4_t v, bytes x, u32 i)
+{
+	uint8x16_t codes = (uint8x16_t)v;
+
+	switch (i) {
+	case 0:
+		return vdotq_laneq_u32(acc, codes, x, 0);
+	case 1:
+		return vdotq_laneq_u32(acc, codes, x, 1);
+	case 2:
+		return vdotq_laneq_u32(acc, codes, x, 2);
+	default:
+		return vdotq_laneq_u32(acc, codes, x, 3);
+	}
+}
+
 static __always_inline vec v_dot(vec acc, vec v, bytes x, u32 i)
 {
-	switch (i) {
-	DOT_CASE(0);
-	DOT_CASE(1);
-	DOT_CASE(2);
-	default:
-	DOT_CASE(3);
-	}
+	return (vec){ sdot(acc.a, v.a, x, i), sdot(acc.b, v.b, x, i) };
 }
 
 static __always_inline vec v_udot(vec acc, vec v, bytes x, u32 i)
 {
-	switch (i) {
-	UDOT_CASE(0);
-	UDOT_CASE(1);
-	UDOT_CASE(2);
-	default:
-	UDOT_CASE(3);
-	}
+	return (vec){ udot(acc.a, v.a, x, i), udot(acc.b, v.b, x, i) };
 }
 
 static __always_inline vec v_sdot_low(vec acc, vec v, bytes x, u32 i)

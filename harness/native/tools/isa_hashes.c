@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What each path of this machine computes, as hashes: "PATH WHAT HASH", a line
- * each. Products of every type in several shapes, attention, and the logits of
- * the model files named as arguments. All of it follows from the code below,
- * so that the lines of two machines can be compared.
+ * What a path computes, as hashes: "WHAT HASH", a line each. Products of every
+ * type in several shapes, attention, and the logits of model files. All of it
+ * follows from the code below, so that the lines of two machines can be compared.
+ *
+ *	isa_hashes PATH MODEL...
+ *	isa_hashes		the name of the path that is best here
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +118,7 @@ static void make_vectors(u32 n_in, s64 *v)
 		}
 }
 
-static void products(const struct isa *isa, const struct type *t, u32 n_in, bool extreme)
+static void products(const struct type *t, u32 n_in, bool extreme)
 {
 	static const u32 batches[] = { 1, 2, 3, 4, 5, 8, MAX_TOKENS };
 	static u8 raw[N_OUT * MAX_IN * 4];
@@ -139,7 +141,7 @@ static void products(const struct isa *isa, const struct type *t, u32 n_in, bool
 		memset(y, 0, sizeof(y));
 		if (llamuxu_weights_mul(m, 0, N_OUT, v, e, batches[i], y))
 			fail(t->name);
-		printf("%s %s,%u,%u,%d %016llx\n", isa->name, t->name, n_in, batches[i], extreme,
+		printf("%s,%u,%u,%d %016llx\n", t->name, n_in, batches[i], extreme,
 		       (unsigned long long)hash(y, size));
 	}
 	llamuxu_weights_close(m);
@@ -172,11 +174,11 @@ static void attention(const struct isa *isa, u32 dim, u32 n_rows, bool extreme)
 	for (i = 0; i < n_rows; i++)
 		for (j = 50; j < K; j++)
 			dot[i * K + j] = 0;
-	printf("%s attention,%u,%u,%d %016llx\n", isa->name, dim, n_rows, extreme,
+	printf("heads,%u,%u,%d %016llx\n", dim, n_rows, extreme,
 	       (unsigned long long)(hash(dot, sizeof(dot)) ^ hash(sum, sizeof(sum)) * 3));
 }
 
-static void logits(const struct isa *isa, const char *path)
+static void logits(const char *path)
 {
 	static u8 image[8 << 20] __aligned(4096);
 	u32 tokens[POSITIONS];
@@ -210,30 +212,31 @@ static void logits(const struct isa *isa, const char *path)
 			fail("forward");
 		h = h * 5 + hash(out, n * facts[0] * sizeof(*out));
 	}
-	printf("%s %s %016llx\n", isa->name, strrchr(path, '/') + 1, (unsigned long long)h);
+	printf("%s %016llx\n", strrchr(path, '/') + 1, (unsigned long long)h);
 	free(out);
 }
 
 int main(int argc, char **argv)
 {
-	static const char * const names[] = {
-		"generic", "swar", "avx2", "avx512", "neon", "dotprod", "i8mm",
-	};
 	static const u32 sizes[] = { 256, 768 };
 	static const u32 dims[] = { 20, 24, 64, 256 };
-	u32 i, j, k;
+	u32 j, k;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		if (isa_select(names[i]))
-			continue;
-		for (j = 0; j < ARRAY_SIZE(types); j++)
-			for (k = 0; k < 2 * ARRAY_SIZE(sizes); k++)
-				products(isa_current(), &types[j], sizes[k / 2], k % 2);
-		for (j = 0; j < ARRAY_SIZE(dims); j++)
-			for (k = 1; k < 19; k++)
-				attention(isa_current(), dims[j], k / 2 + k % 2, k % 2);
-		for (j = 1; j < (u32)argc; j++)
-			logits(isa_current(), argv[j]);
+	if (isa_select(argc > 1 ? argv[1] : NULL)) {
+		fprintf(stderr, "this machine has no %s\n", argv[1]);
+		return 2;
 	}
+	if (argc == 1) {
+		puts(isa_current()->name);
+		return 0;
+	}
+	for (j = 0; j < ARRAY_SIZE(types); j++)
+		for (k = 0; k < 2 * ARRAY_SIZE(sizes); k++)
+			products(&types[j], sizes[k / 2], k % 2);
+	for (j = 0; j < ARRAY_SIZE(dims); j++)
+		for (k = 1; k < 19; k++)
+			attention(isa_current(), dims[j], k / 2 + k % 2, k % 2);
+	for (j = 2; j < (u32)argc; j++)
+		logits(argv[j]);
 	return 0;
 }

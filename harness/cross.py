@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Programs of the core for either architecture, linked statically, and how to run them."""
+
+import hashlib
+import platform
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness import core
+from harness.architectures import ARCHITECTURES
+from harness.errors import HarnessError
+from harness.paths import CORE, cache_dir
+
+
+def emulator(machine: str, cpu: str) -> list[str]:
+    """What a program of the machine is started with, to see that model of its processor."""
+    return [f"qemu-{machine}-static", "-cpu", cpu]
+
+
+def executable(program: Path, machine: str) -> Path:
+    """Build ``program`` with the core and its wrappers; cached by content, file by file."""
+    prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
+    command = [f"{prefix}gcc", *core.FLAGS]
+    folder = cache_dir("native", f"static-{machine}")
+    headers = sorted([*CORE.glob("**/*.h"), *core.NATIVE.glob("*.h")])
+    common = hashlib.sha256("\0".join(command).encode())
+    for header in headers:
+        common.update(header.name.encode() + b"\0" + header.read_bytes())
+    whole = common.copy()
+    objects: list[Path] = []
+    for source in [*core.sources(machine), program]:
+        flags = core.flags_of(source)
+        digest = common.copy()
+        digest.update(" ".join(flags).encode() + source.read_bytes())
+        whole.update(digest.digest())
+        output = folder / f"{source.stem}-{digest.hexdigest()[:16]}.o"
+        objects.append(output)
+        if not output.exists():
+            _build([*command, *flags, "-c", str(source)], output)
+    target = folder / f"{program.stem}-{whole.hexdigest()[:16]}"
+    if not target.exists():
+        _build([*command, "-static", *map(str, objects), "-lpthread"], target)
+    return target
+
+
+def _build(command: list[str], target: Path) -> None:
+    """Write ``target`` by ``command``, all at once or not at all."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        temporary = Path(folder) / target.name
+        done = subprocess.run(
+            [*command, "-o", str(temporary)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise HarnessError(f"building {target.name} failed:\n{done.stderr}")
+        temporary.replace(target)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The arm64 paths, on models of the processors that they are for: the generic path's integers."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import cross, goldens
+from harness.paths import ROOT
+
+PROGRAM = ROOT / "harness" / "native" / "tools" / "isa_hashes.c"
+PROCESSORS = {
+    "cortex-a53": ["neon"],
+    "cortex-a76": ["neon", "dotprod"],
+    "max": ["neon", "dotprod"],
+}
+"""The paths that each can run, the best one last."""
+
+
+def models() -> list[str]:
+    """A file of each type, one with several chunks of the KV cache, and other shapes."""
+    return [str(golden.model_path()) for golden in goldens.load() if golden.tiny]
+
+
+def hashes(command: list[str | Path], isa: str) -> list[str]:
+    """What a path computes, a line for each product, attention and model."""
+    done = subprocess.run(
+        [*command, isa, *models()], capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def generic() -> list[str]:
+    """What this machine computes by the path that defines the result."""
+    lines = hashes([cross.executable(PROGRAM, platform.machine())], "generic")
+    assert len(lines) > 400
+    assert len(lines) == len({line.split()[0] for line in lines})
+    return lines
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    """The same for arm64."""
+    return cross.executable(PROGRAM, "aarch64")
+
+
+@pytest.mark.parametrize(
+    ("cpu", "isa"),
+    [
+        ("cortex-a53", "swar"),
+        ("cortex-a53", "neon"),
+        ("cortex-a76", "dotprod"),
+        ("max", "neon"),
+        ("max", "dotprod"),
+    ],
+)
+def test_path_gives_the_generic_integers(
+    generic: list[str], program: Path, cpu: str, isa: str
+) -> None:
+    assert hashes([*cross.emulator("aarch64", cpu), program], isa) == generic
+
+
+@pytest.mark.parametrize("cpu", list(PROCESSORS))
+def test_the_best_path_is_chosen(program: Path, cpu: str) -> None:
+    command = [*cross.emulator("aarch64", cpu), program]
+    best = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert best.strip() == PROCESSORS[cpu][-1]
+
+
+def test_a_path_that_the_processor_lacks_is_refused(program: Path) -> None:
+    command = [*cross.emulator("aarch64", "cortex-a53"), program, "dotprod"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "dotprod" in done.stderr
