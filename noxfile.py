@@ -2,6 +2,7 @@
 """The project's tasks, a function each. They run in .venv, which `make venv` makes."""
 
 import os
+import platform
 from pathlib import Path
 
 import nox
@@ -47,7 +48,8 @@ def shell(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure everything in docs/benchmarks.md, beside llama.cpp, and write the page anew."""
     models = session.posargs or ["smollm2", "tinyllama-shape"]
-    harness(session, "bench", *models, "--peer", "llama.cpp", "--write-docs")
+    uml = ["--on", "uml"] if platform.machine() == "x86_64" else []
+    harness(session, "bench", *models, *uml, "--peer", "llama.cpp", "--write-docs")
 
 
 @nox.session

@@ -191,7 +191,9 @@ class Measure:
     """One thing to measure.
 
     ``tokens`` is how many a sample takes; ``unit`` is "tokens/s" or "s". ``prepare`` happens
-    once for each engine, and then an unmeasured sample unless ``cold``.
+    once for each engine, and then an unmeasured sample unless ``cold``. One that is a point of
+    a ``curve`` is for plots alone; one that is ``deep`` would have the module evaluate a long
+    prompt for each sample.
     """
 
     kind: str
@@ -200,6 +202,8 @@ class Measure:
     run: Callable[[Engine], float]
     prepare: Callable[[Engine], None] = lambda _: None
     cold: bool = False
+    curve: bool = False
+    deep: bool = False
 
     def value(self, engine: Engine) -> float:
         """A sample in ``unit``."""
@@ -256,7 +260,7 @@ class Plan:
     curve_repeat: int = 3
     patience: int = PATIENCE
 
-    def decode(self, depth: int) -> Measure:
+    def decode(self, depth: int, curve: bool = False) -> Measure:
         """Decoding from a position."""
         n = min(self.gen_tokens, self.n_ctx - depth)
         return Measure(
@@ -265,6 +269,8 @@ class Plan:
             n,
             lambda e: e.decode(n, depth),
             lambda e: e.fill(depth),
+            curve=curve,
+            deep=depth > 0,
         )
 
     def load(self, threads: int) -> Measure:
@@ -278,7 +284,7 @@ class Plan:
     def prefill(self, n: int, batch: int = 0) -> Measure:
         """A prompt, in passes of ``batch`` tokens or of as many as an engine likes."""
         kind = f"prefill/{batch}" if batch else "prefill"
-        return Measure(kind, "tokens/s", n, lambda e: e.prefill(n, batch))
+        return Measure(kind, "tokens/s", n, lambda e: e.prefill(n, batch), curve=batch > 0)
 
     def first_token(self, prompt: Prompt, kept: int) -> Measure:
         """A chat prompt."""
@@ -298,8 +304,8 @@ class Plan:
         for batch in self.curve_batches if most else ():
             yield self.prefill(min(128, self.n_ctx), batch), few
         for depth in sorted({0, *self.depths, *(self.curve_depths if most else ())}):
-            whole = depth == 0 or depth in self.depths
-            yield self.decode(depth), self.repeat if whole else few
+            curve = depth > 0 and depth not in self.depths
+            yield self.decode(depth, curve), few if curve else self.repeat
 
 
 @dataclass
@@ -338,6 +344,11 @@ def take_turns(
     return samples
 
 
+def counted(n: int, noun: str) -> str:
+    """``1 thread``, ``2 threads``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
     """The first and the third."""
     if len(values) < 2:
@@ -372,6 +383,7 @@ def rows_of(
             "unit": measure.unit,
             "median": median,
             "tokens": measure.tokens,
+            "curve": measure.curve,
             "samples": values,
             "elsewhere": max(samples.elsewhere, default=0.0),
         }
@@ -421,9 +433,10 @@ def measure_model(
 
             elsewhere = Elsewhere(pids)
             for measure, repeat in plan.measures(threads):
-                say(f"{plan.name}, {threads} threads: {measure.kind}")
-                samples = take_turns(some, measure, repeat, elsewhere, plan.patience)
-                for row in rows_of(plan, threads, some, measure, samples):
+                say(f"{plan.name}, {counted(threads, 'thread')}: {measure.kind}")
+                able = [e for e in some if e.on == "native" or not measure.deep]
+                samples = take_turns(able, measure, repeat, elsewhere, plan.patience)
+                for row in rows_of(plan, threads, able, measure, samples):
                     rows.append(_with_roofline(row, n_bytes, bandwidths[threads]))
             rows += _memory_row(plan, threads, some)
     return rows

@@ -2,6 +2,7 @@
 """Measured rows for people: a table, plots, and the page of the documentation."""
 
 import importlib.util
+import re
 import statistics
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness.bench import PEER
+from harness.bench import PEER, QUIET, counted
 from harness.guest_errors import SetupError
 from harness.paths import ROOT
 from harness.progress import say
@@ -96,8 +97,8 @@ def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
         if "of_bandwidth" in row:
             bandwidth = machine["read_bandwidth"][str(row["threads"])]
             yield (
-                f"{row['model']}, {_engine(row)}, {row['threads']} threads: decoding reads "
-                f"{row['bytes_per_second'] / 1e9:.1f} GB/s of weights, "
+                f"{row['model']}, {_engine(row)}, {counted(row['threads'], 'thread')}: "
+                f"decoding reads {row['bytes_per_second'] / 1e9:.1f} GB/s of weights, "
                 f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s "
                 "that as many threads read"
             )
@@ -112,7 +113,7 @@ def facts(machine: dict[str, Any]) -> Iterator[str]:
     )
     yield f"{machine['kernel']}, {machine['compiler']}"
     if machine.get("peer"):
-        yield str(machine["peer"])
+        yield re.sub(r"\s+", " ", str(machine["peer"])).replace(" = 1 |", ",").rstrip(" ,")
 
 
 def table(result: dict[str, Any]) -> str:
@@ -131,22 +132,39 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(out) + "\n"
 
 
+def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Results of several runs on one machine as one: its description is the first one's."""
+    machine = dict(results[0]["machine"])
+    for key in ("read_bandwidth", "commands"):
+        machine[key] = {k: v for r in reversed(results) for k, v in r["machine"][key].items()}
+    machine["peer"] = next((p for r in results if (p := r["machine"]["peer"])), None)
+    order = list(dict.fromkeys(row["model"] for r in results for row in r["rows"]))
+    rows = [row for model in order for r in results for row in r["rows"] if row["model"] == model]
+    return {"machine": machine, "rows": rows}
+
+
 def remarks(result: dict[str, Any]) -> Iterator[str]:
     """How to read it, and a warning where the machine was not idle."""
     yield "Medians, with the first and third quartile; ratios are medians of pairs, with the range."
     yield f"A ratio above 1 is in favour of the engine named first; {commonest(result)}."
-    busy = sorted(r["elsewhere"] for r in result["rows"])
-    if busy and busy[len(busy) // 2] > 0.05:
+    yield from warnings(result)
+
+
+def warnings(result: dict[str, Any]) -> Iterator[str]:
+    """Whether the machine was idle enough for figures that mean something."""
+    busy = [r["elsewhere"] for r in result["rows"]]
+    disturbed = sum(share > QUIET for share in busy)
+    if disturbed:
         yield (
-            f"Not idle: other processes took {busy[len(busy) // 2]:.2f} processors "
-            "during half of the rows or more."
+            f"Not idle: in {disturbed} of {counted(len(busy), 'row')} a round that counts was "
+            f"disturbed; other processes took up to {max(busy):.2f} processors."
         )
 
 
 def commonest(result: dict[str, Any]) -> str:
     """How many rounds."""
     counts = [len(r["samples"]) for r in result["rows"] if r["kind"] == "decode"] or [0]
-    return f"{statistics.mode(counts)} rounds"
+    return counted(statistics.mode(counts), "round")
 
 
 # Plots.
@@ -208,6 +226,7 @@ def plot(model: str, rows: Sequence[Row], path: Path) -> Path:
         (f"prefill, {most} threads", "tokens in a pass", _curve(of_most, _batch)),
     ]
     panels = [p for p in panels if p[2]]
+    colours = {e: f"C{i}" for i, e in enumerate(dict.fromkeys(_engine(r) for r in rows))}
     drawing = Figure(figsize=(4 * len(panels), 3.4), layout="constrained")
     axes = drawing.subplots(1, len(panels), squeeze=False)[0]
     for ax, (title, x_label, curves) in zip(axes, panels, strict=True):
@@ -216,7 +235,9 @@ def plot(model: str, rows: Sequence[Row], path: Path) -> Path:
             y = [p[1]["median"] for p in points]
             low = [max(0, p[1]["median"] - p[1]["spread"][0]) for p in points]
             high = [max(0, p[1]["spread"][1] - p[1]["median"]) for p in points]
-            ax.errorbar(x, y, yerr=(low, high), marker="o", capsize=3, label=engine)
+            ax.errorbar(
+                x, y, yerr=(low, high), marker="o", capsize=3, label=engine, color=colours[engine]
+            )
         if x_label == "threads":
             ax.set_xticks(sorted({int(p[0]) for c in curves.values() for p in c}))
         elif x_label == "tokens in a pass":
@@ -286,13 +307,14 @@ def page(result: dict[str, Any], plots: dict[str, Path]) -> str:
     out = [_INTRODUCTION.format(rounds=commonest(result)), "## Machine", ""]
     out += [f"- {line}" for line in facts(machine)]
     out += [
-        f"- {threads} threads read {rate / 1e9:.1f} GB/s of memory"
+        f"- read bandwidth of memory, {counted(int(threads), 'thread')}: {rate / 1e9:.1f} GB/s"
         for threads, rate in machine["read_bandwidth"].items()
     ]
+    out += [f"- {line}" for line in warnings(result)]
     for model, some in groupby(result["rows"], key=lambda r: r["model"]):
         rows = list(some)
         out += ["", f"## {model}", "", "```", machine["commands"][model], "```", ""]
-        out += _markdown(*grid(rows))
+        out += _markdown(*grid([r for r in rows if not r["curve"]]))
         out += ["", *(f"- {line}" for line in rooflines(rows, machine))]
         if model in plots:
             out += ["", f"![Speed of {model}]({plots[model].name})"]

@@ -109,13 +109,13 @@ class UmlEngine(Engine):
 
     def pids(self) -> list[int]:
         """The kernel and the processes that are its programs: one process group."""
-        process = self._guest and self._guest._process
-        if not process:
+        leader = self._guest and self._guest.pid
+        if not leader:
             return []
         pids = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if os.getpgid(int(entry.name)) == process.pid:
+                if os.getpgid(int(entry.name)) == leader:
                     pids.append(int(entry.name))
             except ProcessLookupError:
                 continue

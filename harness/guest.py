@@ -341,6 +341,11 @@ class Guest:
         return self._machine.acceleration
 
     @property
+    def pid(self) -> int | None:
+        """The process that runs its kernel, which leads a group; None where there is none."""
+        return self._process.pid if self._process else None
+
+    @property
     def busy(self) -> bool:
         """Whether a command has been started and not been waited for."""
         return self._command is not None

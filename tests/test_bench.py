@@ -11,8 +11,9 @@ import pytest
 
 from harness import bench, bench_machine, bench_report, core, peer_environment
 from harness.bench_native import Native, read_bandwidth
+from harness.bench_uml import UmlEngine
 from harness.bench_worker import tokens
-from harness.chat import Chat
+from harness.chat import BOS, Chat
 from harness.cli import main
 from harness.commands import bench as verb
 from harness.errors import HarnessError
@@ -331,6 +332,34 @@ def test_peer_that_fails_is_explained(
 
 
 @pytest.mark.usefixtures("fake_peer")
+def test_earlier_results_are_shown_together(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two runs, of one thread and of two, as one; a model's rows stay together."""
+    files = [tmp_path / "1.json", tmp_path / "2.json"]
+    for n, file in enumerate(files, 1):
+        quick = ["--threads", str(n), "--repeat", "1", "--gen-tokens", "2", "--depth", "0"]
+        file.write_text(json.dumps(measured(capsys, str(model), *quick)))
+    one, two = (json.loads(file.read_text()) for file in files)
+    assert main(["bench", "--json", "--results", str(files[0]), "--results", str(files[1])]) == 0
+    both = json.loads(capsys.readouterr().out)
+    assert both["rows"] == one["rows"] + two["rows"]
+    assert set(both["machine"]["read_bandwidth"]) == {"1", "2"}
+    for bad in ("{}", "no JSON", '{"machine": 1, "rows": []}'):
+        files[0].write_text(bad)
+        assert main(["bench", "--results", str(files[0])]) == 2
+        assert "is not what --json prints" in capsys.readouterr().err
+    assert main(["bench", "--results", str(tmp_path / "none")]) == 2
+    assert main(["bench"]) == 2
+    assert "name a model" in capsys.readouterr().err
+
+
+def test_module_takes_part_where_it_can(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(model), "--on", "uml", "--threads", "2"]) == 2
+    assert "--on uml has one processor: let --threads name 1" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("fake_peer")
 def test_table_and_page_show_every_figure(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(model), "--threads", "1", "--repeat", "2", "--peer", "llama.cpp"]
     result = measured(capsys, *arguments)
@@ -347,3 +376,26 @@ def test_table_and_page_show_every_figure(model: Path, capsys: pytest.CaptureFix
     assert f"```\n{command}\n```" in page
     assert str(model.parent) not in page
     assert verb.numbers("4,1,4", "--threads", 1, 4) == (1, 4)
+
+
+def test_module_gives_its_own_figures(model: Path) -> None:
+    """In User-mode Linux; cold is after a load of its own."""
+    with UmlEngine() as engine:
+        assert engine.load(model, 1, 256, "swar") > 0
+        assert engine.isa == "swar"
+        before = engine.pids()
+        assert before
+        assert engine.prefill(100) > 0
+        assert len(engine._text(100).split()) > 10
+        with Chat(model.read_bytes()) as chat:
+            assert 90 < len(chat.plain(engine._text(100), BOS)) <= 100
+        assert engine.decode(5, 50) > 0
+        assert engine.memory() > model.stat().st_size
+        prompt = bench.chat_prompt(model)
+        assert engine.first_token(prompt, prompt.head) > 0
+        assert engine.pids()[0] == before[0]
+        assert engine.first_token(prompt, 0) > 0
+        assert engine.pids()[0] != before[0]
+    assert engine.pids() == []
+    with pytest.raises(HarnessError, match="no model has been loaded"):
+        engine.memory()

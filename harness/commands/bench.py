@@ -12,7 +12,8 @@ processes disturb is measured again. --peer builds llama-cpp-python for this
 processor, once, in some minutes. --on uml measures the module in User-mode
 Linux beside the same code in userspace, on one thread.
 
---write-docs writes docs/benchmarks.md and its plots: that is `make bench`.
+--write-docs writes docs/benchmarks.md and its plots: that is `make bench`. It can be
+done in parts: `bench MODEL ... --json >FILE`, then `bench --results FILE --write-docs`.
 """
 
 import argparse
@@ -36,7 +37,15 @@ CURVE_BATCHES = (1, 2, 4, 8, 16, 32, 64)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
-        "model", metavar="MODEL", nargs="+", help=f"a GGUF file, or {', '.join(models.NAMES)}"
+        "model", metavar="MODEL", nargs="*", help=f"a GGUF file, or {', '.join(models.NAMES)}"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="show what --json printed earlier, too; may be given again",
     )
     parser.add_argument(
         "--threads", default="", metavar="LIST", help="as 1,2 (default: 1 and every processor)"
@@ -139,7 +148,9 @@ def measure(args: argparse.Namespace, plans: Sequence[bench.Plan]) -> dict[str, 
     some = engines(args)
     rows = []
     counts = sorted({threads for p in plans for threads in p.threads})
-    rates = {n: bench_machine.bandwidth(read_bandwidth, n, 2 * args.repeat + 1) for n in counts}
+    rates = {
+        n: bench_machine.bandwidth(read_bandwidth, n, args.repeat, bench.QUIET) for n in counts
+    }
     for p in plans:
         rows += bench.measure_model(p, some, rates)
     peer = next((e.about for e in some if e.name == bench.PEER), None)
@@ -152,15 +163,32 @@ def measure(args: argparse.Namespace, plans: Sequence[bench.Plan]) -> dict[str, 
     return {"machine": machine, "rows": rows}
 
 
+def earlier(path: Path) -> dict[str, Any]:
+    """What --json printed. UsageError where it is something else."""
+    try:
+        result: dict[str, Any] = json.loads(path.read_text())
+        bench_report.table(result)
+    except OSError as error:
+        raise UsageError(f"--results {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"--results {path} is not what --json prints") from error
+    return result
+
+
 def run(args: argparse.Namespace) -> int:
     """Do it."""
     if args.repeat < 1:
         raise UsageError(f"--repeat must be at least 1, not {args.repeat}")
+    if not args.model and not args.results:
+        raise UsageError(f"name a model: a GGUF file, or one of {', '.join(models.NAMES)}")
     bench.check_isa(args.isa)
     plans = [plan(args, name) for name in args.model]
+    results = [earlier(path) for path in args.results]
     if args.plots or args.write_docs:
         bench_report.ensure_matplotlib()
-    result = measure(args, plans)
+    if plans:
+        results.append(measure(args, plans))
+    result = bench_report.merged(results)
     if args.json:
         json.dump(result, sys.stdout, indent=1)
         print()
