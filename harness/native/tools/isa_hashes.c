@@ -169,8 +169,11 @@ static void attention(const struct isa *isa, u32 dim, u32 n_rows, bool extreme)
 	memset(dot, 0, sizeof(dot));
 	for (i = 0; i < ROWS * DIM; i++)
 		sum[i] = i;
-	isa->scores(&(struct attention_scores){ k, dim, hi, lo, n_rows, 50, dot });
-	isa->values(&(struct attention_values){ v, dim, hi, lo, h, n_rows, 2, K, sum });
+	isa->scores(&(struct attention_scores){
+		.k = k, .dim = dim, .hi = hi, .lo = lo, .n_rows = n_rows, .n = 50, .dot = dot });
+	isa->values(&(struct attention_values){
+		.v = v, .dim = dim, .hi = hi, .lo = lo, .h = h, .n_rows = n_rows, .n_blocks = 2,
+		.stride = K, .sum = sum });
 	for (i = 0; i < n_rows; i++)
 		for (j = 50; j < K; j++)
 			dot[i * K + j] = 0;
