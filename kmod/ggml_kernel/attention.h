@@ -54,6 +54,7 @@ void attention_store(const struct attention_head *h, u32 slot, u32 dim, const s1
 /**
  * struct attention_scores - Queries times a chunk's keys.
  * @k:    Keys of the chunk.
+ * @next: As many bytes that are wanted next, to be fetched meanwhile.
  * @dim:  Of a head, even.
  * @hi:   (n_rows, dim) upper plane of the queries.
  * @lo:   (n_rows, dim) lower plane.
@@ -63,6 +64,7 @@ void attention_store(const struct attention_head *h, u32 slot, u32 dim, const s1
  */
 struct attention_scores {
 	const s16 *k;
+	const s16 *next;
 	u32 dim;
 	const s16 *hi;
 	const s16 *lo;
@@ -77,6 +79,7 @@ void attention_scores(const struct attention_scores *a);
 /**
  * struct attention_values - Weights of positions times a chunk's values.
  * @v:    Values of the chunk.
+ * @next: As many bytes that are wanted next, to be fetched meanwhile.
  * @dim:  Of a head, even.
  * @hi:   (n_rows, LLAMA_KV_CHUNK), @stride apart: upper plane of the weights.
  * @lo:   Likewise the lower plane.
@@ -88,6 +91,7 @@ void attention_scores(const struct attention_scores *a);
  */
 struct attention_values {
 	const s16 *v;
+	const s16 *next;
 	u32 dim;
 	const s16 *hi;
 	const s16 *lo;

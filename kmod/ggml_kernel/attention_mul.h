@@ -16,9 +16,10 @@ static __always_inline struct wide join(struct wide acc, vec hi, vec lo, u32 shi
 	return w_madd(w_madd(acc, hi, v_set(256 << shift)), lo, v_set(1 << shift));
 }
 
-/* @n queries times LANES positions from @k on. */
-static __always_inline void score_lanes(const struct attention_scores *a, const s16 *k, u32 row, u32 n, s64 *dot)
+/* @n queries times LANES positions of keys from @at on. */
+static __always_inline void score_lanes(const struct attention_scores *a, size_t at, u32 row, u32 n, s64 *dot)
 {
+	const s16 *k = a->k + at, *next = a->next + at;
 	const s16 *hi = a->hi + (size_t)row * a->dim;
 	const s16 *lo = a->lo + (size_t)row * a->dim;
 	vec high[ROWS], low[ROWS];
@@ -30,6 +31,7 @@ static __always_inline void score_lanes(const struct attention_scores *a, const 
 	for (i = 0; i < a->dim; i += 2) {
 		vec pair = v_load(k + i * ATTENTION_LANES);
 
+		__builtin_prefetch(next + i * ATTENTION_LANES);
 #pragma GCC unroll 4
 		for (t = 0; t < n; t++) {
 			high[t] = v_madd(high[t], pair, v_pair(hi + t * a->dim + i));
@@ -47,7 +49,7 @@ static __always_inline void score_rows(const struct attention_scores *a, u32 row
 
 	for (group = 0; group < a->n; group += ATTENTION_LANES)
 		for (lane = 0; lane < ATTENTION_LANES; lane += LANES)
-			score_lanes(a, a->k + (size_t)group * a->dim + 2 * lane, row, n,
+			score_lanes(a, (size_t)group * a->dim + 2 * lane, row, n,
 				    a->dot + group + lane);
 }
 
@@ -91,8 +93,10 @@ static __always_inline void value_lanes(const struct attention_values *a, u32 fi
 		for (i = b * BFP_BLOCK; i < (b + 1) * BFP_BLOCK; i += 2)
 #pragma GCC unroll 2
 			for (j = 0; j < m; j++) {
-				vec pair = v_load(a->v + (size_t)i * a->dim + 2 * (first + j * LANES));
+				size_t at = (size_t)i * a->dim + 2 * (first + j * LANES);
+				vec pair = v_load(a->v + at);
 
+				__builtin_prefetch(a->next + at);
 #pragma GCC unroll 4
 				for (t = 0; t < n; t++) {
 					high[j][t] = v_madd(high[j][t], pair,

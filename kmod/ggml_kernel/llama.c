@@ -334,25 +334,19 @@ static void breathe(const struct walk *a, u32 c)
 		isa_pause(a->p->isa);
 }
 
-/* The next chunk's part comes from far: ask for it in time. */
-static void prefetch_chunk(const void *data, size_t bytes)
-{
-	size_t i;
-
-	for (i = 0; i < bytes; i += 64)
-		__builtin_prefetch((const u8 *)data + i);
-}
-
 static void score_positions(struct walk *a)
 {
 	const struct isa *isa = a->p->isa;
 	struct llama_worker *w = a->w;
+	u32 chunks = llama_kv_chunks(a->n);
 	u32 c, i;
 
-	for (c = 0; c < llama_kv_chunks(a->n); c++) {
+	for (c = 0; c < chunks; c++) {
 		struct attention_head h = cached(a->p, c, a->layer, a->kv_head);
 		const struct attention_scores s = {
 			.k = h.k,
+			.next = c + 1 < chunks ? cached(a->p, c + 1, a->layer, a->kv_head).k :
+						 cached(a->p, 0, a->layer, a->kv_head).v,
 			.dim = a->p->m->n_head_dim,
 			.hi = w->query_hi,
 			.lo = w->query_lo,
@@ -361,9 +355,6 @@ static void score_positions(struct walk *a)
 			.dot = w->dot,
 		};
 
-		if (c + 1 < llama_kv_chunks(a->n))
-			prefetch_chunk(cached(a->p, c + 1, a->layer, a->kv_head).k,
-				       (size_t)LLAMA_KV_CHUNK * s.dim * sizeof(s16));
 		isa->scores(&s);
 		for (i = 0; i < a->n_queries; i++)
 			isa->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,
@@ -374,7 +365,20 @@ static void score_positions(struct walk *a)
 	}
 }
 
-/* Softmax numerators over values' exponents, quantized, as two planes. */
+/* Part @i of @n of a chunk's keys or values into the second-level cache. */
+static void fetch(const s16 *data, u32 dim, u32 i, u32 n)
+{
+	u32 lines = LLAMA_KV_CHUNK * dim * sizeof(s16) / 64;
+	u32 line;
+
+	for (line = i * lines / n; line < (i + 1) * lines / n; line++)
+		__builtin_prefetch((const u8 *)data + 64 * line, 0, 2);
+}
+
+/*
+ * Softmax numerators over values' exponents, quantized, as two planes. Meanwhile
+ * the values come nearer, part by part with each query.
+ */
 static void weigh_positions(struct walk *a, u32 i)
 {
 	const struct vector_ops *v = a->p->isa->vector;
@@ -391,6 +395,7 @@ static void weigh_positions(struct walk *a, u32 i)
 
 		q->sum += v->weigh(w->score + row + at, h.e_v, in_chunk(q->n, c), &q->top,
 				   w->weight + at);
+		fetch(h.v, a->p->m->n_head_dim, i, a->n_queries);
 		breathe(a, c);
 	}
 	q->e = v->quantize_into(w->weight, q->n, q->top.e_v - 60, w->weight_q,
@@ -405,13 +410,15 @@ static void add_values(struct walk *a)
 {
 	struct llama_worker *w = a->w;
 	u32 dim = a->p->m->n_head_dim;
+	u32 chunks = llama_kv_chunks(a->n);
 	u32 c;
 
 	memset(w->sum, 0, a->n_queries * dim * sizeof(*w->sum));
-	for (c = 0; c < llama_kv_chunks(a->n); c++) {
+	for (c = 0; c < chunks; c++) {
 		u32 at = c * LLAMA_KV_CHUNK;
 		const struct attention_values s = {
 			.v = cached(a->p, c, a->layer, a->kv_head).v,
+			.next = cached(a->p, min(c + 1, chunks - 1), a->layer, a->kv_head).v,
 			.dim = dim,
 			.hi = w->weight_hi + at,
 			.lo = w->weight_lo + at,
@@ -422,9 +429,6 @@ static void add_values(struct walk *a)
 			.sum = w->sum,
 		};
 
-		if (c + 1 < llama_kv_chunks(a->n))
-			prefetch_chunk(cached(a->p, c + 1, a->layer, a->kv_head).v,
-				       (size_t)LLAMA_KV_CHUNK * dim * sizeof(s16));
 		a->p->isa->values(&s);
 		breathe(a, c);
 	}
