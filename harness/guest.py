@@ -22,7 +22,7 @@ import time
 import tty
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -183,6 +183,7 @@ class Guest:
         *,
         model: Path | None = None,
         accel: str | None = None,
+        cpu: str = "",
         smp: int | None = None,
         memory: int | None = None,
         module: Path | None = None,
@@ -195,12 +196,17 @@ class Guest:
         """`arch` is one of architectures.GUESTS, `kernel` a series of it.
 
         `module` is built from this repository if not given; `memory` is in MiB,
-        by default what the model needs.
+        by default what the model needs. `cpu` is a model of a processor that TCG
+        is to be, where it is given.
 
         `files` maps paths in the guest to contents. `append` is added to the
         kernel's command line.
         """
         self.kernel = kernels.kernel(architecture(arch), kernel)
+        if cpu:
+            machine_with_it = replace(self.kernel.architecture, tcg_cpu=cpu)
+            self.kernel = replace(self.kernel, architecture=machine_with_it)
+            accel = "tcg"
         if module is None and load_module:
             module = kbuild_module.build(self.kernel).module
         self._module = module
