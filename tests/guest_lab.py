@@ -65,6 +65,13 @@ def loaded(guest: Guest, model: str = TINY, arguments: str = "") -> Iterator[Non
     guest.check("rmmod llamux", timeout=20)
 
 
+def logits_sha256(guest: Guest, tokens: tuple[int, ...], batch: int) -> str:
+    """Of the guest's logits of every position."""
+    words = " ".join(map(str, tokens))
+    command = f"exec 3<>{LOGITS}; echo batch {batch} {words} >&3 && sha256sum <&3"
+    return guest.check(command, timeout=300).split()[0]
+
+
 def ask(guest: Guest, text: str, max_tokens: int = 24, session: str = "") -> bytes:
     """The raw answer; `session` may be "setsid" for a terminal session of its own."""
     done = guest.run(f"{session} sh /ask '{text}' {max_tokens}", timeout=120)

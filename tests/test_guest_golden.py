@@ -3,19 +3,12 @@
 
 import guest_lab
 import pytest
-from guest_lab import LOGITS, loaded
+from guest_lab import loaded, logits_sha256
 
 from harness import goldens
 from harness.guest import Guest
 
 GOLDENS = goldens.load()
-
-
-def logits_sha256(guest: Guest, tokens: tuple[int, ...], batch: int) -> str:
-    """Of the guest's logits of every position."""
-    words = " ".join(map(str, tokens))
-    command = f"exec 3<>{LOGITS}; echo batch {batch} {words} >&3 && sha256sum <&3"
-    return guest.check(command, timeout=300).split()[0]
 
 
 def test_every_type_is_there() -> None:

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0
+"""User-mode Linux: a guest like the others, as fast as its host."""
+
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import guest_lab
+import pytest
+from guest_lab import insmod, loaded, logits_sha256
+
+from harness import core, goldens, guest_errors, kbuild_module
+from harness.architectures import UML
+from harness.guest import Guest
+from harness.guest_errors import GuestError
+from harness.paths import ROOT
+from harness.tiny import make_model
+
+pytestmark = pytest.mark.parametrize("arch", [UML.name])
+
+FAULTS = ROOT / "fixtures" / "faults"
+
+
+def harness(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a verb as a person does."""
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def processes(mark: str) -> list[Path]:
+    """Those of this machine that have a word in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "cmdline").read_bytes():
+                found.append(folder)
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
+def test_ports_are_exact_and_apart(bare_guest: Guest) -> None:
+    data = bytes(range(256)) * 150 + b"\x1e" * 40
+    bare_guest.put_file("/tmp/data", data)
+    result = bare_guest.run("cat /tmp/data; echo err >&2; echo '<3>to the log' >/dev/kmsg; exit 7")
+    assert (result.output, result.errors, result.exit_code) == (data, b"err\n", 7)
+    assert "to the log" in bare_guest.log()
+
+
+def test_interrupt_is_a_real_one(bare_guest: Guest) -> None:
+    command = bare_guest.start("trap 'echo caught; exit 9' INT; echo begun; sleep 60 & wait")
+    command.read_until(lambda output: output == b"begun\n")
+    command.interrupt()
+    result = command.wait(20)
+    assert (result.output, result.exit_code) == (b"begun\ncaught\n", 9)
+
+
+def test_big_files_stay_outside(arch: str, tmp_path: Path) -> None:
+    """A guest with less memory than its file reads all of it, and cannot change it."""
+    folder = tmp_path / "a folder\\040"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"0123456789abcdef" * (4 << 20))
+    (folder / "small").write_bytes(b"small")
+    files: dict[str, bytes | Path] = {"/big": folder / "file", "/etc/small": folder / "small"}
+    with Guest(arch, load_module=False, files=files, memory=48) as guest:
+        assert int(guest.check("cat /big | wc -c")) == 64 << 20
+        assert guest.check("tail -c 16 /big") == "0123456789abcdef"
+        assert guest.run("echo >>/big").exit_code == 1
+        assert guest.check("echo ' file' >>/etc/small; cat /etc/small") == "small file\n"
+    assert (folder / "small").read_bytes() == b"small"
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("warning", guest_errors.GuestWarning),
+        ("oops", guest_errors.GuestPanic),  # a fault in its kernel is one
+        ("bug", guest_errors.GuestBug),
+        ("panic", guest_errors.GuestPanic),
+    ],
+)
+def test_a_broken_kernel_fails_at_once(arch: str, kind: str, error: type[GuestError]) -> None:
+    module = kbuild_module.build_module(arch, source=FAULTS)
+    with Guest(arch, load_module=False, module=module) as guest:
+        started = time.monotonic()
+        with pytest.raises(error) as caught:
+            guest.run(f"insmod /lib/modules/llamux.ko kind={kind}; sleep 100")
+        assert time.monotonic() - started < 10
+        assert type(caught.value) is error
+        assert "on purpose" in caught.value.log or kind == "oops"
+
+
+def test_a_lost_guest_is_no_failed_command(arch: str) -> None:
+    for end in ("poweroff", "reboot"):
+        with Guest(arch, load_module=False) as guest, pytest.raises(guest_errors.GuestLost):
+            guest.run(f"{end} -f; sleep 100")
+
+
+def test_nothing_outlives_its_harness(arch: str) -> None:
+    """Processes of the guest are some of the host: killed with all the rest."""
+    mark = f"mark_{secrets.token_hex(8)}"
+    program = (
+        "from harness.guest import Guest\n"
+        f"with Guest({arch!r}, load_module=False, append={mark!r}) as guest:\n"
+        "    guest.run('echo begun; while :; do :; done',"
+        " on_output=lambda data: print(data, flush=True))\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert b"begun" in child.stdout.readline()
+        assert len(processes(mark)) > 2  # the kernel, the agent, the shell
+        child.kill()
+    deadline = time.monotonic() + 5
+    while processes(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes(mark) == []
+
+
+def test_verbs(arch: str, tmp_path: Path) -> None:
+    """`boot` returns what the command does; `generate` answers as without a guest."""
+    model = str(make_model("tiny", "Q8_0", tmp_path / "tiny.gguf"))
+    done = harness("boot", arch, "--model", model, "--", "cat /proc/llamux/status; nproc; exit 3")
+    assert done.returncode == 3, done.stderr
+    assert b"in Q8_0" in done.stdout.splitlines()[0]
+    assert done.stdout.splitlines()[-1] == b"1"
+    ask = ("generate", model, "--raw", "--prompt", "It's $HOME & \\", "--max-tokens", "40", "--on")
+    native, guest = harness(*ask, "native"), harness(*ask, arch)
+    assert native.returncode == guest.returncode == 0, guest.stderr
+    assert native.stdout == guest.stdout != b""
+    for option in (["--smp", "2"], ["--kernel", "6.1"], ["--accel", "tcg"]):
+        assert harness("boot", arch, "--model", "none", *option, "--", "true").returncode == 2
+
+
+@pytest.mark.parametrize("isa", core.ISAS)
+def test_goldens(lab: Guest, isa: str) -> None:
+    """The golden integers of every type, by each path that the host's processor has."""
+    if isa not in core.usable_isas():
+        assert insmod(lab, arguments=f"isa={isa}").exit_code != 0
+        return
+    fastest = isa == core.usable_isas()[-1]
+    for golden in goldens.load():
+        if not golden.tiny and not fastest:
+            continue
+        # One token at a time is the slow way: batches of 13 divide no fixture's length.
+        batches = (1, 13) if golden.tiny and fastest else (13,)
+        with loaded(lab, guest_lab.golden_path(golden), f"isa={isa}"):
+            for batch in batches:
+                assert logits_sha256(lab, golden.tokens, batch) == golden.sha256, golden.name
