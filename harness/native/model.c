@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A model file opened for computing, and evaluations of it: harness/core.py. */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "../../kmod/ggml_kernel/generation.h"
 #include "threads.h"
@@ -17,6 +18,8 @@ struct llamuxu_session {
 	const struct llama_model *m;
 	void *memory;
 	struct llama_kv kv;
+	void *cache;	/* its chunks side by side; pages come when they are written */
+	size_t cache_size;
 	struct llama_generation gen;
 	struct llama_team *team;
 };
@@ -82,14 +85,33 @@ void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6])
 
 void llamuxu_session_close(struct llamuxu_session *s)
 {
-	u32 i;
-
 	llamuxu_team_close(s->team);
-	for (i = 0; i < s->kv.n_chunks; i++)
-		free(s->kv.chunks[i]);
+	if (s->cache)
+		munmap(s->cache, s->cache_size);
 	free(s->kv.chunks);
 	free(s->memory);
 	free(s);
+}
+
+/* The KV cache for @n_ctx positions, in huge pages where the system has them. */
+static int open_cache(struct llamuxu_session *s, u32 n_ctx)
+{
+	size_t chunk = llama_kv_chunk_size(s->m);
+	void *memory;
+	u32 i;
+
+	s->kv.n_chunks = llama_kv_chunks(n_ctx);
+	s->kv.chunks = calloc(s->kv.n_chunks, sizeof(*s->kv.chunks));
+	s->cache_size = s->kv.n_chunks * chunk;
+	memory = mmap(NULL, s->cache_size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return -ENOMEM;
+	s->cache = memory;
+	madvise(memory, s->cache_size, MADV_HUGEPAGE);
+	for (i = 0; s->kv.chunks && i < s->kv.n_chunks; i++)
+		s->kv.chunks[i] = (u8 *)memory + i * chunk;
+	return s->kv.chunks ? 0 : -ENOMEM;
 }
 
 struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch,
@@ -102,42 +124,23 @@ struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 
 		return NULL;
 	s->m = &u->m;
 	s->team = llamuxu_team_open(n_threads);
-	s->kv.n_chunks = llama_kv_chunks(n_ctx);
-	s->kv.chunks = calloc(s->kv.n_chunks, sizeof(*s->kv.chunks));
 	arena.size = llama_generation_size(&u->m, n_ctx, n_batch, n_threads);
 	arena.base = s->memory = alloc(arena.size);
-	if (s->team && s->kv.chunks && s->memory &&
+	if (s->team && s->memory && !open_cache(s, n_ctx) &&
 	    !llama_generation_init(&s->gen, &u->m, n_ctx, n_batch, n_threads, &arena)) {
 		s->gen.scratch.team = s->team;
 		return s;
 	}
-	if (!s->kv.chunks)
-		s->kv.n_chunks = 0;
 	llamuxu_session_close(s);
 	return NULL;
-}
-
-static int provide(struct llamuxu_session *s, u64 positions)
-{
-	u32 i;
-
-	for (i = 0; i < s->kv.n_chunks && (u64)i * LLAMA_KV_CHUNK < positions; i++) {
-		if (!s->kv.chunks[i])
-			s->kv.chunks[i] = alloc(llama_kv_chunk_size(s->m));
-		if (!s->kv.chunks[i])
-			return -ENOMEM;
-	}
-	return 0;
 }
 
 /* As llama_forward(). */
 int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
 		    q16 *logits, u32 n_logits)
 {
-	int err = provide(s, (u64)pos + n_tokens);
-
-	return err ? err : llama_forward(s->m, &s->gen.scratch, &s->kv, tokens, n_tokens, pos,
-					 logits, n_logits, NULL);
+	return llama_forward(s->m, &s->gen.scratch, &s->kv, tokens, n_tokens, pos, logits, n_logits,
+			     NULL);
 }
 
 /* As llama_generation_prompt(); @system NULL for the file's own. */
@@ -174,8 +177,7 @@ size_t llamuxu_out_size(const struct llamuxu_session *s)
 /* As llama_generation_step(); *@done tells whether the answer is complete. */
 long llamuxu_step(struct llamuxu_session *s, char *out, int *done)
 {
-	int err = provide(s, llama_generation_positions(&s->gen));
-	long n = err ? err : llama_generation_step(&s->gen, &s->kv, out, NULL);
+	long n = llama_generation_step(&s->gen, &s->kv, out, NULL);
 
 	*done = s->gen.done;
 	return n;

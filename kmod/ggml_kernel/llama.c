@@ -110,6 +110,11 @@ int llama_scratch_init(struct llama_scratch *s, const struct llama_model *m, u32
 	return 0;
 }
 
+static u32 n_workers(const struct pass *p)
+{
+	return p->s->team ? p->s->team->n_workers : 1;
+}
+
 /* Run @n rounds of @fn on the team. */
 static int run(const struct pass *p, void (*fn)(void *arg, u32 i, u32 worker), const void *arg, u32 n)
 {
@@ -139,7 +144,7 @@ static u32 slice_rows(const struct pass *p, const struct weights *w, u32 n_token
 	u32 tiles = divide_up(w->n_out, TILE_ROWS);
 	u64 bytes = (u64)w->row_bytes * TILE_ROWS;
 	u64 macs = (u64)w->n_in * TILE_ROWS * n_tokens;
-	u32 workers = p->s->team ? p->s->team->n_workers : 1;
+	u32 workers = n_workers(p);
 	u64 most = min(SLICE_BYTES / bytes, SLICE_MACS / macs);
 	u64 fair = workers > 1 ? max_t(u64, divide_up(tiles, 4 * workers), SLICE_LEAST / bytes) : tiles;
 
@@ -411,6 +416,7 @@ static void add_values(struct walk *a)
 	struct llama_worker *w = a->w;
 	u32 dim = a->p->m->n_head_dim;
 	u32 chunks = llama_kv_chunks(a->n);
+	bool more = n_workers(a->p) == 1 && a->kv_head + 1 < a->p->m->n_head_kv;
 	u32 c;
 
 	memset(w->sum, 0, a->n_queries * dim * sizeof(*w->sum));
@@ -430,6 +436,9 @@ static void add_values(struct walk *a)
 		};
 
 		a->p->isa->values(&s);
+		/* Alone, this worker takes the next head's keys next. */
+		if (more)
+			fetch(cached(a->p, c, a->layer, a->kv_head + 1).k, dim, 0, 1);
 		breathe(a, c);
 	}
 }
@@ -502,12 +511,11 @@ static int attention(const struct pass *p, const struct llama_layer *l, u32 laye
 		product(p, &l->wq, s->q), product(p, &l->wk, s->k), product(p, &l->wv, s->v),
 	};
 	u32 heads = m->n_head / m->n_head_kv;
-	u32 workers = s->team ? s->team->n_workers : 1;
 	struct attention a = { .p = p, .layer = layer };
 	int err;
 
 	/* A few tokens give few rounds: then a round is smaller, for every worker to have one. */
-	a.n_queries = clamp_t(u32, p->n_tokens * m->n_head / (2 * workers), 1, LLAMA_MAX_QUERIES);
+	a.n_queries = clamp_t(u32, p->n_tokens * m->n_head / (2 * n_workers(p)), 1, LLAMA_MAX_QUERIES);
 	a.n_groups = divide_up(p->n_tokens * heads, a.n_queries);
 	err = normalize_batch(p, &l->attn_norm);
 	if (!err)
