@@ -24,7 +24,7 @@ def models() -> list[str]:
     return [str(golden.model_path()) for golden in goldens.load() if golden.tiny]
 
 
-def hashes(command: list[str | Path], isa: str) -> list[str]:
+def hashes(command: list[str], isa: str) -> list[str]:
     """What a path computes, a line for each product, attention and model."""
     done = subprocess.run(
         [*command, isa, *models()], capture_output=True, text=True, check=True, timeout=120
@@ -35,7 +35,7 @@ def hashes(command: list[str | Path], isa: str) -> list[str]:
 @pytest.fixture(scope="module")
 def generic() -> list[str]:
     """What this machine computes by the path that defines the result."""
-    lines = hashes([cross.executable(PROGRAM, platform.machine())], "generic")
+    lines = hashes([str(cross.executable(PROGRAM, platform.machine()))], "generic")
     assert len(lines) > 400
     assert len(lines) == len({line.split()[0] for line in lines})
     return lines
@@ -60,18 +60,18 @@ def program() -> Path:
 def test_path_gives_the_generic_integers(
     generic: list[str], program: Path, cpu: str, isa: str
 ) -> None:
-    assert hashes([*cross.emulator("aarch64", cpu), program], isa) == generic
+    assert hashes([*cross.emulator("aarch64", cpu), str(program)], isa) == generic
 
 
 @pytest.mark.parametrize("cpu", list(PROCESSORS))
 def test_the_best_path_is_chosen(program: Path, cpu: str) -> None:
-    command = [*cross.emulator("aarch64", cpu), program]
+    command = [*cross.emulator("aarch64", cpu), str(program)]
     best = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert best.strip() == PROCESSORS[cpu][-1]
 
 
 def test_a_path_that_the_processor_lacks_is_refused(program: Path) -> None:
-    command = [*cross.emulator("aarch64", "cortex-a53"), program, "dotprod"]
+    command = [*cross.emulator("aarch64", "cortex-a53"), str(program), "dotprod"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "dotprod" in done.stderr
