@@ -45,7 +45,8 @@ def folder() -> Path:
     key = hashlib.sha256(repr((_LAYOUT, source.name, _compiler(), MAKE_ARGS)).encode())
     key.update(_CONFIG.read_bytes() + _PATCH.read_bytes())
     kernels = cache_dir("kernels")
-    finished = kernels / f"uml-{key.hexdigest()[:16]}"
+    name = f"uml-{key.hexdigest()[:16]}"
+    finished = kernels / name
     with exclusive(kernels / "uml-lock"):
         if not finished.exists():
             with (
@@ -55,7 +56,7 @@ def folder() -> Path:
                 tree = Path(scratch, "linux")
                 tree.mkdir()
                 kernel_source.extract(tree, exclude=_UNUSED)
-                _build(tree)
+                _build(tree, name)
                 _prune(tree)
                 tree.rename(finished)
     return finished
@@ -65,10 +66,11 @@ def _compiler() -> bytes:
     return subprocess.run([COMPILER, "--version"], capture_output=True, check=True).stdout
 
 
-def _build(tree: Path) -> None:
+def _build(tree: Path, name: str) -> None:
+    """`name` ends the kernel's release, so that no module of another build fits."""
     with _PATCH.open("rb") as patch:
         _run(tree, "patch", "-p1", stdin=patch.fileno())
-    call = ("make", f"-j{os.cpu_count()}", "ARCH=um", *MAKE_ARGS)
+    call = ("make", f"-j{os.cpu_count()}", "ARCH=um", f"LOCALVERSION=-{name}", *MAKE_ARGS)
     _run(tree, *call, f"KCONFIG_ALLCONFIG={_CONFIG}", "allnoconfig")
     written = (tree / ".config").read_text().splitlines()
     for line in _CONFIG.read_text().splitlines():

@@ -12,7 +12,7 @@ from harness import codegen
 from harness.cli import main
 from harness.paths import ROOT
 
-SOURCES = {".py", ".c", ".h", ".S", ".sh", ".j2", ".toml", ".yml"}
+SOURCES = {".py", ".c", ".h", ".S", ".sh", ".j2", ".toml", ".yml", ".config", ".patch"}
 DATA = (".md", ".png", ".json", ".txt", ".dict", ".gitignore")
 LICENSE = "GPL-2.0"
 LARGEST = 1_000_000
