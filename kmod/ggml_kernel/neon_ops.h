@@ -7,7 +7,9 @@
 #include "arm_simd.h"
 
 #define LANES 8
+#ifndef VECTORS
 #define VECTORS 4
+#endif
 
 /* Rows 0 to 3 and rows 4 to 7. */
 struct lanes {

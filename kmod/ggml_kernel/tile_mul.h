@@ -372,7 +372,9 @@ static __always_inline void one(const struct shape s, const struct weights *w, u
  * CODE_VECTORS vectors of codes without their offset, then the sub-blocks' scales and
  * their minima; so that all types of one sub-block size go the same way.
  */
+#ifndef FEW
 #define FEW (VECTORS / 2)
+#endif
 
 static __always_inline u32 unpacked_bytes(const struct shape s)
 {
