@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from harness import kernel_source, make, setup_system
+from harness.architectures import UML, host_architecture
 from harness.guest_errors import SetupError
 from harness.lock import exclusive
 from harness.paths import ROOT, cache_dir
@@ -40,6 +41,8 @@ def folder() -> Path:
 
     Raises SetupError, with the end of the log, when the build fails.
     """
+    if host_architecture() != UML.debian:
+        raise SetupError("User-mode Linux needs a host of x86_64")
     setup_system.ensure(setup_system.UML)
     source = kernel_source.archive()
     key = hashlib.sha256(repr((_LAYOUT, source.name, _compiler(), MAKE_ARGS)).encode())
