@@ -201,7 +201,7 @@ def library() -> ctypes.CDLL:
     return lib
 
 
-ISAS = ("generic", "swar", "avx2", "avx512")
+ISAS = ("generic", "swar", "neon", "dotprod", "avx2", "avx512")
 """Paths that multiply weights, the one that defines the result first."""
 
 
