@@ -49,6 +49,7 @@ ARM_FLAGS = {
 SIMD_FLAGS: dict[str, tuple[str, ...]] = X86_FLAGS | ARM_FLAGS
 """Of files for one instruction set, by stem."""
 TEMPLATE_AUTO = -1
+MAX_DRAFT = 7
 MAX_THREADS = 64
 HUGE = 4 << 20
 """Bytes from which memory is worth huge pages."""
@@ -97,6 +98,21 @@ class Options:
     max_tokens: int = 256
     chat: int = TEMPLATE_AUTO
     system: str | None = None
+    speculate: int = MAX_DRAFT
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Tokens of the latest answer of a session."""
+
+    prompt: int
+    reused: int
+    """Of the prompt, known from before and not evaluated again."""
+    answer: int
+    drafted: int
+    """Guessed ahead by prompt look-up."""
+    accepted: int
+    """Of those, right."""
 
 
 def sources(machine: str = platform.machine()) -> list[Path]:
@@ -186,12 +202,15 @@ def library() -> ctypes.CDLL:
         c_void_p,
         c_uint32,
         c_int,
+        c_uint32,
         c_char_p,
         c_uint32,
         c_char_p,
         c_uint32,
         c_void_p,
     ]
+    lib.llamuxu_forget.argtypes = [c_void_p]
+    lib.llamuxu_forget.restype = None
     lib.llamuxu_counts.argtypes = [c_void_p, c_void_p]
     lib.llamuxu_counts.restype = None
     lib.llamuxu_out_size.argtypes = [c_void_p]
@@ -321,11 +340,15 @@ class Session:
         if err:
             raise CoreError(-err, "a token id, position or batch is out of range")
 
-    def counts(self) -> tuple[int, int]:
-        """Tokens of the latest prompt, and of the answer to it so far."""
-        counts = (c_uint32 * 2)()
+    def counts(self) -> Counts:
+        """Of the latest prompt, and of the answer to it so far."""
+        counts = (c_uint32 * 5)()
         library().llamuxu_counts(self.handle, counts)
-        return int(counts[0]), int(counts[1])
+        return Counts(*map(int, counts))
+
+    def forget(self) -> None:
+        """Evaluate the next prompt whole, whatever it shares with the latest."""
+        library().llamuxu_forget(self.handle)
 
     def answer(self, prompt: bytes, options: Options) -> Iterator[bytes]:
         """The answer to a prompt, in pieces that are whole characters."""
@@ -344,6 +367,7 @@ class Session:
             ctypes.byref(params),
             options.max_tokens,
             options.chat,
+            options.speculate,
             system,
             len(system or b""),
             prompt,

@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "log.h"
+#include "prefix.h"
 #include "threads.h"
 
 #define BATCH 32			/* tokens of a prompt's pass */
@@ -82,6 +83,7 @@ static struct {
 	struct list_head conversations;
 	u32 n, peak;
 	atomic64_t answers, prompt_tokens, tokens, prefill_us, decode_us, interrupted;
+	atomic64_t reused, drafted, accepted;
 } engine = {
 	.lock = __MUTEX_INITIALIZER(engine.lock),
 	.conversations = LIST_HEAD_INIT(engine.conversations),
@@ -388,6 +390,42 @@ static int alloc_generation(struct llamux_conversation *c)
 	return err;
 }
 
+/* Chunks for @n positions. */
+static int provide_chunks(struct llamux_conversation *c, u32 n)
+{
+	u32 i;
+	int err;
+
+	for (i = 0; i < llama_kv_chunks(n); i++) {
+		if (c->kv.chunks[i])
+			continue;
+		err = llamux_memory_alloc(&c->chunks[i], llama_kv_chunk_size(&engine.model->m));
+		if (err)
+			return err;
+		c->kv.chunks[i] = c->chunks[i].data;
+	}
+	return 0;
+}
+
+/* Begin with what prompts share. */
+static int use_prefix(struct llamux_conversation *c)
+{
+	ktime_t start = ktime_get();
+	u32 evaluated = 0;
+	int err = provide_chunks(c, llamux_prefix_tokens());
+
+	if (err)
+		return err;
+	c->gen.scratch.team = llamux_team_get();
+	err = llamux_prefix_use(&c->gen, &c->kv, &yield_caller, &evaluated);
+	llamux_team_put(c->gen.scratch.team);
+	if (evaluated) {
+		atomic64_add(evaluated, &engine.prompt_tokens);
+		atomic64_add(ktime_us_delta(ktime_get(), start), &engine.prefill_us);
+	}
+	return err;
+}
+
 static int begin_prompt(struct llamux_conversation *c, struct llama_diag *diag)
 {
 	struct llamux_options *o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
@@ -397,8 +435,10 @@ static int begin_prompt(struct llamux_conversation *c, struct llama_diag *diag)
 	if (!o)
 		return -ENOMEM;
 	llamux_options_get(c, o);
-	err = llamux_memory_alloc(&tmp, llama_prompt_scratch(&engine.model->m, &o->o,
-							      prompt_text(c)));
+	err = o->o.chat == LLAMA_TEMPLATE_AUTO && !o->o.system.data ? use_prefix(c) : 0;
+	if (!err)
+		err = llamux_memory_alloc(&tmp, llama_prompt_scratch(&engine.model->m, &o->o,
+								      prompt_text(c)));
 	if (!err) {
 		err = llama_generation_prompt(&c->gen, &o->o, prompt_text(c), tmp.data,
 					      &yield_caller, diag);
@@ -442,23 +482,8 @@ static int begin(struct llamux_conversation *c)
 	}
 	c->begun = true;
 	WRITE_ONCE(c->figures.prompt_tokens, c->gen.n_prompt);
-	return 0;
-}
-
-static int provide_chunks(struct llamux_conversation *c)
-{
-	u32 n = llama_kv_chunks(llama_generation_positions(&c->gen));
-	u32 i;
-	int err;
-
-	for (i = 0; i < n; i++) {
-		if (c->kv.chunks[i])
-			continue;
-		err = llamux_memory_alloc(&c->chunks[i], llama_kv_chunk_size(&engine.model->m));
-		if (err)
-			return err;
-		c->kv.chunks[i] = c->chunks[i].data;
-	}
+	WRITE_ONCE(c->figures.reused, c->gen.n_reused);
+	atomic64_add(c->gen.n_reused, &engine.reused);
 	return 0;
 }
 
@@ -475,6 +500,10 @@ static void account(struct llamux_conversation *c, u32 past, u32 tokens, ktime_t
 		atomic64_add(us, &engine.decode_us);
 	}
 	WRITE_ONCE(c->figures.tokens, c->gen.n_tokens - c->gen.n_prompt);
+	atomic64_add(c->gen.n_drafted - c->figures.drafted, &engine.drafted);
+	atomic64_add(c->gen.n_accepted - c->figures.accepted, &engine.accepted);
+	WRITE_ONCE(c->figures.drafted, c->gen.n_drafted);
+	WRITE_ONCE(c->figures.accepted, c->gen.n_accepted);
 	atomic64_add(c->gen.n_tokens - tokens, &engine.tokens);
 }
 
@@ -486,7 +515,7 @@ static int step(struct llamux_conversation *c)
 	long n;
 	int err;
 
-	err = provide_chunks(c);
+	err = provide_chunks(c, llama_generation_positions(&c->gen));
 	if (!err)
 		err = text_reserve(&c->answer, llama_generation_out(&engine.model->m));
 	if (err)
@@ -594,7 +623,10 @@ void llamux_last_figures(struct llamux_figures *f)
 	c = find_shared();
 	if (c) {
 		f->prompt_tokens = READ_ONCE(c->figures.prompt_tokens);
+		f->reused = READ_ONCE(c->figures.reused);
 		f->tokens = READ_ONCE(c->figures.tokens);
+		f->drafted = READ_ONCE(c->figures.drafted);
+		f->accepted = READ_ONCE(c->figures.accepted);
 		f->ttft_us = READ_ONCE(c->figures.ttft_us);
 		f->prefill_us = READ_ONCE(c->figures.prefill_us);
 		f->decode_us = READ_ONCE(c->figures.decode_us);
@@ -613,6 +645,9 @@ void llamux_totals(struct llamux_totals *t)
 	t->tokens = atomic64_read(&engine.tokens);
 	t->prefill_us = atomic64_read(&engine.prefill_us);
 	t->decode_us = atomic64_read(&engine.decode_us);
+	t->reused = atomic64_read(&engine.reused);
+	t->drafted = atomic64_read(&engine.drafted);
+	t->accepted = atomic64_read(&engine.accepted);
 	t->interrupted = atomic64_read(&engine.interrupted);
 }
 
@@ -620,7 +655,7 @@ int llamux_engine_start(const struct llamux_model *model, const struct llamux_li
 {
 	engine.model = model;
 	engine.limits = *limits;
-	return 0;
+	return llamux_prefix_start(model, limits->n_ctx);
 }
 
 void llamux_engine_stop(void)
@@ -630,5 +665,6 @@ void llamux_engine_stop(void)
 	cancel_delayed_work_sync(&reaper);
 	list_for_each_entry_safe(c, next, &engine.conversations, node)
 		destroy(c);
+	llamux_prefix_stop();
 	engine.model = NULL;
 }

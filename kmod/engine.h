@@ -57,7 +57,10 @@ struct llamux_options {
  */
 struct llamux_figures {
 	u64 prompt_tokens;
+	u64 reused;	/* of them, not evaluated again */
 	u64 tokens;
+	u64 drafted;	/* guessed ahead */
+	u64 accepted;	/* of them, right */
 	u64 ttft_us;
 	u64 prefill_us;
 	u64 decode_us;
@@ -139,11 +142,14 @@ void llamux_last_figures(struct llamux_figures *f);
  * @answers: Completed.
  * @prompt_tokens: Evaluated; @tokens: generated.
  * @prefill_us: Time for the former; @decode_us: for the latter.
+ * @reused: Tokens of prompts that were not evaluated again.
+ * @drafted: Tokens guessed ahead; @accepted: those of them that were right.
  * @interrupted: Steps that a signal stopped.
  */
 struct llamux_totals {
 	u64 conversations, conversations_peak, answers;
 	u64 prompt_tokens, tokens, prefill_us, decode_us, interrupted;
+	u64 reused, drafted, accepted;
 };
 
 /** llamux_totals() - Read them; never waits. */

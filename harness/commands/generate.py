@@ -11,6 +11,7 @@ import time
 
 from harness.core import (
     ISAS,
+    MAX_DRAFT,
     TEMPLATE_AUTO,
     Model,
     Options,
@@ -43,6 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeat-penalty", default="1", help="1 (the default) is off")
     parser.add_argument("--seed", type=int, default=0, help="of the random generator (default 0)")
     parser.add_argument("--system", help="system prompt (default: the file's own)")
+    parser.add_argument(
+        "--speculate",
+        type=int,
+        default=MAX_DRAFT,
+        metavar="N",
+        help=f"tokens to guess ahead at the most, 0 to {MAX_DRAFT} (the default)",
+    )
     parser.add_argument("--isa", choices=ISAS, help="native: how to multiply (default the fastest)")
     parser.add_argument(
         "--threads", type=int, help="native: that compute together (default: one a processor)"
@@ -60,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     """Do it."""
     if args.max_tokens < 1:
         raise UsageError("--max-tokens must be at least 1")
+    if not 0 <= args.speculate <= MAX_DRAFT:
+        raise UsageError(f"--speculate must be from 0 to {MAX_DRAFT}")
     if not args.prompt:
         raise UsageError("--prompt is empty: give the text to answer")
     if args.on == "native":
@@ -85,6 +95,7 @@ def _answer_native(args: argparse.Namespace) -> None:
         max_tokens=args.max_tokens,
         chat=CHAT_NONE if args.raw else TEMPLATE_AUTO,
         system=args.system,
+        speculate=args.speculate,
     )
     threads = default_threads() if args.threads is None else args.threads
     select_isa(args.isa)
@@ -98,11 +109,12 @@ def _answer_native(args: argparse.Namespace) -> None:
                 first = time.perf_counter()
             _write(piece)
         seconds = time.perf_counter() - first
-        prompt, answer = session.counts()
+        counts = session.counts()
     if args.figures:
         print(
-            f"🦙 {prompt} tokens answered with {answer}, the first after "
-            f"{(first - start) * 1000:.0f} ms, then {(answer - 1) / seconds:.1f} tokens/s, "
+            f"🦙 {counts.prompt} tokens answered with {counts.answer}, the first after "
+            f"{(first - start) * 1000:.0f} ms, then {(counts.answer - 1) / seconds:.1f} tokens/s, "
+            f"{counts.accepted} of {counts.drafted} guesses right, "
             f"{threads} {'thread' if threads == 1 else 'threads'}, "
             f"integer path {library().llama_isa().decode()}",
             file=sys.stderr,
@@ -118,6 +130,7 @@ def _answer_in_guest(args: argparse.Namespace) -> None:
         "repeat_penalty": args.repeat_penalty,
         "seed": args.seed,
         "max_tokens": args.max_tokens,
+        "speculate": args.speculate,
         "template": "none" if args.raw else "auto",
     }
     if args.system is not None:

@@ -139,19 +139,22 @@ struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 
 int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
 		    q16 *logits, u32 n_logits)
 {
+	/* Positions from here on are no longer those of the latest answer. */
+	s->gen.n_past = min(s->gen.n_past, pos);
 	return llama_forward(s->m, &s->gen.scratch, &s->kv, tokens, n_tokens, pos, logits, n_logits,
 			     NULL);
 }
 
 /* As llama_generation_prompt(); @system NULL for the file's own. */
 int llamuxu_prompt(struct llamuxu_session *s, const struct llama_sampler_params *p,
-		   u32 max_tokens, int chat, const char *system, u32 n_system,
+		   u32 max_tokens, int chat, u32 speculate, const char *system, u32 n_system,
 		   const char *text, u32 n_text, struct llama_diag *diag)
 {
 	struct llama_options o = {
 		.sampler = *p,
 		.max_tokens = max_tokens,
 		.chat = chat,
+		.speculate = speculate,
 		.system = { system, n_system },
 	};
 	struct gguf_str prompt = { text, n_text };
@@ -162,11 +165,20 @@ int llamuxu_prompt(struct llamuxu_session *s, const struct llama_sampler_params 
 	return err;
 }
 
-/* Tokens of the prompt, and of the answer so far. */
-void llamuxu_counts(const struct llamuxu_session *s, u32 counts[2])
+/* The next prompt is evaluated whole. */
+void llamuxu_forget(struct llamuxu_session *s)
+{
+	s->gen.n_past = 0;
+}
+
+/* Tokens of the prompt, how many were known, of the answer so far, guessed, and guessed right. */
+void llamuxu_counts(const struct llamuxu_session *s, u32 counts[5])
 {
 	counts[0] = s->gen.n_prompt;
-	counts[1] = s->gen.n_tokens - s->gen.n_prompt;
+	counts[1] = s->gen.n_reused;
+	counts[2] = s->gen.n_tokens - s->gen.n_prompt;
+	counts[3] = s->gen.n_drafted;
+	counts[4] = s->gen.n_accepted;
 }
 
 size_t llamuxu_out_size(const struct llamuxu_session *s)

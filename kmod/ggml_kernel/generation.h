@@ -14,6 +14,7 @@
 #include "utf8.h"
 
 #define LLAMA_TEMPLATE_AUTO (-1)
+#define LLAMA_MAX_DRAFT 7	/* tokens: with the one before them a batch of eight */
 
 /**
  * struct llama_options - What a caller may choose about an answer.
@@ -21,12 +22,15 @@
  * @max_tokens: Of the answer; 0 for as many as the context has room for.
  * @chat:       enum llama_chat_template, or LLAMA_TEMPLATE_AUTO for the file's.
  * @system:     System prompt; NULL data for the file's own.
+ * @speculate:  Most tokens to draft by prompt look-up, up to LLAMA_MAX_DRAFT; 0 for none.
+ *   The answer is the same whatever it is.
  */
 struct llama_options {
 	struct llama_sampler_params sampler;
 	u32 max_tokens;
 	int chat;
 	struct gguf_str system;
+	u32 speculate;
 };
 
 /** LLAMA_OPTIONS_DEFAULT - Greedy, 256 tokens, everything else as the file says. */
@@ -34,14 +38,34 @@ struct llama_options {
 	.sampler = { .top_p = 1 << 16, .repeat_penalty = 1 << 16 }, \
 	.max_tokens = 256, \
 	.chat = LLAMA_TEMPLATE_AUTO, \
+	.speculate = LLAMA_MAX_DRAFT, \
 })
+
+/**
+ * struct llama_draft - Speculation by prompt look-up.
+ * @most: Tokens to guess at the most; 0 for none.
+ * @next: Tokens to guess the next time.
+ * @wait: Tokens to generate before that.
+ * @misses: Guesses in a row that failed from the first token on.
+ */
+struct llama_draft {
+	u32 most;
+	u32 next;
+	u32 wait;
+	u32 misses;
+};
 
 /**
  * struct llama_generation - One answer in the making.
  * @tokens:   (n_ctx,) prompt and answer.
  * @n_tokens: Known tokens.
  * @n_prompt: How many of them the prompt has.
- * @n_past:   Positions in the KV cache.
+ * @n_past:   Positions in the KV cache: those of the tokens before.
+ * @n_reused: How many of the prompt's were there already.
+ * @n_draft:  Tokens behind @n_tokens that are guessed, and checked in the next step.
+ * @n_drafted: Guesses so far.
+ * @n_accepted: Those that came true.
+ * @draft:    Where guesses come from and whether they pay.
  * @n_end:    n_tokens at which the answer is over for length.
  * @done:     The answer is complete.
  * @line:     The answer shall end in a newline: whenever a chat template is used.
@@ -57,6 +81,11 @@ struct llama_generation {
 	u32 n_tokens;
 	u32 n_prompt;
 	u32 n_past;
+	u32 n_reused;
+	u32 n_draft;
+	u32 n_drafted;
+	u32 n_accepted;
+	struct llama_draft draft;
 	u32 n_end;
 	bool done;
 	bool line;
@@ -78,6 +107,26 @@ size_t llama_generation_size(const struct llama_model *m, u32 n_ctx, u32 n_batch
 int llama_generation_init(struct llama_generation *g, const struct llama_model *m, u32 n_ctx,
 			  u32 n_batch, u32 n_workers, struct llama_arena *arena);
 
+/**
+ * llama_generation_head() - Tokens that every prompt with the file's own template and
+ * system prompt begins with.
+ * @ids: (max) out.
+ * @tmp: Twice llama_head_scratch() bytes, aligned to 64.
+ *
+ * Return: how many, 0 where there are none or more than @max.
+ */
+long llama_generation_head(const struct llama_model *m, u32 *ids, u32 max, void *tmp,
+			   const struct llama_yield *yield);
+
+/** llama_head_scratch() - Half of what llama_generation_head() wants at @tmp. */
+size_t llama_head_scratch(const struct llama_model *m);
+
+/**
+ * llama_generation_adopt() - Say that the KV cache holds @ids at positions [0, @n).
+ * The next prompt evaluates only what follows their common beginning.
+ */
+void llama_generation_adopt(struct llama_generation *g, const u32 *ids, u32 n);
+
 /** llama_prompt_scratch() - Bytes that llama_generation_prompt() wants at @tmp. */
 size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_options *o,
 			    struct gguf_str text);
@@ -86,6 +135,8 @@ size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_opti
  * llama_generation_prompt() - Begin an answer to @text.
  * @o:   Options; checked here.
  * @tmp: llama_prompt_scratch() bytes, aligned to 64; free again afterwards.
+ *
+ * Positions in the KV cache stay as far as their tokens are the new prompt's.
  *
  * Return: 0; -EINVAL with @diag naming the option; -EMSGSIZE where the prompt
  * leaves no room for an answer in the context; or the hook's value.
@@ -101,7 +152,7 @@ u32 llama_generation_positions(const struct llama_generation *g);
 size_t llama_generation_out(const struct llama_model *m);
 
 /**
- * llama_generation_step() - One batch of the prompt, or one token of the answer.
+ * llama_generation_step() - One batch of the prompt, or one or more tokens of the answer.
  * @kv:  With room for llama_generation_positions().
  * @out: llama_generation_out() bytes.
  *

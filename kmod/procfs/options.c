@@ -59,6 +59,13 @@ static int parse_max_tokens(const char *value, u32 *v)
 	return err || !*v ? -EINVAL : 0;
 }
 
+static int parse_speculate(const char *value, u32 *v)
+{
+	int err = kstrtou32(value, 10, v);
+
+	return err || *v > LLAMA_MAX_DRAFT ? -EINVAL : 0;
+}
+
 static int parse_option(const char *key, const char *value, struct llamux_options *o)
 {
 	struct llama_sampler_params *p = &o->o.sampler;
@@ -77,6 +84,8 @@ static int parse_option(const char *key, const char *value, struct llamux_option
 		return kstrtou64(value, 10, &p->seed);
 	if (!strcmp(key, "max_tokens"))
 		return parse_max_tokens(value, &o->o.max_tokens);
+	if (!strcmp(key, "speculate"))
+		return parse_speculate(value, &o->o.speculate);
 	if (!strcmp(key, "template"))
 		return parse_template(value, &o->o.chat);
 	if (!strcmp(key, "system"))
@@ -204,6 +213,7 @@ static int options_show(struct seq_file *m, void *unused)
 	show_ratio(m, "repeat_penalty", o->o.sampler.repeat_penalty);
 	seq_printf(m, "seed %llu\n", o->o.sampler.seed);
 	seq_printf(m, "max_tokens %u\n", o->o.max_tokens);
+	seq_printf(m, "speculate %u\n", o->o.speculate);
 	seq_printf(m, "template %s\n",
 		   o->o.chat == LLAMA_TEMPLATE_AUTO ? "auto" : llama_chat_name(o->o.chat));
 	show_system(m, o->o.system);

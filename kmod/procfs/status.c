@@ -48,6 +48,8 @@ static int status_show(struct seq_file *m, void *unused)
 		   prefill / 10, prefill % 10);
 	seq_printf(m, "answered        %llu tokens, %llu.%llu a second\n", t.tokens, decode / 10,
 		   decode % 10);
+	seq_printf(m, "not evaluated   %llu tokens of prompts, known before\n", t.reused);
+	seq_printf(m, "guessed ahead   %llu tokens, %llu of them right\n", t.drafted, t.accepted);
 	return 0;
 }
 
@@ -82,6 +84,12 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "last_ttft_us %llu\n", last.ttft_us);
 	seq_printf(m, "last_prefill_us %llu\n", last.prefill_us);
 	seq_printf(m, "last_decode_us %llu\n", last.decode_us);
+	seq_printf(m, "tokens_reused %llu\n", t.reused);
+	seq_printf(m, "tokens_drafted %llu\n", t.drafted);
+	seq_printf(m, "tokens_accepted %llu\n", t.accepted);
+	seq_printf(m, "last_reused %llu\n", last.reused);
+	seq_printf(m, "last_drafted %llu\n", last.drafted);
+	seq_printf(m, "last_accepted %llu\n", last.accepted);
 	seq_printf(m, "threads %u\n", llamux_threads_max());
 	return 0;
 }
