@@ -104,8 +104,8 @@ static __always_inline void unpack_codes(const struct shape s, const u8 *block, 
 }
 
 /* out[t] = @n_pairs pairs of unpacked codes with block @at of each of @n vectors, from pair @p0. */
-static __always_inline void dots(const u8 *unpacked, u32 p0, u32 n_pairs, const struct input *x, u32 n,
-				 size_t at, vec *out)
+static __always_inline void dots(const u8 *unpacked, u32 p0, u32 n_pairs, const struct input *x,
+				 u32 n, size_t at, vec *out)
 {
 	vec high[VECTORS];
 	bytes hi[VECTORS], lo[VECTORS];
