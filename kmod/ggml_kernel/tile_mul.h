@@ -72,6 +72,7 @@ struct shape {
 	bool minima;
 	int r, t;	/* rounding shifts */
 	u32 lane;	/* the tile's row in the vector's first lane */
+	bool unpacked;	/* codes were unpacked before */
 };
 
 static __always_inline vec word(const struct shape s, const u8 *block, u32 i)
@@ -211,98 +212,197 @@ static __always_inline vec scale(const struct shape s, const u8 *block, u32 n)
 }
 
 /*
- * One vector: codes are unpacked on their way into the product.
+ * Codes are unpacked on their way into the products of a few vectors, or
+ * before those of many: then a buffer has, for each 32-block, PAIRS vectors of
+ * codes without their offset, the sub-blocks' scales, and their minima.
  */
-
-/* The codes of pairs [p0, p1) of 32-block @b with the vector's block @at, offsets included. */
-#ifdef BYTE_CODES
-#include "tile_bytes.h"
-#else
-static __always_inline vec raw_dot(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
-				   const struct input *x, size_t at)
+static __always_inline u32 n_subs(const struct shape s)
 {
-	vec out = v_set(0);
-	u32 p;
+	return s.sub ? 32 / s.sub : 0;
+}
+
+static __always_inline u32 unpacked_bytes(const struct shape s)
+{
+	return 4 * LANE_WORDS * (PAIRS + n_subs(s) * (1 + s.minima));
+}
+
+/* Vector @i of an unpacked 32-block. */
+static __always_inline vec unpacked_at(const u8 *unpacked, u32 i)
+{
+	return v_load(unpacked + 4 * LANE_WORDS * i);
+}
+
+static __always_inline vec codes_at(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p)
+{
+	return s.unpacked ? unpacked_at(unpacked, p) : codes(s, block, b, p);
+}
+
+static __always_inline vec scale_at(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 i)
+{
+	return s.unpacked ? unpacked_at(unpacked, PAIRS + i) : sub_scale(s, block, b * n_subs(s) + i);
+}
+
+static __always_inline vec minimum_at(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 i)
+{
+	return s.unpacked ? unpacked_at(unpacked, PAIRS + n_subs(s) + i) :
+			    sub_minimum(s, block, b * n_subs(s) + i);
+}
+
+/* out[t] = the codes of pairs [p0, p1) of 32-block @b with block @at of each of @n vectors. */
+static __always_inline void dots(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p0,
+				 u32 p1, const struct input *x, u32 n, size_t at, vec *out)
+{
+	u32 p, t;
 
 #pragma GCC unroll 16
-	for (p = p0; p < p1; p++)
-		out = v_madd(out, codes(s, block, b, p), v_pair(x->pair + at * PAIRS + p));
-	return out;
-}
-#endif
+	for (t = 0; t < n; t++)
+		out[t] = v_set(0);
+#pragma GCC unroll 16
+	for (p = p0; p < p1; p++) {
+		vec c = codes_at(s, block, unpacked, b, p);
 
-/* The same without their offset. */
-static __always_inline vec dot(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
-			       const struct input *x, size_t at)
-{
-	vec out = raw_dot(s, block, b, p0, p1, x, at);
-
-	if (s.offset) {
-		const s32 *half = x->sum + 2 * at;
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			out[t] = v_madd(out[t], c, v_pair(x[t].pair + at * PAIRS + p));
+	}
+	if (!s.offset || s.unpacked)
+		return;
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++) {
+		const s32 *half = x[t].sum + 2 * at;
 		vec sum = p1 - p0 == PAIRS ? v_add(v_at(half), v_at(half + 1)) : v_at(half + p0 / 8);
 
-		out = v_sub(out, v_sll(sum, __builtin_ctz(s.offset)));
+		out[t] = v_sub(out[t], v_sll(sum, __builtin_ctz(s.offset)));
 	}
-	return out;
 }
 
-/* Sums of a type of 32-blocks. */
-static __always_inline void one_32(const struct shape s, const u8 *block, u32 n_blocks,
-				   const struct input *x, s64 *a, s64 *z)
+/* Sums A of a type of 32-blocks. */
+static __always_inline void mul_32(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
+				   const struct input *x, u32 n, s64 *a)
 {
-	struct wide sum = w_zero(), minima = w_zero();
-	u32 b;
+	struct wide sum[VECTORS];
+	vec out[VECTORS];
+	u32 b, t;
 
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		sum[t] = w_zero();
+	for (b = 0; b < n_blocks; b++, block += block_bytes(s), unpacked += unpacked_bytes(s)) {
+		vec d = scale(s, block, 0);
+
+		dots(s, block, unpacked, 0, 0, PAIRS, x, n, b, out);
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			sum[t] = w_madd(sum[t], out[t], v_sll_at(d, x[t].shift + b));
+	}
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		w_store(a + t * TILE_ROWS, sum[t]);
+}
+
+/* Sums Z of a type of 32-blocks. */
+static __always_inline void minima_32(const struct shape s, const u8 *block, u32 n_blocks,
+				      const struct input *x, u32 n, s64 *z)
+{
+	struct wide sum[VECTORS];
+	u32 b, t;
+
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		sum[t] = w_zero();
 	for (b = 0; b < n_blocks; b++, block += block_bytes(s)) {
-		vec out = dot(s, block, 0, 0, PAIRS, x, b);
+		vec d = scale(s, block, 1);
 
-		sum = w_madd(sum, out, v_sll_at(scale(s, block, 0), x->shift + b));
-		if (s.minima)
-			minima = w_madd_at(minima, scale(s, block, 1), x->total + b);
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			sum[t] = w_madd_at(sum[t], d, x[t].total + b);
 	}
-	w_store(a, sum);
-	if (s.minima)
-		w_store(z, minima);
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		w_store(z + t * TILE_ROWS, sum[t]);
 }
 
-/* Sums of a K-quant. */
-static __always_inline void one_k(const struct shape s, const u8 *block, u32 n_blocks,
-				  const struct input *x, s64 *a, s64 *z)
+/* Scaled dots of 32-block @b onto @sum. */
+static __always_inline void add_subs(const struct shape s, const u8 *block, const u8 *unpacked, u32 b,
+				     const struct input *x, u32 n, size_t at, struct wide *sum)
 {
-	struct wide sum = w_zero(), minima = w_zero();
-	u32 subs = 32 / s.sub;
-	u32 at, b, i;
+	u32 subs = n_subs(s);
+	vec out[VECTORS];
+	u32 i, t;
 
-	for (at = 0; at < n_blocks; at += K_BLOCKS, block += block_bytes(s)) {
-		struct wide part = w_zero(), rest = w_zero();
-
-#pragma GCC unroll 8
-		for (b = 0; b < K_BLOCKS; b++) {
 #pragma GCC unroll 2
-			for (i = 0; i < subs; i++) {
-				u32 j = b * subs + i;
-				vec out = dot(s, block, b, i * PAIRS / subs, (i + 1) * PAIRS / subs,
-					      x, at + b);
+	for (i = 0; i < subs; i++) {
+		vec scale = scale_at(s, block, unpacked, b, i);
 
-				part = w_madd(part, out,
-					      v_sll_at(sub_scale(s, block, j), x->shift + at + b));
-				if (s.minima && subs == 1)
-					rest = w_madd_at(rest, sub_minimum(s, block, j),
-							 x->total + at + b);
-				else if (s.minima)
-					rest = w_madd(rest, v_sll_at(sub_minimum(s, block, j),
-								     x->shift + at + b),
-						      v_at(x->sum + 2 * (at + b) + i));
-				barrier();	/* or all words would be loaded first, and spill */
-			}
-		}
-		sum = w_madd(sum, w_round(part, s.r), scale(s, block, 0));
-		if (s.minima)
-			minima = w_madd(minima, w_round(rest, s.t), scale(s, block, 1));
+		dots(s, block, unpacked, b, i * PAIRS / subs, (i + 1) * PAIRS / subs, x, n, at, out);
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			sum[t] = w_madd(sum[t], out[t], v_sll_at(scale, x[t].shift + at));
+		barrier();	/* or all words would be loaded first, and spill */
 	}
-	w_store(a, sum);
-	if (s.minima)
-		w_store(z, minima);
+}
+
+/* Scaled sums of 32-block @b onto @sum. */
+static __always_inline void add_minima(const struct shape s, const u8 *block, const u8 *unpacked, u32 b,
+				       const struct input *x, u32 n, size_t at, struct wide *sum)
+{
+	u32 i, t;
+
+#pragma GCC unroll 2
+	for (i = 0; i < n_subs(s); i++) {
+		vec scale = minimum_at(s, block, unpacked, b, i);
+
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			if (n_subs(s) == 1)
+				sum[t] = w_madd_at(sum[t], scale, x[t].total + at);
+			else
+				sum[t] = w_madd(sum[t], v_sll_at(scale, x[t].shift + at),
+						v_at(x[t].sum + 2 * at + i));
+		barrier();
+	}
+}
+
+static __always_inline void add_block(const struct shape s, const u8 *block, const u8 *unpacked, u32 b,
+				      const struct input *x, u32 n, size_t at, struct wide *sum, bool minima)
+{
+	if (minima)
+		add_minima(s, block, unpacked, b, x, n, at, sum);
+	else
+		add_subs(s, block, unpacked, b, x, n, at, sum);
+}
+
+/* Sums A, or Z with @minima, of a K-quant. */
+static __always_inline void mul_k(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
+				  const struct input *x, u32 n, s64 *out, bool minima)
+{
+	struct wide sum[VECTORS], part[VECTORS];
+	u32 at, b, t;
+
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		sum[t] = w_zero();
+	for (at = 0; at < n_blocks; at += K_BLOCKS, block += block_bytes(s)) {
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			part[t] = w_zero();
+		if (s.unpacked) {
+#pragma GCC unroll 1
+			for (b = 0; b < K_BLOCKS; b++, unpacked += unpacked_bytes(s))
+				add_block(s, block, unpacked, b, x, n, at + b, part, minima);
+		} else {
+#pragma GCC unroll 8
+			for (b = 0; b < K_BLOCKS; b++)
+				add_block(s, block, unpacked, b, x, n, at + b, part, minima);
+		}
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			sum[t] = w_madd(sum[t], w_round(part[t], minima ? s.t : s.r),
+					scale(s, block, minima));
+	}
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		w_store(out + t * TILE_ROWS, sum[t]);
 }
 
 #ifndef UNSIGNED_LANES
@@ -335,231 +435,11 @@ static __always_inline void mul_float(const struct shape s, const u8 *block, con
 		w_store(a + t * TILE_ROWS, sum[t]);
 }
 
-static __always_inline void float_vectors(const struct shape s, const struct weights *w, u32 tile,
-					  const struct bfp *x, u32 first, u32 n, struct tile_sums out)
-{
-	struct input in[VECTORS];
-	u32 t;
-
-#pragma GCC unroll 16
-	for (t = 0; t < n; t++)
-		in[t] = input(x, first + t);
-	mul_float(s, tile_data(w, tile), w->g + (u64)tile * TILE_ROWS * x->n_blocks, x->n_blocks,
-		  in, n, out.a + first * TILE_ROWS + s.lane);
-}
 #endif
-
-static __always_inline void one(const struct shape s, const struct weights *w, u32 tile,
-				const struct bfp *x, u32 t, struct tile_sums out)
-{
-	const struct input in = input(x, t);
-	const u8 *data = tile_data(w, tile);
-	size_t at = t * TILE_ROWS + s.lane;
-
-	if (s.sub)
-		one_k(s, data, x->n_blocks, &in, out.a + at, out.z + at);
-	else if (s.words)
-		one_32(s, data, x->n_blocks, &in, out.a + at, out.z + at);
-#ifndef UNSIGNED_LANES
-	else
-		float_vectors(s, w, tile, x, t, 1, out);
-#endif
-}
-
-#if VECTORS > 1
-/*
- * Many vectors: the tile is unpacked first. For each 32-block the buffer has
- * CODE_VECTORS vectors of codes without their offset, then the sub-blocks' scales and
- * their minima; so that all types of one sub-block size go the same way.
- */
-#ifndef FEW
-#define FEW (VECTORS / 2)
-#endif
-
-static __always_inline u32 unpacked_bytes(const struct shape s)
-{
-	u32 subs = s.sub ? 32 / s.sub : 0;
-
-	return 4 * LANE_WORDS * (CODE_VECTORS + subs * (1 + s.minima));
-}
-
-#ifndef BYTE_CODES
-static __always_inline void unpack_codes(const struct shape s, const u8 *block, u32 b, u8 *out)
-{
-	vec offset = v_mask(s.offset << 16 | s.offset);
-	u32 p;
-
-#pragma GCC unroll 16
-	for (p = 0; p < PAIRS; p++, out += 4 * LANE_WORDS)
-		v_store(out, v_sub16(codes(s, block, b, p), offset));
-}
-#endif
-
-static __always_inline void unpack(const struct shape s, const struct weights *w, u32 tile, u32 n_blocks,
-				   u8 *out)
-{
-	const u8 *block = tile_data(w, tile);
-	u32 step = s.sub ? K_BLOCKS : 1;
-	u32 subs = s.sub ? 32 / s.sub : 0;
-	u32 i, b, p;
-
-	out += 4 * s.lane;
-	for (i = 0; i < n_blocks; i += step, block += block_bytes(s))
-#pragma GCC unroll 8
-		for (b = 0; b < step; b++) {
-			unpack_codes(s, block, b, out);
-			out += 4 * LANE_WORDS * CODE_VECTORS;
-#pragma GCC unroll 2
-			for (p = 0; p < subs; p++, out += 4 * LANE_WORDS)
-				v_store(out, sub_scale(s, block, b * subs + p));
-#pragma GCC unroll 2
-			for (p = 0; p < subs * s.minima; p++, out += 4 * LANE_WORDS)
-				v_store(out, sub_minimum(s, block, b * subs + p));
-			barrier();
-		}
-}
-
-#ifndef BYTE_CODES
-/* out[t] = @n_pairs pairs of unpacked codes with block @at of each of @n vectors, from pair @p0. */
-static __always_inline void dots(const u8 *unpacked, u32 p0, u32 n_pairs, const struct input *x, u32 n,
-				 size_t at, vec *out)
-{
-	u32 p, t;
-
-#pragma GCC unroll 16
-	for (t = 0; t < n; t++)
-		out[t] = v_set(0);
-#pragma GCC unroll 16
-	for (p = p0; p < p0 + n_pairs; p++) {
-		vec c = v_load(unpacked + 4 * LANE_WORDS * p);
-
-#pragma GCC unroll 16
-		for (t = 0; t < n; t++)
-			out[t] = v_madd(out[t], c, v_pair(x[t].pair + at * PAIRS + p));
-	}
-}
-#endif
-
-/* Sums A of a type of 32-blocks. */
-static __always_inline void many_32(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
-				    const struct input *x, u32 n, s64 *a)
-{
-	struct wide sum[VECTORS];
-	vec out[VECTORS];
-	u32 b, t;
-
-#pragma GCC unroll 16
-	for (t = 0; t < n; t++)
-		sum[t] = w_zero();
-	for (b = 0; b < n_blocks; b++, block += block_bytes(s), unpacked += unpacked_bytes(s)) {
-		vec d = scale(s, block, 0);
-
-		dots(unpacked, 0, PAIRS, x, n, b, out);
-#pragma GCC unroll 16
-		for (t = 0; t < n; t++)
-			sum[t] = w_madd(sum[t], out[t], v_sll_at(d, x[t].shift + b));
-	}
-#pragma GCC unroll 16
-	for (t = 0; t < n; t++)
-		w_store(a + t * TILE_ROWS, sum[t]);
-}
-
-/* Sums Z of a type of 32-blocks. */
-static __always_inline void minima_32(const struct shape s, const u8 *block, u32 n_blocks,
-				      const struct input *x, u32 n, s64 *z)
-{
-	struct wide sum[VECTORS];
-	u32 b, t;
-
-#pragma GCC unroll 16
-	for (t = 0; t < n; t++)
-		sum[t] = w_zero();
-	for (b = 0; b < n_blocks; b++, block += block_bytes(s)) {
-		vec d = scale(s, block, 1);
-
-#pragma GCC unroll 16
-		for (t = 0; t < n; t++)
-			sum[t] = w_madd_at(sum[t], d, x[t].total + b);
-	}
-#pragma GCC unroll 16
-	for (t = 0; t < n; t++)
-		w_store(z + t * TILE_ROWS, sum[t]);
-}
-
-/* Scaled dots of an unpacked 32-block onto @sum. */
-static __always_inline void add_subs(const struct shape s, const u8 *unpacked, const struct input *x, u32 n,
-				     size_t at, struct wide *sum)
-{
-	u32 subs = 32 / s.sub;
-	vec out[VECTORS];
-	u32 i, t;
-
-#pragma GCC unroll 2
-	for (i = 0; i < subs; i++) {
-		vec scale = v_load(unpacked + 4 * LANE_WORDS * (CODE_VECTORS + i));
-
-		dots(unpacked, i * PAIRS / subs, PAIRS / subs, x, n, at, out);
-#pragma GCC unroll 16
-		for (t = 0; t < n; t++)
-			sum[t] = w_madd(sum[t], out[t], v_sll_at(scale, x[t].shift + at));
-		barrier();	/* or both sub-blocks would go at once, and spill */
-	}
-}
-
-/* Scaled sums of an unpacked 32-block onto @sum. */
-static __always_inline void add_minima(const struct shape s, const u8 *unpacked, const struct input *x, u32 n,
-				       size_t at, struct wide *sum)
-{
-	u32 subs = 32 / s.sub;
-	u32 i, t;
-
-#pragma GCC unroll 2
-	for (i = 0; i < subs; i++) {
-		vec scale = v_load(unpacked + 4 * LANE_WORDS * (CODE_VECTORS + subs + i));
-
-#pragma GCC unroll 16
-		for (t = 0; t < n; t++)
-			if (subs == 1)
-				sum[t] = w_madd_at(sum[t], scale, x[t].total + at);
-			else
-				sum[t] = w_madd(sum[t], v_sll_at(scale, x[t].shift + at),
-						v_at(x[t].sum + 2 * at + i));
-	}
-}
-
-/* Sums A, or Z with @minima, of a K-quant. */
-static __always_inline void many_k(const struct shape s, const u8 *block, const u8 *unpacked, u32 n_blocks,
-				   const struct input *x, u32 n, s64 *out, bool minima)
-{
-	struct wide sum[VECTORS], part[VECTORS];
-	u32 at, b, t;
-
-#pragma GCC unroll 16
-	for (t = 0; t < n; t++)
-		sum[t] = w_zero();
-	for (at = 0; at < n_blocks; at += K_BLOCKS, block += block_bytes(s)) {
-#pragma GCC unroll 16
-		for (t = 0; t < n; t++)
-			part[t] = w_zero();
-#pragma GCC unroll 1
-		for (b = 0; b < K_BLOCKS; b++, unpacked += unpacked_bytes(s))
-			if (minima)
-				add_minima(s, unpacked, x, n, at + b, part);
-			else
-				add_subs(s, unpacked, x, n, at + b, part);
-#pragma GCC unroll 16
-		for (t = 0; t < n; t++)
-			sum[t] = w_madd(sum[t], w_round(part[t], minima ? s.t : s.r),
-					scale(s, block, minima));
-	}
-#pragma GCC unroll 16
-	for (t = 0; t < n; t++)
-		w_store(out + t * TILE_ROWS, sum[t]);
-}
 
 /* @n vectors from @first on: sums A, or Z with @minima. */
-static __always_inline void many(const struct shape s, const struct weights *w, u32 tile, const struct bfp *x,
-				 u32 first, u32 n, s64 *out, const u8 *unpacked, bool minima)
+static __always_inline void mul(const struct shape s, const struct weights *w, u32 tile, const struct bfp *x,
+				u32 first, u32 n, s64 *out, const u8 *unpacked, bool minima)
 {
 	const u8 *data = tile_data(w, tile);
 	struct input in[VECTORS];
@@ -571,59 +451,88 @@ static __always_inline void many(const struct shape s, const struct weights *w, 
 	unpacked += 4 * s.lane;
 	out += first * TILE_ROWS + s.lane;
 	if (s.sub)
-		many_k(s, data, unpacked, x->n_blocks, in, n, out, minima);
+		mul_k(s, data, unpacked, x->n_blocks, in, n, out, minima);
 	else if (minima)
 		minima_32(s, data, x->n_blocks, in, n, out);
+	else if (s.words)
+		mul_32(s, data, unpacked, x->n_blocks, in, n, out);
+#ifndef UNSIGNED_LANES
 	else
-		many_32(s, data, unpacked, x->n_blocks, in, n, out);
+		mul_float(s, data, w->g + (u64)tile * TILE_ROWS * x->n_blocks, x->n_blocks, in, n, out);
+#endif
 }
 
-#define BATCH(prefix, name, n, ...) \
+#if VECTORS > 1
+static __always_inline void unpack(const struct shape s, const struct weights *w, u32 tile, u32 n_blocks,
+				   u8 *out)
+{
+	const u8 *block = tile_data(w, tile);
+	u32 step = s.sub ? K_BLOCKS : 1;
+	u32 i, b, p;
+
+	out += 4 * s.lane;
+	for (i = 0; i < n_blocks; i += step, block += block_bytes(s))
+#pragma GCC unroll 8
+		for (b = 0; b < step; b++) {
+#pragma GCC unroll 16
+			for (p = 0; p < PAIRS; p++, out += 4 * LANE_WORDS)
+				v_store(out, v_sub16(codes(s, block, b, p),
+						     v_mask(s.offset << 16 | s.offset)));
+#pragma GCC unroll 2
+			for (p = 0; p < n_subs(s); p++, out += 4 * LANE_WORDS)
+				v_store(out, sub_scale(s, block, b * n_subs(s) + p));
+#pragma GCC unroll 2
+			for (p = 0; p < n_subs(s) * s.minima; p++, out += 4 * LANE_WORDS)
+				v_store(out, sub_minimum(s, block, b * n_subs(s) + p));
+			barrier();
+		}
+}
+#endif
+
+/* A function for each type and number of vectors, so that frames stay small. */
+typedef void mul_fn(const struct weights *w, u32 tile, const struct bfp *x, u32 t, u32 lane,
+		    struct tile_sums out, const u8 *buf);
+
+#define MUL(prefix, name, n, is_unpacked, ...) \
 static noinline_for_stack void prefix##_z_##name(const struct weights *w, u32 tile, const struct bfp *x, \
 						 u32 t, u32 lane, s64 *z, const u8 *buf) \
 { \
-	const struct shape s = { GGML_TYPE_##name, __VA_ARGS__, .lane = lane }; \
+	const struct shape s = { \
+		GGML_TYPE_##name, __VA_ARGS__, .lane = lane, .unpacked = is_unpacked, \
+	}; \
 \
 	if (s.minima) \
-		many(s, w, tile, x, t, n, z, buf, true); \
+		mul(s, w, tile, x, t, n, z, buf, true); \
 } \
 static noinline_for_stack void prefix##_##name(const struct weights *w, u32 tile, const struct bfp *x, \
 					       u32 t, u32 lane, struct tile_sums out, \
 					       const u8 *buf) \
 { \
-	const struct shape s = { GGML_TYPE_##name, __VA_ARGS__, .lane = lane }; \
+	const struct shape s = { \
+		GGML_TYPE_##name, __VA_ARGS__, .lane = lane, .unpacked = is_unpacked, \
+	}; \
 \
+	mul(s, w, tile, x, t, n, out.a, buf, false); \
 	if (s.minima) \
 		prefix##_z_##name(w, tile, x, t, lane, out.z, buf); \
-	many(s, w, tile, x, t, n, out.a, buf, false); \
 }
 
-#define MANY(name, ...) \
-BATCH(many, name, VECTORS, __VA_ARGS__) \
-BATCH(few, name, FEW, __VA_ARGS__) \
+#if VECTORS > 1
+#define TYPE(name, ...) \
+MUL(one, name, 1, false, __VA_ARGS__) \
+MUL(two, name, 2, false, __VA_ARGS__) \
+MUL(four, name, 4, false, __VA_ARGS__) \
+MUL(many, name, VECTORS, true, __VA_ARGS__) \
 static noinline_for_stack void unpack_##name(const struct weights *w, u32 tile, u32 n_blocks, u32 lane, \
 					     u8 *buf) \
 { \
 	unpack((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, n_blocks, buf); \
 }
-#define WAY(name) [GGML_TYPE_##name] = { one_##name, many_##name, few_##name, unpack_##name }
+#define WAY(name) [GGML_TYPE_##name] = { one_##name, two_##name, four_##name, many_##name, unpack_##name }
 #else
-#define FEW 1
-#define MANY(name, ...)
+#define TYPE(name, ...) MUL(one, name, 1, false, __VA_ARGS__)
 #define WAY(name) [GGML_TYPE_##name] = { one_##name }
 #endif
-
-/* Functions of their own for each type, so that frames stay small. */
-#define ONE(name, ...) \
-static noinline_for_stack void one_##name(const struct weights *w, u32 tile, const struct bfp *x, u32 t, \
-					  u32 lane, struct tile_sums out) \
-{ \
-	one((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, x, t, out); \
-}
-
-#define TYPE(name, ...) \
-ONE(name, __VA_ARGS__) \
-MANY(name, __VA_ARGS__)
 
 /*   words, offset, sub, minima, r, t */
 TYPE(Q4_0, 4, 8, 0, false)
@@ -637,18 +546,13 @@ TYPE(Q4_K, 35, 0, 32, true, 10, 6)
 TYPE(Q5_K, 43, 0, 32, true, 11, 6)
 TYPE(Q6_K, 52, 32, 16, false, 12)
 #ifndef UNSIGNED_LANES
-ONE(F16, 0)	/* and the other floats */
+MUL(one, F16, 1, false, 0)	/* and the other floats */
+MUL(four, F16, 4, false, 0)
 #endif
-#undef TYPE
 
-/* How to multiply a type. */
+/* How to multiply a type: some numbers of vectors; many, after unpacking. */
 struct way {
-	void (*one)(const struct weights *w, u32 tile, const struct bfp *x, u32 t, u32 lane,
-		    struct tile_sums out);
-	void (*many)(const struct weights *w, u32 tile, const struct bfp *x, u32 t, u32 lane,
-		     struct tile_sums out, const u8 *buf);
-	void (*few)(const struct weights *w, u32 tile, const struct bfp *x, u32 t, u32 lane,
-		    struct tile_sums out, const u8 *buf);
+	mul_fn *one, *two, *four, *many;
 	void (*unpack)(const struct weights *w, u32 tile, u32 n_blocks, u32 lane, u8 *buf);
 };
 
@@ -656,16 +560,14 @@ static const struct way ways[] = {
 	WAY(Q4_0), WAY(Q4_1), WAY(Q5_0), WAY(Q5_1), WAY(Q8_0),
 	WAY(Q2_K), WAY(Q3_K), WAY(Q4_K), WAY(Q5_K), WAY(Q6_K),
 #ifndef UNSIGNED_LANES
-	[GGML_TYPE_F32] = { one_F16 },
-	[GGML_TYPE_F16] = { one_F16 },
-	[GGML_TYPE_BF16] = { one_F16 },
+	[GGML_TYPE_F32] = { one_F16, NULL, four_F16 },
+	[GGML_TYPE_F16] = { one_F16, NULL, four_F16 },
+	[GGML_TYPE_BF16] = { one_F16, NULL, four_F16 },
 #endif
 };
 
-/*
- * Vectors go VECTORS at a time, or FEW; the last ones along with some that
- * were done before, whose sums come out the same.
- */
+#define MANY 16		/* vectors that unpacking pays for */
+
 static void tile_mul(const struct weights *w, u32 tile, const struct bfp *x, u32 n_tokens,
 		     struct tile_sums out, void *buf)
 {
@@ -673,15 +575,17 @@ static void tile_mul(const struct weights *w, u32 tile, const struct bfp *x, u32
 	u32 lane, t;
 
 	for (lane = 0; lane < TILE_ROWS; lane += LANES) {
-		if (!way->many || n_tokens < FEW) {
-			for (t = 0; t < n_tokens; t++)
-				way->one(w, tile, x, t, lane, out);
-			continue;
+		t = 0;
+		if (way->many && n_tokens >= MANY) {
+			way->unpack(w, tile, x->n_blocks, lane, buf);
+			for (; t + VECTORS <= n_tokens; t += VECTORS)
+				way->many(w, tile, x, t, lane, out, buf);
 		}
-		way->unpack(w, tile, x->n_blocks, lane, buf);
-		for (t = 0; t + VECTORS <= n_tokens; t += VECTORS)
-			way->many(w, tile, x, t, lane, out, buf);
-		for (; t < n_tokens; t += FEW)
-			way->few(w, tile, x, min(t, n_tokens - FEW), lane, out, buf);
+		for (; way->four && t + 4 <= n_tokens; t += 4)
+			way->four(w, tile, x, t, lane, out, buf);
+		for (; way->two && t + 2 <= n_tokens; t += 2)
+			way->two(w, tile, x, t, lane, out, buf);
+		for (; t < n_tokens; t++)
+			way->one(w, tile, x, t, lane, out, buf);
 	}
 }
