@@ -2,6 +2,8 @@
 #include "generation.h"
 
 #define LOOK_BACK 8192	/* tokens: what a guess may be made of */
+#define N_GRAM 3	/* tokens that must have come before; after fewer, most guesses fail */
+#define FIRST_DRAFT 1	/* token of a first guess */
 
 static void lay_out(struct llama_generation *g, u32 n_ctx, struct llama_arena *arena)
 {
@@ -173,7 +175,7 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 	g->n_draft = 0;
 	g->n_drafted = 0;
 	g->n_accepted = 0;
-	g->draft = (struct llama_draft){ .most = o->speculate, .next = o->speculate };
+	g->draft = (struct llama_draft){ .most = o->speculate, .next = min(o->speculate, (u32)FIRST_DRAFT) };
 	g->n_end = o->max_tokens && o->max_tokens < n_ctx - n ? n + o->max_tokens : n_ctx;
 	g->done = false;
 	g->line = template(m, o) != LLAMA_CHAT_NONE;
@@ -223,21 +225,21 @@ static size_t emit(struct llama_generation *g, u32 token, char *out)
 	return written;
 }
 
-/* Behind the latest place where the last @n tokens came before, not too far back, or 0. */
-static u32 look_up(const struct llama_generation *g, u32 n)
+/* Behind the latest place where the last tokens came before, not too far back, or 0. */
+static u32 look_up(const struct llama_generation *g)
 {
-	const u32 *end = g->tokens + g->n_tokens - n;
-	u32 last = g->n_tokens - n;
+	const u32 *end = g->tokens + g->n_tokens - N_GRAM;
+	u32 last = g->n_tokens - N_GRAM;
 	u32 first = last > LOOK_BACK ? last - LOOK_BACK : 0;
 	u32 at;
 
 	for (at = last; at > first; at--)
-		if (!memcmp(g->tokens + at - 1, end, n * sizeof(*end)))
-			return at - 1 + n;
+		if (!memcmp(g->tokens + at - 1, end, N_GRAM * sizeof(*end)))
+			return at - 1 + N_GRAM;
 	return 0;
 }
 
-/* Guess what follows: what followed the last three tokens before, or else the last two. */
+/* Guess what follows: what followed the last three tokens before. */
 static void plan_draft(struct llama_generation *g)
 {
 	u32 most = min(g->draft.next, g->n_end - g->n_tokens - 1);
@@ -248,10 +250,8 @@ static void plan_draft(struct llama_generation *g)
 		g->draft.wait--;
 		return;
 	}
-	if (most && g->n_tokens > 3)
-		from = look_up(g, 3);
-	if (most && !from && g->n_tokens > 2)
-		from = look_up(g, 2);
+	if (most && g->n_tokens > N_GRAM)
+		from = look_up(g);
 	if (!from)
 		return;
 	/* The guess may run into itself: then it goes on as it began. */
@@ -260,8 +260,9 @@ static void plan_draft(struct llama_generation *g)
 }
 
 /*
- * Learn from a guess of @n tokens, of which @accepted came true: a batch costs
- * more than a token, so that guesses that fail must become rare.
+ * Learn from a guess of @n tokens, of which @accepted came true. To check a token
+ * takes about half the time of making one, so that guesses that fail must
+ * become rare, and those that come true longer.
  */
 static void judge_draft(struct llama_draft *d, u32 n, u32 accepted)
 {
@@ -273,7 +274,7 @@ static void judge_draft(struct llama_draft *d, u32 n, u32 accepted)
 		d->misses = 0;
 	} else {
 		d->misses = min(d->misses + 1, 6u);
-		d->wait = (1 << d->misses) - 1;
+		d->wait = (2 << d->misses) - 1;
 	}
 }
 

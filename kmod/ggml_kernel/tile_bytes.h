@@ -53,30 +53,50 @@ static __always_inline vec quad(const struct shape s, const u8 *block, u32 b, u3
 	}
 }
 
-/* Codes of Q8_0 are signed: as unsigned ones they are 128 too large. */
-static __always_inline vec raw_dot(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
-				   const struct input *x, size_t at)
+/*
+ * out[t] = the codes of pairs [p0, p1), still with their offset, with block @at
+ * of each of @n vectors. Codes of Q8_0 are signed: as unsigned ones they are
+ * 128 too large.
+ */
+static __always_inline void raw_dots(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
+				     const struct input *x, u32 n, size_t at, vec *out)
 {
 	bool is_signed = s.type == GGML_TYPE_Q8_0;
-	vec high = v_set(0), low = v_set(0);
-	u32 half, i;
+	vec high[VECTORS];
+	bytes hi[VECTORS], lo[VECTORS];
+	u32 half, i, t;
 
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		high[t] = out[t] = v_set(0);
 #pragma GCC unroll 2
 	for (half = p0 / 8; half < p1 / 8; half++) {
-		const s16 *q = x->q + at * BFP_BLOCK + 16 * half;
-		bytes hi = b_high(q), lo = b_low(q);
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
+			const s16 *q = x[t].q + at * BFP_BLOCK + 16 * half;
 
+			hi[t] = b_high(q);
+			lo[t] = b_low(q);
+		}
 #pragma GCC unroll 4
 		for (i = 0; i < 4; i++) {
 			vec c = quad(s, block, b, 4 * half + i);
+			vec raised = is_signed ? v_xor(c, v_mask(0x80808080)) : c;
 
-			high = v_dot(high, c, hi, i);
-			low = v_udot(low, is_signed ? v_xor(c, v_mask(0x80808080)) : c, lo, i);
+#pragma GCC unroll 16
+			for (t = 0; t < n; t++) {
+				high[t] = v_dot(high[t], c, hi[t], i);
+				out[t] = v_udot(out[t], raised, lo[t], i);
+			}
 		}
-		if (is_signed)
-			low = v_sub(low, v_sll(b_total(lo), 7));
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			if (is_signed)
+				out[t] = v_sub(out[t], v_sll(b_total(lo[t]), 7));
 	}
-	return v_add(v_sll(high, 8), low);
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		out[t] = v_add(out[t], v_sll(high[t], 8));
 }
 
 /*
@@ -103,16 +123,16 @@ static __always_inline void unpack_codes(const struct shape s, const u8 *block, 
 	}
 }
 
-/* out[t] = @n_pairs pairs of unpacked codes with block @at of each of @n vectors, from pair @p0. */
-static __always_inline void dots(const u8 *unpacked, u32 p0, u32 n_pairs, const struct input *x,
-				 u32 n, size_t at, vec *out)
+/* The same of unpacked codes, which have no offset. */
+static __always_inline void unpacked_dots(const u8 *unpacked, u32 p0, u32 p1, const struct input *x,
+					  u32 n, size_t at, vec *out)
 {
 	vec high[VECTORS];
 	bytes hi[VECTORS], lo[VECTORS];
 	u32 half, i, t;
 
 #pragma GCC unroll 2
-	for (half = p0 / 8; half < (p0 + n_pairs) / 8; half++) {
+	for (half = p0 / 8; half < p1 / 8; half++) {
 		vec total = v_load(unpacked + 4 * LANE_WORDS * (QUADS + half));
 
 #pragma GCC unroll 16

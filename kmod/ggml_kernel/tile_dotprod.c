@@ -11,7 +11,6 @@
  *	Q4_1, many vectors	140	73 for each of them
  */
 #define VECTORS 2	/* with four, sums spill: 93 */
-#define FEW 2
 #include "neon_ops.h"
 
 #define BYTE_CODES

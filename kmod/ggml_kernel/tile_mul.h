@@ -34,6 +34,8 @@
  *	struct wide w_madd_at(acc, v, p)	acc + v * the s64 at p, which fits in 32 bits
  *
  * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too.
+ *
+ * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too.
  */
 #include "isa.h"
 #include "generated/ggml_types.h"
@@ -57,6 +59,11 @@
 #define LANE_WORDS TILE_ROWS	/* from one word of a row to its next */
 #define PAIRS 16		/* of a 32-block */
 #define K_BLOCKS 8		/* 32-blocks of a 256-block */
+#ifdef BYTE_CODES
+#define CODE_VECTORS 10		/* of an unpacked 32-block: see tile_bytes.h */
+#else
+#define CODE_VECTORS PAIRS
+#endif
 #ifdef BYTE_CODES
 #define CODE_VECTORS 10		/* of an unpacked 32-block: see tile_bytes.h */
 #else
@@ -186,6 +193,7 @@ static __always_inline struct input input(const struct bfp *x, u32 token)
 
 	return (struct input){
 		.q = x->q + block * BFP_BLOCK,
+		.q = x->q + block * BFP_BLOCK,
 		.pair = x->pair + block * PAIRS,
 		.sum = x->sum + block * 2,
 		.total = x->total + block,
@@ -213,7 +221,7 @@ static __always_inline vec scale(const struct shape s, const u8 *block, u32 n)
 
 /*
  * Codes are unpacked on their way into the products of a few vectors, or
- * before those of many: then a buffer has, for each 32-block, PAIRS vectors of
+ * before those of many: then a buffer has, for each 32-block, CODE_VECTORS vectors of
  * codes without their offset, the sub-blocks' scales, and their minima.
  */
 static __always_inline u32 n_subs(const struct shape s)
@@ -223,7 +231,7 @@ static __always_inline u32 n_subs(const struct shape s)
 
 static __always_inline u32 unpacked_bytes(const struct shape s)
 {
-	return 4 * LANE_WORDS * (PAIRS + n_subs(s) * (1 + s.minima));
+	return 4 * LANE_WORDS * (CODE_VECTORS + n_subs(s) * (1 + s.minima));
 }
 
 /* Vector @i of an unpacked 32-block. */
@@ -232,25 +240,23 @@ static __always_inline vec unpacked_at(const u8 *unpacked, u32 i)
 	return v_load(unpacked + 4 * LANE_WORDS * i);
 }
 
-static __always_inline vec codes_at(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p)
-{
-	return s.unpacked ? unpacked_at(unpacked, p) : codes(s, block, b, p);
-}
-
 static __always_inline vec scale_at(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 i)
 {
-	return s.unpacked ? unpacked_at(unpacked, PAIRS + i) : sub_scale(s, block, b * n_subs(s) + i);
+	return s.unpacked ? unpacked_at(unpacked, CODE_VECTORS + i) : sub_scale(s, block, b * n_subs(s) + i);
 }
 
 static __always_inline vec minimum_at(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 i)
 {
-	return s.unpacked ? unpacked_at(unpacked, PAIRS + n_subs(s) + i) :
+	return s.unpacked ? unpacked_at(unpacked, CODE_VECTORS + n_subs(s) + i) :
 			    sub_minimum(s, block, b * n_subs(s) + i);
 }
 
-/* out[t] = the codes of pairs [p0, p1) of 32-block @b with block @at of each of @n vectors. */
-static __always_inline void dots(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p0,
-				 u32 p1, const struct input *x, u32 n, size_t at, vec *out)
+#ifdef BYTE_CODES
+#include "tile_bytes.h"
+#else
+/* out[t] = the codes of pairs [p0, p1), still with their offset, with block @at of each of @n vectors. */
+static __always_inline void raw_dots(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
+				     const struct input *x, u32 n, size_t at, vec *out)
 {
 	u32 p, t;
 
@@ -259,13 +265,58 @@ static __always_inline void dots(const struct shape s, const u8 *block, const u8
 		out[t] = v_set(0);
 #pragma GCC unroll 16
 	for (p = p0; p < p1; p++) {
-		vec c = codes_at(s, block, unpacked, b, p);
+		vec c = codes(s, block, b, p);
 
 #pragma GCC unroll 16
 		for (t = 0; t < n; t++)
 			out[t] = v_madd(out[t], c, v_pair(x[t].pair + at * PAIRS + p));
 	}
-	if (!s.offset || s.unpacked)
+}
+
+/* The same of unpacked codes, which have no offset. */
+static __always_inline void unpacked_dots(const u8 *unpacked, u32 p0, u32 p1, const struct input *x, u32 n,
+					  size_t at, vec *out)
+{
+	u32 p, t;
+
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		out[t] = v_set(0);
+#pragma GCC unroll 16
+	for (p = p0; p < p1; p++) {
+		vec c = unpacked_at(unpacked, p);
+
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++)
+			out[t] = v_madd(out[t], c, v_pair(x[t].pair + at * PAIRS + p));
+	}
+}
+
+#if VECTORS > 1
+static __always_inline void unpack_codes(const struct shape s, const u8 *block, u32 b, u8 *out)
+{
+	vec offset = v_mask(s.offset << 16 | s.offset);
+	u32 p;
+
+#pragma GCC unroll 16
+	for (p = 0; p < PAIRS; p++, out += 4 * LANE_WORDS)
+		v_store(out, v_sub16(codes(s, block, b, p), offset));
+}
+#endif
+#endif
+
+/* out[t] = the codes of pairs [p0, p1) of 32-block @b with block @at of each of @n vectors. */
+static __always_inline void dots(const struct shape s, const u8 *block, const u8 *unpacked, u32 b, u32 p0,
+				 u32 p1, const struct input *x, u32 n, size_t at, vec *out)
+{
+	u32 t;
+
+	if (s.unpacked) {
+		unpacked_dots(unpacked, p0, p1, x, n, at, out);
+		return;
+	}
+	raw_dots(s, block, b, p0, p1, x, n, at, out);
+	if (!s.offset)
 		return;
 #pragma GCC unroll 16
 	for (t = 0; t < n; t++) {
@@ -474,10 +525,8 @@ static __always_inline void unpack(const struct shape s, const struct weights *w
 	for (i = 0; i < n_blocks; i += step, block += block_bytes(s))
 #pragma GCC unroll 8
 		for (b = 0; b < step; b++) {
-#pragma GCC unroll 16
-			for (p = 0; p < PAIRS; p++, out += 4 * LANE_WORDS)
-				v_store(out, v_sub16(codes(s, block, b, p),
-						     v_mask(s.offset << 16 | s.offset)));
+			unpack_codes(s, block, b, out);
+			out += 4 * LANE_WORDS * CODE_VECTORS;
 #pragma GCC unroll 2
 			for (p = 0; p < n_subs(s); p++, out += 4 * LANE_WORDS)
 				v_store(out, sub_scale(s, block, b * n_subs(s) + p));
@@ -517,18 +566,27 @@ static noinline_for_stack void prefix##_##name(const struct weights *w, u32 tile
 		prefix##_z_##name(w, tile, x, t, lane, out.z, buf); \
 }
 
+#if VECTORS > 2
+#define FOUR(name, ...) MUL(four, name, 4, false, __VA_ARGS__)
+#define IF_FOUR(fn) fn
+#else
+#define FOUR(name, ...)
+#define IF_FOUR(fn) NULL
+#endif
+
 #if VECTORS > 1
 #define TYPE(name, ...) \
 MUL(one, name, 1, false, __VA_ARGS__) \
 MUL(two, name, 2, false, __VA_ARGS__) \
-MUL(four, name, 4, false, __VA_ARGS__) \
+FOUR(name, __VA_ARGS__) \
 MUL(many, name, VECTORS, true, __VA_ARGS__) \
 static noinline_for_stack void unpack_##name(const struct weights *w, u32 tile, u32 n_blocks, u32 lane, \
 					     u8 *buf) \
 { \
 	unpack((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, n_blocks, buf); \
 }
-#define WAY(name) [GGML_TYPE_##name] = { one_##name, two_##name, four_##name, many_##name, unpack_##name }
+#define WAY(name) [GGML_TYPE_##name] = { one_##name, two_##name, IF_FOUR(four_##name), many_##name, \
+					 unpack_##name }
 #else
 #define TYPE(name, ...) MUL(one, name, 1, false, __VA_ARGS__)
 #define WAY(name) [GGML_TYPE_##name] = { one_##name }
@@ -547,7 +605,7 @@ TYPE(Q5_K, 43, 0, 32, true, 11, 6)
 TYPE(Q6_K, 52, 32, 16, false, 12)
 #ifndef UNSIGNED_LANES
 MUL(one, F16, 1, false, 0)	/* and the other floats */
-MUL(four, F16, 4, false, 0)
+FOUR(F16, 0)
 #endif
 
 /* How to multiply a type: some numbers of vectors; many, after unpacking. */
@@ -560,9 +618,9 @@ static const struct way ways[] = {
 	WAY(Q4_0), WAY(Q4_1), WAY(Q5_0), WAY(Q5_1), WAY(Q8_0),
 	WAY(Q2_K), WAY(Q3_K), WAY(Q4_K), WAY(Q5_K), WAY(Q6_K),
 #ifndef UNSIGNED_LANES
-	[GGML_TYPE_F32] = { one_F16, NULL, four_F16 },
-	[GGML_TYPE_F16] = { one_F16, NULL, four_F16 },
-	[GGML_TYPE_BF16] = { one_F16, NULL, four_F16 },
+	[GGML_TYPE_F32] = { one_F16, NULL, IF_FOUR(four_F16) },
+	[GGML_TYPE_F16] = { one_F16, NULL, IF_FOUR(four_F16) },
+	[GGML_TYPE_BF16] = { one_F16, NULL, IF_FOUR(four_F16) },
 #endif
 };
 
