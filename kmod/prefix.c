@@ -62,7 +62,7 @@ static int provide_chunks(void)
 	for (i = 0; i < prefix.kv.n_chunks; i++) {
 		if (prefix.chunks[i])
 			continue;
-		err = llamux_memory_alloc(&prefix.memory[i], llama_kv_chunk_size(prefix.m));
+		err = llamux_memory_alloc_huge(&prefix.memory[i], llama_kv_chunk_size(prefix.m));
 		if (err)
 			return err;
 		/* The last one is copied whole, and not all of it will be written. */
@@ -96,10 +96,9 @@ int llamux_prefix_use(struct llama_generation *g, struct llama_kv *kv,
 	u32 i;
 	int err;
 
-	if (!prefix.n)
+	/* Nobody waits for somebody else's priority or limits. */
+	if (!prefix.n || !mutex_trylock(&prefix.lock))
 		return 0;
-	if (mutex_lock_interruptible(&prefix.lock))
-		return -ERESTARTSYS;
 	err = evaluate(&g->scratch, yield, evaluated);
 	mutex_unlock(&prefix.lock);
 	if (err)

@@ -28,7 +28,7 @@ u32 llamux_prefix_tokens(void);
  * @kv: Its cache, with room for llamux_prefix_tokens() positions.
  * @evaluated: Tokens that had to be evaluated now, in all calls together as many as it has.
  *
- * The first caller evaluates it; others wait for that.
+ * The first caller evaluates it; whoever comes meanwhile does without.
  *
  * Return: 0, -ENOMEM, or -ERESTARTSYS on a signal; what was evaluated stays.
  */
