@@ -36,6 +36,12 @@ STATS = [
     "last_ttft_us",
     "last_prefill_us",
     "last_decode_us",
+    "tokens_reused",
+    "tokens_drafted",
+    "tokens_accepted",
+    "last_reused",
+    "last_drafted",
+    "last_accepted",
     "threads",
 ]
 
@@ -114,10 +120,20 @@ def test_one_newline_at_the_end_is_not_the_prompts(lab: Guest) -> None:
         assert lab.run(f"cat {PROMPT}").output == bare[1]
 
 
+def test_guesses_change_no_byte(lab: Guest) -> None:
+    with loaded(lab):
+        lab.check(f"printf 'speculate 0\\n' >{OPTIONS}")
+        plain = ask(lab, "abcabcabcabc", 60)
+        assert stats(lab)["last_drafted"] == "0"
+        lab.check(f"printf 'speculate 7\\n' >{OPTIONS}")
+        assert ask(lab, "abcabcabcabc", 60) == plain
+        assert int(stats(lab)["last_drafted"]) > 0
+
+
 def test_options_are_kept_and_reset(lab: Guest) -> None:
     chosen = (
         "temperature 0.8\ntop_k 40\ntop_p 0.9\nmin_p 0.05\nrepeat_penalty 1.1\n"
-        "seed 18446744073709551615\nmax_tokens 5\ntemplate chatml\nsystem a\\nb\\\\c\n"
+        "seed 18446744073709551615\nmax_tokens 5\nspeculate 3\ntemplate chatml\nsystem a\\nb\\\\c\n"
     )
     with loaded(lab):
         default = lab.check(f"cat {OPTIONS}")
@@ -128,7 +144,7 @@ def test_options_are_kept_and_reset(lab: Guest) -> None:
         assert lab.check(f"cat {OPTIONS}") == default
     assert default == (
         "temperature 0\ntop_k 0\ntop_p 1\nmin_p 0\nrepeat_penalty 1\nseed 0\nmax_tokens 256\n"
-        "template auto\n"
+        "speculate 7\ntemplate auto\n"
     )
 
 
@@ -263,6 +279,26 @@ def test_smollm2_answers_through_an_interrupt(lab: Guest) -> None:
         )
         assert refused.exit_code
     assert b"Paris" in whole
+
+
+def test_a_common_beginning_is_evaluated_once(lab: Guest) -> None:
+    def chat(how: str = "") -> tuple[bytes, dict[str, str]]:
+        command = f"printf 'max_tokens 4\n' >{OPTIONS}; echo Hello >{PROMPT}; cat {PROMPT}"
+        answer = lab.run(f'{how} sh -c "{command}"', timeout=120).output
+        return answer, stats(lab)
+
+    with loaded(lab, MODEL_PATH):
+        first, once = chat()
+        prompt, reused = int(once["last_prompt_tokens"]), int(once["last_reused"])
+        assert 20 < reused < prompt
+        assert int(once["tokens_prompt"]) == prompt
+        # Another conversation begins with a copy.
+        second, again = chat("setsid")
+        assert second == first
+        assert int(again["tokens_prompt"]) == 2 * prompt - reused
+        assert int(again["tokens_reused"]) == 2 * reused
+        lab.check(f"echo 'system Be brief.' >{OPTIONS}")
+        assert int(chat()[1]["last_reused"]) == 0
 
 
 @pytest.mark.parametrize("arch", ["x86_64"])

@@ -79,9 +79,9 @@ def test_guesses_come_true_where_the_answer_repeats(model: Model) -> None:
     assert counts.accepted > 5
 
 
-def test_guesses_fail_where_it_does_not(model: Model) -> None:
-    options = Options(max_tokens=0, temperature=1 << 18, seed=1)
-    _, counts = ask(model, b"abcabcabcabcabcabc", options)
+def test_guesses_fail_where_it_does_not() -> None:
+    with Model(resolve("smollm2")) as real:
+        _, counts = ask(real, b"What is a kernel module?", Options(max_tokens=100), 256)
     assert counts.drafted > counts.accepted
 
 
