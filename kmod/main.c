@@ -4,7 +4,7 @@
 #include <linux/module.h>
 
 #include "engine.h"
-#include "ggml_kernel/isa.h"
+#include "ggml_kernel/selftest.h"
 #include "log.h"
 #include "procfs/procfs.h"
 #include "threads.h"
@@ -30,7 +30,7 @@ MODULE_PARM_DESC(max_prompt, "bytes of a prompt (default 1048576)");
 
 static char *isa;
 module_param(isa, charp, 0444);
-MODULE_PARM_DESC(isa, "how to multiply weights: swar or generic (default the fastest)");
+MODULE_PARM_DESC(isa, "instruction set to compute with, such as avx2, neon, swar or generic (default the fastest)");
 
 static uint threads;
 module_param(threads, uint, 0444);
@@ -48,10 +48,49 @@ static int check_limits(void)
 		pr_err("max_prompt is %u, must be from 1 to %u\n", max_prompt, MAX_PROMPT_LIMIT);
 	else if (threads > LLAMA_MAX_WORKERS)
 		pr_err("threads is %u, must be from 0 to %u\n", threads, LLAMA_MAX_WORKERS);
-	else if (isa_select(isa))
-		pr_err("isa is %s, must be swar or generic\n", isa);
 	else
 		return 0;
+	return -EINVAL;
+}
+
+/* Hold every path that this machine can run against the generic one. */
+static int test_paths(void)
+{
+	struct llamux_memory memory;
+	u32 i;
+	int err = llamux_memory_alloc(&memory, llama_selftest_size());
+
+	for (i = 0; !err && isa_at(i); i++) {
+		struct llama_arena arena = { .base = memory.data, .size = memory.size };
+		const char *wrong;
+
+		if (isa_at(i) == &isa_generic || !isa_usable(i))
+			continue;
+		wrong = llama_selftest(isa_at(i), &arena);
+		if (wrong) {
+			pr_warn("%s computes wrong %s on this machine: it is not used\n",
+				isa_at(i)->name, wrong);
+			isa_disable(i);
+		}
+		cond_resched();
+	}
+	llamux_memory_free(&memory);
+	return err;
+}
+
+static int choose_path(void)
+{
+	char names[64] = "";
+	u32 i;
+
+	if (!isa_select(isa))
+		return 0;
+	for (i = 0; isa_at(i); i++)
+		if (isa_usable(i)) {
+			strlcat(names, " ", sizeof(names));
+			strlcat(names, isa_at(i)->name, sizeof(names));
+		}
+	pr_err("isa is %s, must be one of%s\n", isa, names);
 	return -EINVAL;
 }
 
@@ -76,6 +115,10 @@ static int __init llamux_init(void)
 {
 	int err = check_limits();
 
+	if (!err)
+		err = test_paths();
+	if (!err)
+		err = choose_path();
 	if (err)
 		return err;
 	loaded = llamux_model_load(model);

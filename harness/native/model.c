@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "../../kmod/ggml_kernel/generation.h"
+#include "../../kmod/ggml_kernel/selftest.h"
 #include "threads.h"
 
 struct llamuxu_model {
@@ -193,4 +194,19 @@ long llamuxu_step(struct llamuxu_session *s, char *out, int *done)
 
 	*done = s->gen.done;
 	return n;
+}
+
+/* llama_selftest() of path @i; NULL where all is well or there is none. */
+const char *llamuxu_selftest(u32 i)
+{
+	struct llama_arena arena = { .size = llama_selftest_size() };
+	const char *wrong = NULL;
+
+	arena.base = alloc(arena.size);
+	if (!arena.base)
+		return "nothing, for want of memory";
+	if (isa_at(i) && isa_usable(i))
+		wrong = llama_selftest(isa_at(i), &arena);
+	free(arena.base);
+	return wrong;
 }

@@ -16,6 +16,7 @@ static const struct isa * const paths[] = {
 	&isa_generic,
 };
 
+static bool disabled[ARRAY_SIZE(paths)];
 static const struct isa *chosen = &isa_generic;
 
 static bool always(void)
@@ -36,12 +37,32 @@ const struct isa *isa_current(void)
 	return chosen;
 }
 
+void isa_use(const struct isa *isa)
+{
+	chosen = isa;
+}
+
+const struct isa *isa_at(u32 i)
+{
+	return i < ARRAY_SIZE(paths) ? paths[i] : NULL;
+}
+
+bool isa_usable(u32 i)
+{
+	return !disabled[i] && paths[i]->usable();
+}
+
+void isa_disable(u32 i)
+{
+	disabled[i] = true;
+}
+
 int isa_select(const char *name)
 {
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(paths); i++)
-		if ((!name || !strcmp(name, paths[i]->name)) && paths[i]->usable()) {
+		if ((!name || !strcmp(name, paths[i]->name)) && isa_usable(i)) {
 			chosen = paths[i];
 			return 0;
 		}

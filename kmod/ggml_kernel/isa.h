@@ -43,6 +43,18 @@ extern const struct isa isa_generic, isa_swar, isa_avx2, isa_avx512, isa_neon, i
 /** isa_current() - The path in use. */
 const struct isa *isa_current(void);
 
+/** isa_at() - Path @i, the best one first; NULL behind the last, which is the generic one. */
+const struct isa *isa_at(u32 i);
+
+/** isa_usable() - Whether this machine can run path @i, and it was not disabled. */
+bool isa_usable(u32 i);
+
+/** isa_disable() - Never choose path @i again. */
+void isa_disable(u32 i);
+
+/** isa_use() - Compute with @isa from now on, which must be usable. */
+void isa_use(const struct isa *isa);
+
 /**
  * isa_select() - Choose a path: NULL for the best, or a name.
  * Return: 0, or -EINVAL where there is no such path or this machine cannot run it.

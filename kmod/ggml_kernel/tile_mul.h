@@ -566,6 +566,11 @@ static noinline_for_stack void prefix##_##name(const struct weights *w, u32 tile
 		prefix##_z_##name(w, tile, x, t, lane, out.z, buf); \
 }
 
+/* Vectors that go at a time after unpacking: sub-blocks of 16 need more registers. */
+#define STEP(type) \
+	((type) == GGML_TYPE_Q2_K || (type) == GGML_TYPE_Q3_K || (type) == GGML_TYPE_Q6_K ? \
+	 (VECTORS + 1) / 2 : VECTORS)
+
 #if VECTORS > 2
 #define FOUR(name, ...) MUL(four, name, 4, false, __VA_ARGS__)
 #define IF_FOUR(fn) fn
@@ -579,14 +584,14 @@ static noinline_for_stack void prefix##_##name(const struct weights *w, u32 tile
 MUL(one, name, 1, false, __VA_ARGS__) \
 MUL(two, name, 2, false, __VA_ARGS__) \
 FOUR(name, __VA_ARGS__) \
-MUL(many, name, VECTORS, true, __VA_ARGS__) \
+MUL(many, name, STEP(GGML_TYPE_##name), true, __VA_ARGS__) \
 static noinline_for_stack void unpack_##name(const struct weights *w, u32 tile, u32 n_blocks, u32 lane, \
 					     u8 *buf) \
 { \
 	unpack((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, n_blocks, buf); \
 }
 #define WAY(name) [GGML_TYPE_##name] = { one_##name, two_##name, IF_FOUR(four_##name), many_##name, \
-					 unpack_##name }
+					 unpack_##name, STEP(GGML_TYPE_##name) }
 #else
 #define TYPE(name, ...) MUL(one, name, 1, false, __VA_ARGS__)
 #define WAY(name) [GGML_TYPE_##name] = { one_##name }
@@ -612,6 +617,7 @@ FOUR(F16, 0)
 struct way {
 	mul_fn *one, *two, *four, *many;
 	void (*unpack)(const struct weights *w, u32 tile, u32 n_blocks, u32 lane, u8 *buf);
+	u32 step;	/* of many */
 };
 
 static const struct way ways[] = {
@@ -636,7 +642,7 @@ static void tile_mul(const struct weights *w, u32 tile, const struct bfp *x, u32
 		t = 0;
 		if (way->many && n_tokens >= MANY) {
 			way->unpack(w, tile, x->n_blocks, lane, buf);
-			for (; t + VECTORS <= n_tokens; t += VECTORS)
+			for (; t + way->step <= n_tokens; t += way->step)
 				way->many(w, tile, x, t, lane, out, buf);
 		}
 		for (; way->four && t + 4 <= n_tokens; t += 4)
