@@ -297,6 +297,10 @@ def test_too_many_threads(lab: Guest) -> None:
         refuses(lab, errno.EINVAL, message, arguments=f"threads={n}")
 
 
+def test_unknown_isa(lab: Guest) -> None:
+    refuses(lab, errno.EINVAL, "isa is sse9, must be one of", arguments="isa=sse9")
+
+
 def test_malformed_models(lab: Guest) -> None:
     insmod(lab, "/none.gguf")
     before = available_kib(lab)

@@ -158,25 +158,36 @@ static struct product product(const struct pass *p, const struct weights *w, q32
 	return (struct product){ p, w, y, NULL, slice, divide_up(w->n_out, slice) };
 }
 
+/* Begin to compute @rows of a matrix, bounded work. Return: with what; isa_end() must follow. */
+static const struct isa *section(const struct pass *p, const struct weights *w, u32 rows)
+{
+	const struct isa *isa = weights_tiled(w) ? p->isa : &isa_generic;
+
+	llama_assert(!isa->simd || (u64)rows * w->row_bytes <= SLICE_BYTES);
+	isa_begin(isa);
+	return isa;
+}
+
 /* Slice @i of a row of up to three products. */
 static void multiply_slice(void *arg, u32 i, u32 worker)
 {
 	const struct product *o = arg;
 	const struct pass *p = o->p;
 	struct llama_scratch *s = p->s;
+	const struct isa *isa;
 	u32 row, rows, t;
 
 	while (i >= o->n_slices)
 		i -= o++->n_slices;
 	row = i * o->slice;
 	rows = min(o->slice, o->w->n_out - row);
-	isa_begin(p->isa);
+	isa = section(p, o->w, rows);
 	weights_mul(o->w, row, rows, &s->in, p->n_tokens, &s->workers[worker].row, o->y + row,
 		    o->w->n_out);
 	for (t = 0; o->x && t < p->n_tokens; t++)
-		p->isa->vector->add(o->x + (size_t)t * o->w->n_out + row,
-				    o->y + (size_t)t * o->w->n_out + row, rows);
-	isa_end(p->isa);
+		isa->vector->add(o->x + (size_t)t * o->w->n_out + row,
+				 o->y + (size_t)t * o->w->n_out + row, rows);
+	isa_end(isa);
 }
 
 static int multiply(const struct pass *p, const struct product *products, u32 n)
@@ -575,18 +586,18 @@ static void output_slice(void *arg, u32 i, u32 worker)
 	const struct llama_model *m = p->m;
 	struct llama_worker *w = &p->s->workers[worker];
 	u32 end = min((i + 1) * o->slice, m->n_vocab);
+	const struct isa *isa = section(p, &m->output, end - i * o->slice);
 	u32 row, t;
 
-	isa_begin(p->isa);
 	for (row = i * o->slice; row < end; row += TILE_ROWS) {
 		u32 rows = min(end - row, (u32)TILE_ROWS);
 
 		weights_mul(&m->output, row, rows, &p->s->in, o->n, &w->row, w->y, TILE_ROWS);
 		for (t = 0; t < o->n; t++)
-			p->isa->vector->to_q16(w->y + t * TILE_ROWS, rows,
-					       o->logits + (size_t)t * m->n_vocab + row);
+			isa->vector->to_q16(w->y + t * TILE_ROWS, rows,
+					    o->logits + (size_t)t * m->n_vocab + row);
 	}
-	isa_end(p->isa);
+	isa_end(isa);
 }
 
 static int output(const struct pass *p, q16 *logits, u32 n)

@@ -29,6 +29,9 @@
 
 #include <linux/sched.h>
 
+/* What must hold, and does no harm at once where it does not. */
+#define llama_assert(condition) WARN_ON_ONCE(!(condition))
+
 /* Let others run, within long work. */
 #define llama_resched() cond_resched()
 
@@ -171,6 +174,7 @@ static inline s64 atomic64_inc_return(atomic64_t *v)
 #define llama_simd_begin() do { } while (0)
 #define llama_simd_end() do { } while (0)
 #define llama_resched() do { } while (0)
+#define llama_assert(condition) do { if (!(condition)) __builtin_trap(); } while (0)
 
 #endif
 
