@@ -139,11 +139,11 @@ static u32 divide_up(u32 a, u32 b)
 }
 
 /* Rows of a round: whole tiles, bounded work, and something for every worker. */
-static u32 slice_rows(const struct pass *p, const struct weights *w, u32 n_tokens)
+static u32 slice_rows(const struct pass *p, const struct weights *w)
 {
 	u32 tiles = divide_up(w->n_out, TILE_ROWS);
 	u64 bytes = (u64)w->row_bytes * TILE_ROWS;
-	u64 macs = (u64)w->n_in * TILE_ROWS * n_tokens;
+	u64 macs = (u64)w->n_in * TILE_ROWS * p->n_tokens;
 	u32 workers = n_workers(p);
 	u64 most = min(SLICE_BYTES / bytes, SLICE_MACS / macs);
 	u64 fair = workers > 1 ? max_t(u64, divide_up(tiles, 4 * workers), SLICE_LEAST / bytes) : tiles;
@@ -153,7 +153,7 @@ static u32 slice_rows(const struct pass *p, const struct weights *w, u32 n_token
 
 static struct product product(const struct pass *p, const struct weights *w, q32 *y)
 {
-	u32 slice = slice_rows(p, w, p->n_tokens);
+	u32 slice = slice_rows(p, w);
 
 	return (struct product){ p, w, y, NULL, slice, divide_up(w->n_out, slice) };
 }
@@ -221,7 +221,6 @@ static int each_token(const struct pass *p, void (*fn)(void *arg, u32 t, u32 wor
 struct norm {
 	const struct pass *p;
 	const struct llama_norm *norm;
-	u32 first;	/* token that becomes vector 0 of s->in */
 };
 
 static void rmsnorm(void *arg, u32 t, u32 worker)
@@ -231,7 +230,7 @@ static void rmsnorm(void *arg, u32 t, u32 worker)
 	struct llama_scratch *s = p->s;
 
 	isa_begin(p->isa);
-	p->isa->vector->rmsnorm(&s->in, t, s->x + (size_t)(n->first + t) * p->m->n_embd, n->norm->w,
+	p->isa->vector->rmsnorm(&s->in, t, s->x + (size_t)t * p->m->n_embd, n->norm->w,
 				n->norm->e, p->m->eps, &s->workers[worker].tmp);
 	isa_end(p->isa);
 }
@@ -514,27 +513,43 @@ static void quantize_heads(void *arg, u32 t, u32 worker)
 	isa_end(p->isa);
 }
 
+/* Keys and values of the batch into the cache; with @q, queries into s->q too. */
+static int project(const struct pass *p, const struct llama_layer *l, u32 layer, bool q)
+{
+	struct llama_scratch *s = p->s;
+	const struct product kvq[] = {
+		product(p, &l->wk, s->k), product(p, &l->wv, s->v), product(p, &l->wq, s->q),
+	};
+	const struct attention a = { .p = p, .layer = layer };
+	int err = normalize_batch(p, &l->attn_norm);
+
+	if (!err)
+		err = multiply(p, kvq, q ? 3 : 2);
+	return err ? err : each_token(p, store_kv, &a);
+}
+
+static int project_queries(const struct pass *p, const struct llama_layer *l)
+{
+	const struct product q = product(p, &l->wq, p->s->q);
+	int err = normalize_batch(p, &l->attn_norm);
+
+	return err ? err : multiply(p, &q, 1);
+}
+
+/* Queries in s->q to attention's part in the stream. */
 static int attention(const struct pass *p, const struct llama_layer *l, u32 layer)
 {
 	const struct llama_model *m = p->m;
 	struct llama_scratch *s = p->s;
-	const struct product qkv[] = {
-		product(p, &l->wq, s->q), product(p, &l->wk, s->k), product(p, &l->wv, s->v),
-	};
-	u32 heads = m->n_head / m->n_head_kv;
+	u32 queries = p->n_tokens * (m->n_head / m->n_head_kv);
 	struct attention a = { .p = p, .layer = layer };
 	int err;
 
-	/* A few tokens give few rounds: then a round is smaller, for every worker to have one. */
-	a.n_queries = clamp_t(u32, p->n_tokens * m->n_head / (2 * n_workers(p)), 1, LLAMA_MAX_QUERIES);
-	a.n_groups = divide_up(p->n_tokens * heads, a.n_queries);
-	err = normalize_batch(p, &l->attn_norm);
-	if (!err)
-		err = multiply(p, qkv, ARRAY_SIZE(qkv));
-	if (!err)
-		err = each_token(p, store_kv, &a);
-	if (!err)
-		err = run(p, attend, &a, m->n_head_kv * a.n_groups);
+	/* Where key-value heads are fewer than workers, a round is smaller, for each to have one. */
+	a.n_queries = min(divide_up(queries, divide_up(n_workers(p), m->n_head_kv)),
+			  (u32)LLAMA_MAX_QUERIES);
+	a.n_groups = divide_up(queries, a.n_queries);
+	err = run(p, attend, &a, m->n_head_kv * a.n_groups);
 	if (err)
 		return err;
 	bfp_resize(&s->in, m->n_head * m->n_head_dim);
@@ -571,11 +586,9 @@ static int feed_forward(const struct pass *p, const struct llama_layer *l)
 	return err ? err : add_product(p, &l->down);
 }
 
-/* The last tokens' logits. */
 struct output {
 	const struct pass *p;
-	q16 *logits;	/* (n, n_vocab) */
-	u32 n;
+	q16 *logits;	/* (n_tokens, n_vocab) */
 	u32 slice;
 };
 
@@ -592,27 +605,37 @@ static void output_slice(void *arg, u32 i, u32 worker)
 	for (row = i * o->slice; row < end; row += TILE_ROWS) {
 		u32 rows = min(end - row, (u32)TILE_ROWS);
 
-		weights_mul(&m->output, row, rows, &p->s->in, o->n, &w->row, w->y, TILE_ROWS);
-		for (t = 0; t < o->n; t++)
+		weights_mul(&m->output, row, rows, &p->s->in, p->n_tokens, &w->row, w->y, TILE_ROWS);
+		for (t = 0; t < p->n_tokens; t++)
 			isa->vector->to_q16(w->y + t * TILE_ROWS, rows,
 					    o->logits + (size_t)t * m->n_vocab + row);
 	}
 	isa_end(isa);
 }
 
-static int output(const struct pass *p, q16 *logits, u32 n)
+/* Logits (n, n_vocab) of the tokens that are left. */
+static int output(const struct pass *p, q16 *logits)
 {
 	const struct llama_model *m = p->m;
-	const struct norm norm = { .p = p, .norm = &m->output_norm, .first = p->n_tokens - n };
 	const struct output o = {
-		.p = p, .logits = logits, .n = n, .slice = slice_rows(p, &m->output, n),
+		.p = p, .logits = logits, .slice = slice_rows(p, &m->output),
 	};
-	u32 t;
+	int err = normalize_batch(p, &m->output_norm);
 
-	bfp_resize(&p->s->in, m->n_embd);
-	for (t = 0; t < n; t++)
-		rmsnorm((void *)&norm, t, 0);
-	return run(p, output_slice, &o, divide_up(m->n_vocab, o.slice));
+	return err ? err : run(p, output_slice, &o, divide_up(m->n_vocab, o.slice));
+}
+
+/* Go on with the last @n tokens only. */
+static void keep_last(struct pass *p, u32 n)
+{
+	struct llama_scratch *s = p->s;
+	u32 first = p->n_tokens - n, half = p->m->n_rot / 2;
+
+	memmove(s->x, s->x + (size_t)first * p->m->n_embd, (size_t)n * p->m->n_embd * sizeof(*s->x));
+	memmove(s->sin, s->sin + (size_t)first * half, (size_t)n * half * sizeof(*s->sin));
+	memmove(s->cos, s->cos + (size_t)first * half, (size_t)n * half * sizeof(*s->cos));
+	p->n_tokens = n;
+	p->pos += first;
 }
 
 static int check_pass(const struct pass *p, const u32 *tokens, u32 n_logits)
@@ -637,7 +660,7 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 		  const u32 *tokens, u32 n_tokens, u32 pos, q16 *logits, u32 n_logits,
 		  const struct llama_yield *yield)
 {
-	const struct pass p = {
+	struct pass p = {
 		.m = m,
 		.s = s,
 		.kv = kv,
@@ -655,13 +678,23 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 		weights_embed(&m->token_embd, tokens[i], &s->workers[0].row, s->x + (size_t)i * m->n_embd);
 	rope_tables(&p);
 	for (i = 0; i < m->n_layer; i++) {
-		err = attention(&p, &m->layers[i], i);
-		if (!err)
-			err = feed_forward(&p, &m->layers[i]);
+		const struct llama_layer *l = &m->layers[i];
+		bool all = i + 1 < m->n_layer || n_logits == n_tokens;
+
+		err = project(&p, l, i, all);
+		if (!err && !all) {
+			/* Of the others, nobody needs more than keys and values. */
+			keep_last(&p, n_logits);
+			err = n_logits ? project_queries(&p, l) : 0;
+		}
+		if (!err && p.n_tokens)
+			err = attention(&p, l, i);
+		if (!err && p.n_tokens)
+			err = feed_forward(&p, l);
 		if (err)
 			return err;
 	}
-	return n_logits ? output(&p, logits, n_logits) : 0;
+	return p.n_tokens ? output(&p, logits) : 0;
 }
 
 const char *llama_isa(void)
