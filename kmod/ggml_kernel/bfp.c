@@ -11,6 +11,8 @@ void bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n)
 	x->q = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, BFP_BLOCK * sizeof(*x->q));
 	x->pair = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks,
 				    BFP_BLOCK / 2 * sizeof(*x->pair));
+	x->hi = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, BFP_BLOCK);
+	x->lo = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, BFP_BLOCK);
 	x->sum = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, 2 * sizeof(*x->sum));
 	x->total = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, sizeof(*x->total));
 	x->h = llama_arena_alloc(arena, (size_t)n_tokens * n_blocks, sizeof(*x->h));

@@ -31,6 +31,8 @@ static inline u32 bfp_padded(u32 n)
  * @q:        (n_tokens, n_blocks * 32) codes; zero behind element @n.
  * @pair:     (n_tokens, n_blocks * 16) the same codes two by two, the first one in the
  *            lower half: of each four elements, 0 with 2 and 1 with 3 (see tile.h).
+ * @hi:       (n_tokens, n_blocks * 32) upper bytes of the codes: q = 256 hi + lo.
+ * @lo:       Their lower bytes, without a sign.
  * @sum:      (n_tokens, n_blocks * 2) sums of the codes of each half block.
  * @total:    (n_tokens, n_blocks) sums of the codes of each block, shifted by @h.
  * @h:        (n_tokens, n_blocks) left shifts, 0 to BFP_MAX_SHIFT.
@@ -42,6 +44,8 @@ struct bfp {
 	u32 n_blocks;
 	s16 *q;
 	u32 *pair;
+	u8 *hi;
+	u8 *lo;
 	s32 *sum;
 	s64 *total;
 	u8 *h;

@@ -4,6 +4,7 @@
 
 #define LANES 16
 #define VECTORS 8
+#define RAW_QUADS
 
 #define vec __m512i
 
@@ -34,6 +35,10 @@ struct wide {
 #define v_add(v, w) _mm512_add_epi32(v, w)
 #define v_sub(v, w) _mm512_sub_epi32(v, w)
 #define v_madd(acc, v, w) _mm512_dpwssd_epi32(acc, v, w)
+#define v_quads(acc, v, w) _mm512_dpbusd_epi32(acc, v, w)
+#define v_bits(v, n, mask) _mm512_and_si512(_mm512_srli_epi32(v, n), v_set((mask) * 0x01010101))
+#define v_spread(v) \
+	v_and(_mm512_mullo_epi32(v_and(v, v_set(15)), v_set(0x2040810)), v_set(0x10101010))
 #define w_zero() ((struct wide){ _mm512_setzero_si512(), _mm512_setzero_si512() })
 
 static __always_inline struct wide w_madd(struct wide acc, vec v, vec w)

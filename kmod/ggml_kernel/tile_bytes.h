@@ -53,6 +53,36 @@ static __always_inline vec quad(const struct shape s, const u8 *block, u32 b, u3
 	}
 }
 
+#ifdef RAW_QUADS
+/*
+ * out[t] = the codes of pairs [p0, p1), still with their offset, with block @at
+ * of each of @n vectors; codes of less than 8 bits. v_quads(acc, v, w) is acc + the
+ * products of a lane's bytes, those of v unsigned and those of w signed.
+ */
+static __always_inline void quad_dots(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
+				      const struct input *x, u32 n, size_t at, vec *out)
+{
+	vec high[VECTORS];
+	u32 m, t;
+
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		high[t] = out[t] = v_set(0);
+#pragma GCC unroll 8
+	for (m = p0 / 2; m < p1 / 2; m++) {
+		vec c = quad(s, block, b, m);
+
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
+			high[t] = v_quads(high[t], c, v_at((const s32 *)(x[t].hi + at * BFP_BLOCK) + m));
+			out[t] = v_quads(out[t], v_at((const s32 *)(x[t].lo + at * BFP_BLOCK) + m), c);
+		}
+	}
+#pragma GCC unroll 16
+	for (t = 0; t < n; t++)
+		out[t] = v_add(out[t], v_sll(high[t], 8));
+}
+#else
 /*
  * out[t] = the codes of pairs [p0, p1), still with their offset, with block @at
  * of each of @n vectors. Codes of Q8_0 are signed: as unsigned ones they are
@@ -160,3 +190,4 @@ static __always_inline void unpacked_dots(const u8 *unpacked, u32 p0, u32 p1, co
 	for (t = 0; t < n; t++)
 		out[t] = v_add(out[t], v_sll(high[t], 8));
 }
+#endif

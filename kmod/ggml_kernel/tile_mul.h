@@ -33,9 +33,11 @@
  *	vec v_sll_at(v, p)	shift by the u32 at p
  *	struct wide w_madd_at(acc, v, p)	acc + v * the s64 at p, which fits in 32 bits
  *
- * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too.
+ * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too; with
+ * RAW_QUADS, dots of codes that were not unpacked before.
  *
- * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too.
+ * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too; with
+ * RAW_QUADS, dots of codes that were not unpacked before.
  */
 #include "isa.h"
 #include "generated/ggml_types.h"
@@ -181,6 +183,8 @@ static __always_inline vec sub_minimum(const struct shape s, const u8 *block, u3
 struct input {
 	const s16 *q;
 	const u32 *pair;
+	const u8 *hi;
+	const u8 *lo;
 	const s32 *sum;
 	const s64 *total;
 	const u8 *h;
@@ -193,8 +197,9 @@ static __always_inline struct input input(const struct bfp *x, u32 token)
 
 	return (struct input){
 		.q = x->q + block * BFP_BLOCK,
-		.q = x->q + block * BFP_BLOCK,
 		.pair = x->pair + block * PAIRS,
+		.hi = x->hi + block * BFP_BLOCK,
+		.lo = x->lo + block * BFP_BLOCK,
 		.sum = x->sum + block * 2,
 		.total = x->total + block,
 		.h = x->h + block,
@@ -251,15 +256,22 @@ static __always_inline vec minimum_at(const struct shape s, const u8 *block, con
 			    sub_minimum(s, block, b * n_subs(s) + i);
 }
 
-#ifdef BYTE_CODES
+#if defined(BYTE_CODES) || defined(RAW_QUADS)
 #include "tile_bytes.h"
-#else
+#endif
+#ifndef BYTE_CODES
 /* out[t] = the codes of pairs [p0, p1), still with their offset, with block @at of each of @n vectors. */
 static __always_inline void raw_dots(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
 				     const struct input *x, u32 n, size_t at, vec *out)
 {
 	u32 p, t;
 
+#ifdef RAW_QUADS
+	if (s.type != GGML_TYPE_Q8_0) {
+		quad_dots(s, block, b, p0, p1, x, n, at, out);
+		return;
+	}
+#endif
 #pragma GCC unroll 16
 	for (t = 0; t < n; t++)
 		out[t] = v_set(0);

@@ -207,6 +207,10 @@ static void quantize(struct bfp *x, u32 token, const s64 *v, int e)
 		x->shift[block + i] = x->h[block + i];
 		x->total[block + i] = (s64)(sum[2 * i] + sum[2 * i + 1]) * (1 << x->h[block + i]);
 	}
+	for (i = 0; i < n; i++) {
+		x->hi[block * BFP_BLOCK + i] = q[i] >> 8;
+		x->lo[block * BFP_BLOCK + i] = q[i];
+	}
 	/* Of each four, the middle ones change places. */
 	for (i = 0; i < n; i += 4 * N_LANES) {
 		unsigned_lanes four = unsigned_at(q + i);
