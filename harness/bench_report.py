@@ -95,7 +95,8 @@ def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
     """How near decoding comes to what memory can do."""
     for row in rows:
         if "of_bandwidth" in row:
-            bandwidth = machine["read_bandwidth"][str(row["threads"])]
+            # That of its own run: with results of several, the machine has another.
+            bandwidth = row["bytes_per_second"] / row["of_bandwidth"]
             yield (
                 f"{row['model']}, {_engine(row)}, {counted(row['threads'], 'thread')}: "
                 f"decoding reads {row['bytes_per_second'] / 1e9:.1f} GB/s of weights, "

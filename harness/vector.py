@@ -35,7 +35,10 @@ class _Bfp(ctypes.Structure):
     _fields_ = (
         ("n", c_uint32),
         ("n_blocks", c_uint32),
-        *((name, c_void_p) for name in ("q", "pair", "sum", "total", "h", "shift", "e")),
+        *(
+            (name, c_void_p)
+            for name in ("q", "pair", "hi", "lo", "sum", "total", "h", "shift", "e")
+        ),
     )
 
 
@@ -107,6 +110,8 @@ class Bfp:
         self.fields: dict[str, Array] = {
             "q": zeros(blocks * BLOCK, np.int16),
             "pair": zeros(blocks * BLOCK // 2, np.uint32),
+            "hi": zeros(blocks * BLOCK, np.uint8),
+            "lo": zeros(blocks * BLOCK, np.uint8),
             "sum": zeros(blocks * 2, np.int32),
             "total": zeros(blocks, np.int64),
             "h": zeros(blocks, np.uint8),

@@ -20,7 +20,7 @@ struct helper {
 	wait_queue_head_t wait;
 } ____cacheline_aligned;
 
-/**
+/*
  * struct pool - The helpers and what they are at.
  * @lock:     Guards @team and @allowed; its holder alone opens @rounds.
  * @callers:  Tasks that are computing.

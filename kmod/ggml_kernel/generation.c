@@ -175,7 +175,7 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 	g->n_draft = 0;
 	g->n_drafted = 0;
 	g->n_accepted = 0;
-	g->draft = (struct llama_draft){ .most = o->speculate, .next = min(o->speculate, (u32)FIRST_DRAFT) };
+	g->draft = (struct llama_draft){ .most = o->speculate, .next = min_t(u32, o->speculate, FIRST_DRAFT) };
 	g->n_end = o->max_tokens && o->max_tokens < n_ctx - n ? n + o->max_tokens : n_ctx;
 	g->done = false;
 	g->line = template(m, o) != LLAMA_CHAT_NONE;

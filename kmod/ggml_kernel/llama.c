@@ -546,8 +546,8 @@ static int attention(const struct pass *p, const struct llama_layer *l, u32 laye
 	int err;
 
 	/* Where key-value heads are fewer than workers, a round is smaller, for each to have one. */
-	a.n_queries = min(divide_up(queries, divide_up(n_workers(p), m->n_head_kv)),
-			  (u32)LLAMA_MAX_QUERIES);
+	a.n_queries = min_t(u32, divide_up(queries, divide_up(n_workers(p), m->n_head_kv)),
+			    LLAMA_MAX_QUERIES);
 	a.n_groups = divide_up(queries, a.n_queries);
 	err = run(p, attend, &a, m->n_head_kv * a.n_groups);
 	if (err)

@@ -151,7 +151,7 @@ static bool product_differs(struct test *t, const struct isa *path, const struct
 	return !same_out(t, n_tokens * TILE_ROWS);
 }
 
-static const char *products(struct test *t, const struct isa *path)
+static const char *test_products(struct test *t, const struct isa *path)
 {
 	u32 i, j;
 
@@ -175,7 +175,7 @@ static const char *products(struct test *t, const struct isa *path)
 	return NULL;
 }
 
-static const char *attention(struct test *t, const struct isa *path)
+static const char *test_attention(struct test *t, const struct isa *path)
 {
 	struct attention_scores s = {
 		.k = t->kv,
@@ -237,7 +237,7 @@ static bool same_vector(const struct test *t)
 	       !memcmp(a->shift, b->shift, n * sizeof(*a->shift)) && a->e[0] == b->e[0];
 }
 
-static const char *vectors(struct test *t, const struct isa *path)
+static const char *test_vectors(struct test *t, const struct isa *path)
 {
 	const struct vector_ops *ways[] = { &vector_generic, path->vector };
 	const struct float_parts eps = { 10995116, -60 };
@@ -268,7 +268,7 @@ static const char *vectors(struct test *t, const struct isa *path)
 	return same_out(t, DIM) ? NULL : "rotations";
 }
 
-static const char *softmax(struct test *t, const struct isa *path)
+static const char *test_softmax(struct test *t, const struct isa *path)
 {
 	const struct vector_ops *ways[] = { &vector_generic, path->vector };
 	u32 i, j;
@@ -301,13 +301,13 @@ const char *llama_selftest(const struct isa *path, struct llama_arena *arena)
 
 	if (!lay_out(&t, arena))
 		return "nothing, for want of memory";
-	wrong = products(&t, path);
+	wrong = test_products(&t, path);
 	if (!wrong)
-		wrong = attention(&t, path);
+		wrong = test_attention(&t, path);
 	if (!wrong)
-		wrong = vectors(&t, path);
+		wrong = test_vectors(&t, path);
 	if (!wrong)
-		wrong = softmax(&t, path);
+		wrong = test_softmax(&t, path);
 	isa_use(now);
 	return wrong;
 }

@@ -583,30 +583,24 @@ static noinline_for_stack void prefix##_##name(const struct weights *w, u32 tile
 	((type) == GGML_TYPE_Q2_K || (type) == GGML_TYPE_Q3_K || (type) == GGML_TYPE_Q6_K ? \
 	 (VECTORS + 1) / 2 : VECTORS)
 
-#if VECTORS > 2
-#define FOUR(name, ...) MUL(four, name, 4, false, __VA_ARGS__)
-#define IF_FOUR(fn) fn
-#else
-#define FOUR(name, ...)
-#define IF_FOUR(fn) NULL
-#endif
+#define FOUR (VECTORS < 4 ? VECTORS : 4)
 
 #if VECTORS > 1
 #define TYPE(name, ...) \
 MUL(one, name, 1, false, __VA_ARGS__) \
 MUL(two, name, 2, false, __VA_ARGS__) \
-FOUR(name, __VA_ARGS__) \
+MUL(four, name, FOUR, false, __VA_ARGS__) \
 MUL(many, name, STEP(GGML_TYPE_##name), true, __VA_ARGS__) \
 static noinline_for_stack void unpack_##name(const struct weights *w, u32 tile, u32 n_blocks, u32 lane, \
 					     u8 *buf) \
 { \
 	unpack((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, n_blocks, buf); \
 }
-#define WAY(name) [GGML_TYPE_##name] = { one_##name, two_##name, IF_FOUR(four_##name), many_##name, \
-					 unpack_##name, STEP(GGML_TYPE_##name) }
+#define WAY(name) { one_##name, two_##name, four_##name, many_##name, unpack_##name, \
+		    STEP(GGML_TYPE_##name) }
 #else
 #define TYPE(name, ...) MUL(one, name, 1, false, __VA_ARGS__)
-#define WAY(name) [GGML_TYPE_##name] = { one_##name }
+#define WAY(name) { one_##name }
 #endif
 
 /*   words, offset, sub, minima, r, t */
@@ -622,7 +616,7 @@ TYPE(Q5_K, 43, 0, 32, true, 11, 6)
 TYPE(Q6_K, 52, 32, 16, false, 12)
 #ifndef UNSIGNED_LANES
 MUL(one, F16, 1, false, 0)	/* and the other floats */
-FOUR(F16, 0)
+MUL(four, F16, FOUR, false, 0)
 #endif
 
 /* How to multiply a type: some numbers of vectors; many, after unpacking. */
@@ -633,12 +627,20 @@ struct way {
 };
 
 static const struct way ways[] = {
-	WAY(Q4_0), WAY(Q4_1), WAY(Q5_0), WAY(Q5_1), WAY(Q8_0),
-	WAY(Q2_K), WAY(Q3_K), WAY(Q4_K), WAY(Q5_K), WAY(Q6_K),
+	[GGML_TYPE_Q4_0] = WAY(Q4_0),
+	[GGML_TYPE_Q4_1] = WAY(Q4_1),
+	[GGML_TYPE_Q5_0] = WAY(Q5_0),
+	[GGML_TYPE_Q5_1] = WAY(Q5_1),
+	[GGML_TYPE_Q8_0] = WAY(Q8_0),
+	[GGML_TYPE_Q2_K] = WAY(Q2_K),
+	[GGML_TYPE_Q3_K] = WAY(Q3_K),
+	[GGML_TYPE_Q4_K] = WAY(Q4_K),
+	[GGML_TYPE_Q5_K] = WAY(Q5_K),
+	[GGML_TYPE_Q6_K] = WAY(Q6_K),
 #ifndef UNSIGNED_LANES
-	[GGML_TYPE_F32] = { one_F16, NULL, IF_FOUR(four_F16) },
-	[GGML_TYPE_F16] = { one_F16, NULL, IF_FOUR(four_F16) },
-	[GGML_TYPE_BF16] = { one_F16, NULL, IF_FOUR(four_F16) },
+	[GGML_TYPE_F32] = { one_F16, NULL, four_F16 },
+	[GGML_TYPE_F16] = { one_F16, NULL, four_F16 },
+	[GGML_TYPE_BF16] = { one_F16, NULL, four_F16 },
 #endif
 };
 
@@ -657,7 +659,7 @@ static void tile_mul(const struct weights *w, u32 tile, const struct bfp *x, u32
 			for (; t + way->step <= n_tokens; t += way->step)
 				way->many(w, tile, x, t, lane, out, buf);
 		}
-		for (; way->four && t + 4 <= n_tokens; t += 4)
+		for (; way->four && t + FOUR <= n_tokens; t += FOUR)
 			way->four(w, tile, x, t, lane, out, buf);
 		for (; way->two && t + 2 <= n_tokens; t += 2)
 			way->two(w, tile, x, t, lane, out, buf);

@@ -32,16 +32,25 @@ static __always_inline s64 round_right(s64 v, u64 s)
 #ifdef VECTOR_BYTES
 #define lanes s64 __attribute__((vector_size(VECTOR_BYTES)))
 #define unsigned_lanes u64 __attribute__((vector_size(VECTOR_BYTES)))
-#define in_memory(type) type __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias))
 #else
 #define lanes s64
 #define unsigned_lanes u64
-#define in_memory(type) type __attribute__((may_alias))
 #endif
-/* Lanes at @p. */
-#define lanes_at(p) (*(in_memory(s64) *)(p))
-#define unsigned_at(p) (*(in_memory(u64) *)(p))
 #define N_LANES (sizeof(lanes) / sizeof(s64))
+
+/* The built-in, since files with intrinsics are compiled as freestanding. */
+static __always_inline unsigned_lanes load_lanes(const void *p)
+{
+	unsigned_lanes v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static __always_inline void store_lanes(void *p, unsigned_lanes v)
+{
+	__builtin_memcpy(p, &v, sizeof(v));
+}
 
 /* round_right() of whole lanes: @y = @v / 2^@shift, (n,) each, filled up to N_LANES. */
 static __always_inline void round_each(const s64 *v, const s64 *shift, u32 n, s64 *y)
@@ -49,15 +58,15 @@ static __always_inline void round_each(const s64 *v, const s64 *shift, u32 n, s6
 	u32 i;
 
 	for (i = 0; i < n; i += N_LANES) {
-		unsigned_lanes s = unsigned_at(shift + i);
+		unsigned_lanes s = load_lanes(shift + i);
 		unsigned_lanes half = (((unsigned_lanes){ 0 } + 1) << s) >> 1;
 #ifdef LOGICAL_SHIFTS
 		unsigned_lanes bias = (unsigned_lanes){ 0 } + (1ULL << 62);
-		unsigned_lanes biased = unsigned_at(v + i) + bias;
+		unsigned_lanes biased = load_lanes(v + i) + bias;
 
-		unsigned_at(y + i) = ((biased + half) >> s) - (bias >> s);
+		store_lanes(y + i, ((biased + half) >> s) - (bias >> s));
 #else
-		lanes_at(y + i) = (lanes_at(v + i) + (lanes)half) >> (lanes)s;
+		store_lanes(y + i, (unsigned_lanes)(((lanes)load_lanes(v + i) + (lanes)half) >> (lanes)s));
 #endif
 	}
 }
@@ -213,11 +222,11 @@ static void quantize(struct bfp *x, u32 token, const s64 *v, int e)
 	}
 	/* Of each four, the middle ones change places. */
 	for (i = 0; i < n; i += 4 * N_LANES) {
-		unsigned_lanes four = unsigned_at(q + i);
+		unsigned_lanes four = load_lanes(q + i);
 
-		unsigned_at(pair + i) = (four & 0xffff00000000ffff) |
+		store_lanes(pair + i, (four & 0xffff00000000ffff) |
 						((four >> 16) & 0xffff0000) |
-						((four & 0xffff0000) << 16);
+						((four & 0xffff0000) << 16));
 	}
 }
 
@@ -283,9 +292,9 @@ static void swiglu(struct bfp *x, u32 token, const q32 *gate, const q32 *up,
 	u32 i;
 
 	for (i = 0; i < whole; i += N_LANES)
-		unsigned_at(tmp->wide + i) = gate_lanes(lanes_at(gate + i));
+		store_lanes(tmp->wide + i, gate_lanes((lanes)load_lanes(gate + i)));
 	memcpy(rest, gate + whole, (x->n - whole) * sizeof(*rest));
-	unsigned_at(rest) = gate_lanes(lanes_at(rest));
+	store_lanes(rest, gate_lanes((lanes)load_lanes(rest)));
 	memcpy(tmp->wide + whole, rest, (x->n - whole) * sizeof(*rest));
 	for (i = 0; i < x->n; i++) {
 		s32 y = round_right(mul_wide(tmp->a[i], tmp->wide[i]), 30);
@@ -462,12 +471,12 @@ static u64 weigh(const q20 *score, const s16 *e_v, u32 n, const struct vector_to
 	for (i = n; i % N_LANES; i++)
 		x[i] = shift[i] = 0;
 	for (i = 0; i < n; i += N_LANES)
-		unsigned_at(x + i) = exp2_lanes(unsigned_at(x + i));
+		store_lanes(x + i, exp2_lanes(load_lanes(x + i)));
 	for (i = 0; i < n; i++)
 		sum += x[i];
 	for (i = 0; i < n; i += N_LANES)
-		unsigned_at(w + i) = (unsigned_at(x + i) << 30) >>
-					     unsigned_at(shift + i);
+		store_lanes(w + i, (load_lanes(x + i) << 30) >>
+					     load_lanes(shift + i));
 	return sum;
 }
 
