@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tiles with AVX-512 (F, BW, VNNI): one vector of sixteen rows. */
+#ifndef __CHECKER__	/* sparse knows no vectors */
 #include "x86_simd.h"
 
 #define LANES 16
@@ -97,3 +98,4 @@ const struct isa isa_avx512 = {
 	.values = values,
 	.vector = &vector_avx512,
 };
+#endif

@@ -79,17 +79,14 @@ static __always_inline void round_each(const s64 *v, const s64 *shift, u32 n, s6
 #ifndef exp2_at
 static __always_inline unsigned_lanes exp2_at(unsigned_lanes i)
 {
-#ifdef VECTOR_BYTES
-	unsigned_lanes v = i;
+	u64 v[N_LANES];
 	u32 k;
 
+	store_lanes(v, i);
 #pragma GCC unroll 8
 	for (k = 0; k < N_LANES; k++)
-		v[k] = exp2_table[i[k]];
-	return v;
-#else
-	return exp2_table[i];
-#endif
+		v[k] = exp2_table[v[k]];
+	return load_lanes(v);
 }
 #endif
 
