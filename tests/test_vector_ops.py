@@ -167,10 +167,11 @@ def test_attention(seed: int, dim: int, rows: int, n: int, kind: str, other: str
     weights[:, n:] = 0
     h = rng.integers(0, 8, rows * 2, endpoint=True).astype(np.uint8)
 
-    planes_q, planes_w = ([vector.aligned(p) for p in (x >> 8, x & 255)] for x in (query, weights))
+    q_hi, q_lo = vector.aligned(query >> 8), vector.aligned(query & 255)
+    w_hi, w_lo = vector.aligned(weights >> 8), vector.aligned(weights & 255)
 
     def step() -> tuple[object, ...]:
-        dots = vector.scores(kv, *planes_q, n)
-        return dots, vector.values(kv, *planes_w, h, blocks, dim)
+        dots = vector.scores(kv, q_hi, q_lo, n)
+        return dots, vector.values(kv, w_hi, w_lo, h, blocks, dim)
 
     same(step)
