@@ -35,7 +35,7 @@ def test_checkpatch_has_no_complaint() -> None:
     assert files
     port = ROOT / PORT
     found = checkpatch.complaints([path for path in files if path != port])
-    ignore = ["PREFER_DEFINED_ATTRIBUTE_MACRO", "COMPLEX_MACRO", "NEW_TYPEDEFS"]
+    ignore = ["PREFER_DEFINED_ATTRIBUTE_MACRO", "COMPLEX_MACRO"]
     found += checkpatch.complaints([port], ignore=ignore)
     assert found == []
 
