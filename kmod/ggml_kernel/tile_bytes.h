@@ -29,27 +29,27 @@ static __always_inline vec quad(const struct shape s, const u8 *block, u32 b, u3
 	switch (s.type) {
 	case GGML_TYPE_Q4_0:
 	case GGML_TYPE_Q4_1:
-		return v_bits(word(s, block, m % 4), 4 * (m / 4), 15);
+		return v_bits(word(block, m % 4), 4 * (m / 4), 15);
 	case GGML_TYPE_Q5_0:
 	case GGML_TYPE_Q5_1:
-		return v_or(v_bits(word(s, block, 1 + m % 4), 4 * (m / 4), 15),
-			    v_spread(v_srl(word(s, block, 0), 4 * m)));
+		return v_or(v_bits(word(block, 1 + m % 4), 4 * (m / 4), 15),
+			    v_spread(v_srl(word(block, 0), 4 * m)));
 	case GGML_TYPE_Q8_0:
-		return word(s, block, m);
+		return word(block, m);
 	case GGML_TYPE_Q2_K:
-		return v_bits(word(s, block, 4 + 8 * half + m), 2 * plane, 3);
+		return v_bits(word(block, 4 + 8 * half + m), 2 * plane, 3);
 	case GGML_TYPE_Q3_K:
-		return v_or(v_bits(word(s, block, 8 + 8 * half + m), 2 * plane, 3),
-			    v_sll(v_bits(word(s, block, m), b, 1), 2));
+		return v_or(v_bits(word(block, 8 + 8 * half + m), 2 * plane, 3),
+			    v_sll(v_bits(word(block, m), b, 1), 2));
 	case GGML_TYPE_Q4_K:
-		return v_bits(word(s, block, 3 + 8 * (b / 2) + m), 4 * (b % 2), 15);
+		return v_bits(word(block, 3 + 8 * (b / 2) + m), 4 * (b % 2), 15);
 	case GGML_TYPE_Q5_K:
-		return v_or(v_bits(word(s, block, 11 + 8 * (b / 2) + m), 4 * (b % 2), 15),
-			    v_sll(v_bits(word(s, block, 3 + m), b, 1), 4));
+		return v_or(v_bits(word(block, 11 + 8 * (b / 2) + m), 4 * (b % 2), 15),
+			    v_sll(v_bits(word(block, 3 + m), b, 1), 4));
 	default:	/* Q6_K */
-		return v_or(v_bits(word(s, block, 16 * half + 8 * (plane % 2) + m),
+		return v_or(v_bits(word(block, 16 * half + 8 * (plane % 2) + m),
 				   4 * (plane / 2), 15),
-			    v_sll(v_bits(word(s, block, 32 + 8 * half + m), 2 * plane, 3), 4));
+			    v_sll(v_bits(word(block, 32 + 8 * half + m), 2 * plane, 3), 4));
 	}
 }
 

@@ -35,9 +35,6 @@
  *
  * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too; with
  * RAW_QUADS, dots of codes that were not unpacked before.
- *
- * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too; with
- * RAW_QUADS, dots of codes that were not unpacked before.
  */
 #include "isa.h"
 #include "generated/ggml_types.h"
@@ -61,11 +58,7 @@
 #define LANE_WORDS TILE_ROWS	/* from one word of a row to its next */
 #define PAIRS 16		/* of a 32-block */
 #define K_BLOCKS 8		/* 32-blocks of a 256-block */
-#ifdef BYTE_CODES
-#define CODE_VECTORS 10		/* of an unpacked 32-block: see tile_bytes.h */
-#else
-#define CODE_VECTORS PAIRS
-#endif
+#define AHEAD (16 << 10)	/* bytes: what a second-level cache has room for */
 #ifdef BYTE_CODES
 #define CODE_VECTORS 10		/* of an unpacked 32-block: see tile_bytes.h */
 #else
@@ -80,13 +73,14 @@ struct shape {
 	int sub;	/* elements of a sub-block; 0: no sub-blocks */
 	bool minima;
 	int r, t;	/* rounding shifts */
-	u32 lane;	/* the tile's row in the vector's first lane */
+	size_t lane;	/* the tile's row in the vector's first lane */
 	bool unpacked;	/* codes were unpacked before */
 };
 
-static __always_inline vec word(const struct shape s, const u8 *block, u32 i)
+/* Word @i of the vector's rows; @block is that of its first one. */
+static __always_inline vec word(const u8 *block, u32 i)
 {
-	return v_load(block + 4 * (LANE_WORDS * i + s.lane));
+	return v_load(block + 4 * LANE_WORDS * (size_t)i);
 }
 
 /* Two codes of up to 8 bits at bit @shift of each half. */
@@ -105,44 +99,44 @@ static __always_inline vec codes(const struct shape s, const u8 *block, u32 b, u
 	switch (s.type) {
 	case GGML_TYPE_Q4_0:
 	case GGML_TYPE_Q4_1:
-		return field(word(s, block, m % 4), byte + 4 * (m / 4), 15);
+		return field(word(block, m % 4), byte + 4 * (m / 4), 15);
 	case GGML_TYPE_Q5_0:
 	case GGML_TYPE_Q5_1:
 		/* Bit i of word 0 is the fifth bit of element i; here i and i + 2 are wanted. */
-		w = word(s, block, 0);
+		w = word(block, 0);
 		v = v_or(v_and(v_srl(w, 4 * m + p % 2), v_set(1)),
 			 v_sll(v_and(v_srl(w, 4 * m + p % 2 + 2), v_set(1)), 16));
-		return v_or(field(word(s, block, 1 + m % 4), byte + 4 * (m / 4), 15), v_sll(v, 4));
+		return v_or(field(word(block, 1 + m % 4), byte + 4 * (m / 4), 15), v_sll(v, 4));
 	case GGML_TYPE_Q8_0:
 #ifdef UNSIGNED_LANES
-		return field(v_xor(word(s, block, m), v_mask(0x80808080)), byte, 255);
+		return field(v_xor(word(block, m), v_mask(0x80808080)), byte, 255);
 #else
-		w = word(s, block, m);
+		w = word(block, m);
 		return v_sra16(p % 2 ? w : v_sll16(w, 8), 8);
 #endif
 	case GGML_TYPE_Q2_K:
-		return field(word(s, block, 4 + 8 * half + m), byte + 2 * plane, 3);
+		return field(word(block, 4 + 8 * half + m), byte + 2 * plane, 3);
 	case GGML_TYPE_Q3_K:
-		return v_or(field(word(s, block, 8 + 8 * half + m), byte + 2 * plane, 3),
-			    v_sll(field(word(s, block, m), byte + b, 1), 2));
+		return v_or(field(word(block, 8 + 8 * half + m), byte + 2 * plane, 3),
+			    v_sll(field(word(block, m), byte + b, 1), 2));
 	case GGML_TYPE_Q4_K:
-		return field(word(s, block, 3 + 8 * (b / 2) + m), byte + 4 * (b % 2), 15);
+		return field(word(block, 3 + 8 * (b / 2) + m), byte + 4 * (b % 2), 15);
 	case GGML_TYPE_Q5_K:
-		return v_or(field(word(s, block, 11 + 8 * (b / 2) + m), byte + 4 * (b % 2), 15),
-			    v_sll(field(word(s, block, 3 + m), byte + b, 1), 4));
+		return v_or(field(word(block, 11 + 8 * (b / 2) + m), byte + 4 * (b % 2), 15),
+			    v_sll(field(word(block, 3 + m), byte + b, 1), 4));
 	case GGML_TYPE_Q6_K:
-		return v_or(field(word(s, block, 16 * half + 8 * (plane % 2) + m),
+		return v_or(field(word(block, 16 * half + 8 * (plane % 2) + m),
 				  byte + 4 * (plane / 2), 15),
-			    v_sll(field(word(s, block, 32 + 8 * half + m), byte + 2 * plane, 3), 4));
+			    v_sll(field(word(block, 32 + 8 * half + m), byte + 2 * plane, 3), 4));
 	default:	/* floats */
-		return word(s, block, p);
+		return word(block, p);
 	}
 }
 
 /* @n bits from bit @bit of byte @i, of words from @first on. */
 static __always_inline vec scale_bits(const struct shape s, const u8 *block, u32 first, u32 i, u32 bit, u32 n)
 {
-	return v_and(v_srl(word(s, block, first + i / 4), 8 * (i % 4) + bit), v_mask((1 << n) - 1));
+	return v_and(v_srl(word(block, first + i / 4), 8 * (i % 4) + bit), v_mask((1 << n) - 1));
 }
 
 /* Six bits of Q4_K's and Q5_K's twelve bytes: scale @j, or minimum @j. */
@@ -167,7 +161,7 @@ static __always_inline vec sub_scale(const struct shape s, const u8 *block, u32 
 			 v_sll(scale_bits(s, block, 26, j % 4, 2 * (j / 4), 2), 4));
 		return v_sub(v, v_set(32));
 	case GGML_TYPE_Q6_K:
-		return v_byte(word(s, block, 48 + j / 4), 8 * (j % 4));
+		return v_byte(word(block, 48 + j / 4), 8 * (j % 4));
 	default:
 		return scale_k4(s, block, j, false);
 	}
@@ -218,10 +212,23 @@ static __always_inline u32 block_bytes(const struct shape s)
 	return (4 * s.words + (s.minima ? 4 : 2)) * TILE_ROWS;
 }
 
+/*
+ * Ask for 32-block @b of the 256-block that lies AHEAD: processors foresee one
+ * stream, but not a K-quant's several ones. Behind the tile lies the next one.
+ */
+static __always_inline void prefetch(const struct shape s, const u8 *block, u32 b)
+{
+	u32 lines = block_bytes(s) / 64, i;
+
+#pragma GCC unroll 8
+	for (i = lines * b / K_BLOCKS; i < lines * (b + 1) / K_BLOCKS; i++)
+		__builtin_prefetch(block + AHEAD + 64 * i, 0, 2);
+}
+
 /* Plane D of a block, or N with @n 1. */
 static __always_inline vec scale(const struct shape s, const u8 *block, u32 n)
 {
-	return v_load16(block + 4 * LANE_WORDS * s.words + 2 * (n * TILE_ROWS + s.lane));
+	return v_load16(block + 4 * LANE_WORDS * s.words + 2 * n * TILE_ROWS - 2 * s.lane);
 }
 
 /*
@@ -440,7 +447,8 @@ static __always_inline void mul_k(const struct shape s, const u8 *block, const u
 				  const struct input *x, u32 n, s64 *out, bool minima)
 {
 	struct wide sum[VECTORS], part[VECTORS];
-	u32 at, b, t;
+	size_t at, b;
+	u32 t;
 
 #pragma GCC unroll 16
 	for (t = 0; t < n; t++)
@@ -455,8 +463,11 @@ static __always_inline void mul_k(const struct shape s, const u8 *block, const u
 				add_block(s, block, unpacked, b, x, n, at + b, part, minima);
 		} else {
 #pragma GCC unroll 8
-			for (b = 0; b < K_BLOCKS; b++)
+			for (b = 0; b < K_BLOCKS; b++) {
+				if (!minima)
+					prefetch(s, block, b);
 				add_block(s, block, unpacked, b, x, n, at + b, part, minima);
+			}
 		}
 #pragma GCC unroll 16
 		for (t = 0; t < n; t++)
@@ -488,7 +499,7 @@ static __always_inline void mul_float(const struct shape s, const u8 *block, con
 
 			for (p = 0; p < PAIRS; p++)
 				sum[t] = w_madd(sum[t],
-						v_madd(v_set(0), word(s, block, p),
+						v_madd(v_set(0), word(block, p),
 						       v_pair(x[t].pair + b * PAIRS + p)),
 						factor);
 		}
@@ -504,7 +515,7 @@ static __always_inline void mul_float(const struct shape s, const u8 *block, con
 static __always_inline void mul(const struct shape s, const struct weights *w, u32 tile, const struct bfp *x,
 				u32 first, u32 n, s64 *out, const u8 *unpacked, bool minima)
 {
-	const u8 *data = tile_data(w, tile);
+	const u8 *data = tile_data(w, tile) + 4 * s.lane;
 	struct input in[VECTORS];
 	u32 t;
 
@@ -529,7 +540,7 @@ static __always_inline void mul(const struct shape s, const struct weights *w, u
 static __always_inline void unpack(const struct shape s, const struct weights *w, u32 tile, u32 n_blocks,
 				   u8 *out)
 {
-	const u8 *block = tile_data(w, tile);
+	const u8 *block = tile_data(w, tile) + 4 * s.lane;
 	u32 step = s.sub ? K_BLOCKS : 1;
 	u32 i, b, p;
 
@@ -537,6 +548,8 @@ static __always_inline void unpack(const struct shape s, const struct weights *w
 	for (i = 0; i < n_blocks; i += step, block += block_bytes(s))
 #pragma GCC unroll 8
 		for (b = 0; b < step; b++) {
+			if (s.sub)
+				prefetch(s, block, b);
 			unpack_codes(s, block, b, out);
 			out += 4 * LANE_WORDS * CODE_VECTORS;
 #pragma GCC unroll 2
