@@ -216,7 +216,7 @@ static __always_inline u32 block_bytes(const struct shape s)
  * Ask for 32-block @b of the 256-block that lies AHEAD: processors foresee one
  * stream, but not a K-quant's several ones. Behind the tile lies the next one.
  */
-static __always_inline void prefetch(const struct shape s, const u8 *block, u32 b)
+static __always_inline void fetch_ahead(const struct shape s, const u8 *block, u32 b)
 {
 	u32 lines = block_bytes(s) / 64, i;
 
@@ -465,7 +465,7 @@ static __always_inline void mul_k(const struct shape s, const u8 *block, const u
 #pragma GCC unroll 8
 			for (b = 0; b < K_BLOCKS; b++) {
 				if (!minima)
-					prefetch(s, block, b);
+					fetch_ahead(s, block, b);
 				add_block(s, block, unpacked, b, x, n, at + b, part, minima);
 			}
 		}
@@ -549,7 +549,7 @@ static __always_inline void unpack(const struct shape s, const struct weights *w
 #pragma GCC unroll 8
 		for (b = 0; b < step; b++) {
 			if (s.sub)
-				prefetch(s, block, b);
+				fetch_ahead(s, block, b);
 			unpack_codes(s, block, b, out);
 			out += 4 * LANE_WORDS * CODE_VECTORS;
 #pragma GCC unroll 2
