@@ -34,9 +34,20 @@ FLAGS = (
     "-Wno-missing-field-initializers",
 )
 AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni")
+
+
+def _vnni_flags() -> tuple[str, ...]:
+    """AVX-VNNI; AVX-512's encoding of it for a processor that has only that one."""
+    words = set(Path("/proc/cpuinfo").read_text().split())
+    if "avx_vnni" in words or "avx512_vnni" not in words:
+        return ("-mavx2", "-mavxvnni")
+    return ("-mavx2", *AVX512)
+
+
 X86_FLAGS = {
     # Without -fno-tree-ter gcc computes all of a block before it uses any, and spills it.
     "tile_avx2": ("-fno-tree-ter", "-mavx2"),
+    "tile_avxvnni": ("-fno-tree-ter", *_vnni_flags()),
     "tile_avx512": ("-fno-tree-ter", *AVX512),
     "vector_avx2": ("-O3", "-mavx2"),
     "vector_avx512": ("-O3", "-mprefer-vector-width=512", *AVX512),
@@ -220,7 +231,7 @@ def library() -> ctypes.CDLL:
     return lib
 
 
-ISAS = ("generic", "swar", "neon", "dotprod", "avx2", "avx512")
+ISAS = ("generic", "swar", "neon", "dotprod", "avx2", "avxvnni", "avx512")
 """Paths that multiply weights, the one that defines the result first."""
 
 

@@ -142,7 +142,9 @@ def test_verbs(arch: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("isa", core.ISAS)
 def test_goldens(lab: Guest, isa: str) -> None:
     """The golden integers of every type, by each path that the host's processor has."""
-    if isa not in core.usable_isas():
+    # The module has AVX-VNNI's own encoding, which the library does without where it must.
+    vnni = isa != "avxvnni" or "avx_vnni" in Path("/proc/cpuinfo").read_text().split()
+    if isa not in core.usable_isas() or not vnni:
         assert insmod(lab, arguments=f"isa={isa}").exit_code != 0
         return
     fastest = isa == core.usable_isas()[-1]

@@ -198,3 +198,15 @@ def test_a_foreign_symbol_would_be_seen(tmp_path: Path) -> None:
     source.write_text("void *malloc(unsigned long);\nvoid *f(void) { return malloc(1); }\n")
     _, wanted = symbols(compile_file(TARGETS[0], source, tmp_path / "bad.o", TARGETS[0].flags))
     assert not wanted - {"_GLOBAL_OFFSET_TABLE_"} <= allowed()
+
+
+def test_avxvnni_is_encoded_as_its_processors_know_it(tmp_path: Path) -> None:
+    """The module's object has no register and no dot product that only AVX-512 has."""
+    flags = ("-fno-tree-ter", "-mavx2", "-mavxvnni")
+    code = disassembly(
+        TARGETS[0], compile_file(TARGETS[0], CORE / "tile_avxvnni.c", tmp_path / "vnni.o", flags)
+    )
+    dots = [line for line in code if "vpdp" in line]
+    assert len(dots) > 100
+    assert all("{vex}" in line for line in dots)
+    assert not [line for line in code if re.search(r"%zmm|%[xy]mm(1[6-9]|[23]\d)|%k[0-7]", line)]

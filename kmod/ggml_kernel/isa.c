@@ -6,6 +6,7 @@
 static const struct isa * const paths[] = {
 #ifdef LLAMA_X86_SIMD
 	&isa_avx512,
+	&isa_avxvnni,
 	&isa_avx2,
 #endif
 #ifdef LLAMA_ARM_SIMD

@@ -50,6 +50,7 @@
 			       cpu_has_xfeatures(XFEATURE_MASK_AVX512, NULL))
 #endif
 #define llama_cpu_has_avx2() (boot_cpu_has(X86_FEATURE_AVX2) && llama_cpu_saves_ymm())
+#define llama_cpu_has_avxvnni() (boot_cpu_has(X86_FEATURE_AVX_VNNI) && llama_cpu_has_avx2())
 #define llama_cpu_has_avx512() \
 	(boot_cpu_has(X86_FEATURE_AVX512BW) && boot_cpu_has(X86_FEATURE_AVX512VL) && \
 	 boot_cpu_has(X86_FEATURE_AVX512DQ) && boot_cpu_has(X86_FEATURE_AVX512_VNNI) && \
@@ -162,6 +163,7 @@ static inline s64 atomic64_inc_return(atomic64_t *v)
 #if defined(__x86_64__) && !defined(LLAMA_NO_SIMD)
 #define LLAMA_X86_SIMD
 #define llama_cpu_has_avx2() __builtin_cpu_supports("avx2")
+#define llama_cpu_has_avxvnni() (__builtin_cpu_supports("avxvnni") && llama_cpu_has_avx2())
 #define llama_cpu_has_avx512() \
 	(__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && \
 	 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
