@@ -96,8 +96,10 @@ class UmlEngine(Engine):
 
     def first_token(self, prompt: Prompt, kept: int) -> float:
         """Cold is the first answer after a load; what is kept then is the module's choice."""
-        system = prompt.system.decode()
-        options = f"system {system}\nmax_tokens 1\n"
+        options = "max_tokens 1\n"
+        with Chat(self._path.read_bytes()) as chat:
+            if prompt.system != chat.default_system:
+                options += f"system {prompt.system.decode()}\n"
         if not kept and self._load:
             self.load(*self._load)
         elif kept:

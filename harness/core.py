@@ -96,6 +96,34 @@ class SamplerParams(ctypes.Structure):
     )
 
 
+MAX_STOPS = 4
+STOP_BYTES = 64
+
+
+class Stops(ctypes.Structure):
+    """struct llama_stops."""
+
+    _fields_ = (
+        ("n", c_uint32),
+        ("len", ctypes.c_uint8 * MAX_STOPS),
+        ("text", (ctypes.c_char * STOP_BYTES) * MAX_STOPS),
+    )
+
+
+class NativeOptions(ctypes.Structure):
+    """struct llamuxu_options of harness/native/model.c."""
+
+    _fields_ = (
+        ("sampler", SamplerParams),
+        ("max_tokens", c_uint32),
+        ("chat", ctypes.c_int32),
+        ("speculate", c_uint32),
+        ("n_system", c_uint32),
+        ("system", c_char_p),
+        ("stops", Stops),
+    )
+
+
 @dataclass(frozen=True)
 class Options:
     """What a caller may choose about an answer. Ratios in Q16."""
@@ -110,6 +138,46 @@ class Options:
     chat: int = TEMPLATE_AUTO
     system: str | None = None
     speculate: int = MAX_DRAFT
+    stops: tuple[str, ...] = ()
+    """Texts that end the answer, up to :data:`MAX_STOPS`, which are no part of it."""
+
+    def native(self) -> NativeOptions:
+        """For the library, which checks what fits the structure."""
+        system = None if self.system is None else self.system.encode()
+        native = NativeOptions(
+            SamplerParams(
+                self.temperature,
+                self.top_k,
+                self.top_p,
+                self.min_p,
+                self.repeat_penalty,
+                self.seed,
+            ),
+            self.max_tokens,
+            self.chat,
+            self.speculate,
+            len(system or b""),
+            system,
+        )
+        if len(self.stops) > MAX_STOPS:
+            raise UsageError(f"{len(self.stops)} stop texts: there can be {MAX_STOPS}")
+        native.stops.n = len(self.stops)
+        for i, stop in enumerate(self.stops):
+            text = stop.encode()
+            native.stops.len[i] = min(len(text), 255)
+            ctypes.memmove(native.stops.text[i], text, min(len(text), STOP_BYTES))
+        return native
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure the model was of an answer's tokens, its end included."""
+
+    tokens: int
+    log_prob: int
+    """Sum of the tokens' log-probabilities, natural, Q16."""
+    margin: int
+    """Sum of their logits less the best other token's, Q16."""
 
 
 @dataclass(frozen=True)
@@ -208,18 +276,12 @@ def library() -> ctypes.CDLL:
         c_void_p,
         c_uint32,
     ]
-    lib.llamuxu_prompt.argtypes = [
-        c_void_p,
-        c_void_p,
-        c_uint32,
-        c_int,
-        c_uint32,
-        c_char_p,
-        c_uint32,
-        c_char_p,
-        c_uint32,
-        c_void_p,
-    ]
+    lib.llamuxu_prompt.argtypes = [c_void_p, c_void_p, c_char_p, c_uint32, c_void_p]
+    lib.llamuxu_turn.argtypes = [c_void_p, c_void_p, c_char_p, c_size_t, c_size_t, c_void_p]
+    lib.llamuxu_tokens.argtypes = [c_void_p, c_void_p]
+    lib.llamuxu_tokens.restype = c_uint32
+    lib.llamuxu_confidence.argtypes = [c_void_p, c_void_p]
+    lib.llamuxu_confidence.restype = None
     lib.llamuxu_forget.argtypes = [c_void_p]
     lib.llamuxu_forget.restype = None
     lib.llamuxu_counts.argtypes = [c_void_p, c_void_p]
@@ -327,6 +389,8 @@ class Session:
                 f"the model has {model.n_ctx_train} positions, a batch 1 to 64 tokens"
             )
         self._out = ctypes.create_string_buffer(library().llamuxu_out_size(self.handle))
+        self._n_ctx = n_ctx
+        self._texts = b""
 
     def __enter__(self) -> Self:
         return self
@@ -363,30 +427,44 @@ class Session:
 
     def answer(self, prompt: bytes, options: Options) -> Iterator[bytes]:
         """The answer to a prompt, in pieces that are whole characters."""
-        params = SamplerParams(
-            options.temperature,
-            options.top_k,
-            options.top_p,
-            options.min_p,
-            options.repeat_penalty,
-            options.seed,
-        )
-        system = None if options.system is None else options.system.encode()
-        diag = Diag()
+        native, diag = options.native(), Diag()
+        self._texts = b""
         err = library().llamuxu_prompt(
+            self.handle, ctypes.byref(native), prompt, len(prompt), ctypes.byref(diag)
+        )
+        if err:
+            raise CoreError(-err, str(diag))
+        yield from self._steps()
+
+    def say(self, text: bytes, options: Options) -> Iterator[bytes]:
+        """The answer to a further turn of a dialogue; the first one after :meth:`answer` begins it."""
+        native, diag = options.native(), Diag()
+        texts = self._texts + text
+        err = library().llamuxu_turn(
             self.handle,
-            ctypes.byref(params),
-            options.max_tokens,
-            options.chat,
-            options.speculate,
-            system,
-            len(system or b""),
-            prompt,
-            len(prompt),
+            ctypes.byref(native),
+            texts,
+            len(texts),
+            len(self._texts),
             ctypes.byref(diag),
         )
         if err:
             raise CoreError(-err, str(diag))
+        self._texts = texts
+        yield from self._steps()
+
+    def tokens(self) -> NDArray[np.uint32]:
+        """Prompt or dialogue, and its latest answer so far."""
+        ids = np.empty(self._n_ctx, np.uint32)
+        return ids[: library().llamuxu_tokens(self.handle, ids.ctypes.data)]
+
+    def confidence(self) -> Confidence:
+        """Of the latest answer so far."""
+        sums = (ctypes.c_int64 * 3)()
+        library().llamuxu_confidence(self.handle, sums)
+        return Confidence(*map(int, sums))
+
+    def _steps(self) -> Iterator[bytes]:
         done = c_int()
         while not done.value:
             n = library().llamuxu_step(self.handle, self._out, ctypes.byref(done))

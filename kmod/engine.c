@@ -10,7 +10,7 @@
 
 #include "engine.h"
 #include "log.h"
-#include "prefix.h"
+#include "registry.h"
 #include "threads.h"
 
 #define BATCH 32			/* tokens of a prompt's pass */
@@ -26,6 +26,7 @@ struct text {
 /**
  * struct llamux_conversation - A prompt and its answer.
  * @node:    In the table.
+ * @kind:    What it remembers.
  * @uid:     Owner.
  * @session: The owner's terminal session; NULL for a private one.
  * @users:   Open files.
@@ -41,6 +42,9 @@ struct text {
  * @done:    The answer is complete, or ended with @error.
  * @error:   0 or -errno.
  * @answer:  Text so far.
+ * @said:    What the user said in a dialogue's turns that @gen has.
+ * @opening: Options of its first turn.
+ * @model:   What @gen computes with; NULL where there is no @gen.
  * @memory:  Of @gen and @out.
  * @gen:     The answer in the making.
  * @kv:      Its cache, in @chunks.
@@ -51,6 +55,7 @@ struct text {
  */
 struct llamux_conversation {
 	struct list_head node;
+	enum llamux_kind kind;
 	kuid_t uid;
 	struct pid *session;
 	u32 users;
@@ -67,6 +72,9 @@ struct llamux_conversation {
 	bool done;
 	int error;
 	struct text answer;
+	struct text said;
+	struct llamux_options *opening;
+	struct llamux_model *model;
 	struct llamux_memory memory;
 	struct llama_generation gen;
 	struct llama_kv kv;
@@ -77,7 +85,6 @@ struct llamux_conversation {
 };
 
 static struct {
-	const struct llamux_model *model;
 	struct llamux_limits limits;
 	struct mutex lock;		/* guards the list and what the struct above says */
 	struct list_head conversations;
@@ -91,11 +98,6 @@ static struct {
 
 static void reap(struct work_struct *work);
 static DECLARE_DELAYED_WORK(reaper, reap);
-
-const struct llamux_model *llamux_engine_model(void)
-{
-	return engine.model;
-}
 
 const struct llamux_limits *llamux_engine_limits(void)
 {
@@ -147,12 +149,18 @@ static void free_generation(struct llamux_conversation *c)
 	memset(&c->kv, 0, sizeof(c->kv));
 	llamux_memory_wipe(&c->memory);
 	memzero_explicit(&c->gen, sizeof(c->gen));
+	text_free(&c->said);
+	kfree_sensitive(c->opening);
+	c->opening = NULL;
+	llamux_registry_put(c->model);
+	c->model = NULL;
 }
 
-/* Back to no prompt. */
+/* Back to no prompt; a dialogue keeps its turns. */
 static void reset(struct llamux_conversation *c)
 {
-	free_generation(c);
+	if (c->kind != LLAMUX_CHAT)
+		free_generation(c);
 	text_free(&c->prompt);
 	text_free(&c->answer);
 	c->valid = 0;
@@ -167,6 +175,7 @@ static void destroy(struct llamux_conversation *c)
 	list_del(&c->node);
 	engine.n--;
 	reset(c);
+	free_generation(c);
 	put_pid(c->session);
 	kfree_sensitive(c);
 }
@@ -200,21 +209,46 @@ static void reap(struct work_struct *work)
 	mutex_unlock(&engine.lock);
 }
 
-/* Table lock held. Free the shared conversation that was idle the longest. */
-static bool evict(void)
+/*
+ * Table lock held. Free the shared conversation that was idle the longest: of the
+ * caller alone, with @own.
+ */
+static bool evict(bool own)
 {
 	struct llamux_conversation *c, *oldest = NULL;
 
 	list_for_each_entry(c, &engine.conversations, node)
-		if (c->session && !c->users && (!oldest || time_before(c->used, oldest->used)))
+		if (c->session && !c->users && (!own || uid_eq(c->uid, current_uid())) &&
+		    (!oldest || time_before(c->used, oldest->used)))
 			oldest = c;
 	if (oldest)
 		destroy(oldest);
 	return oldest;
 }
 
+/* Table lock held. Conversations of the caller. */
+static u32 n_own(void)
+{
+	const struct llamux_conversation *c;
+	u32 n = 0;
+
+	list_for_each_entry(c, &engine.conversations, node)
+		n += uid_eq(c->uid, current_uid());
+	return n;
+}
+
+/* Table lock held. Whether there is room for one more, perhaps in place of an idle one. */
+static bool make_room(void)
+{
+	u32 most = engine.limits.max_user_conversations;
+
+	if (most && n_own() >= most && !evict(true))
+		return false;
+	return engine.n < engine.limits.max_conversations || evict(false);
+}
+
 /* Table lock held. */
-static struct llamux_conversation *find_shared(void)
+static struct llamux_conversation *find_shared(enum llamux_kind kind)
 {
 	struct llamux_conversation *c;
 	struct pid *session;
@@ -223,16 +257,17 @@ static struct llamux_conversation *find_shared(void)
 	session = task_session(current);
 	rcu_read_unlock();
 	list_for_each_entry(c, &engine.conversations, node)
-		if (c->session && c->session == session && uid_eq(c->uid, current_uid()))
+		if (c->kind == kind && c->session && c->session == session &&
+		    uid_eq(c->uid, current_uid()))
 			return c;
 	return NULL;
 }
 
 /* Table lock held. Options are those of the caller's shared conversation, where there is one. */
-static struct llamux_conversation *create(bool private)
+static struct llamux_conversation *create(enum llamux_kind kind, bool private)
 {
 	struct llamux_conversation *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
-	struct llamux_conversation *shared = find_shared();
+	struct llamux_conversation *shared = find_shared(LLAMUX_PROMPT);
 
 	if (!c)
 		return ERR_PTR(-ENOMEM);
@@ -241,12 +276,13 @@ static struct llamux_conversation *create(bool private)
 	else
 		llamux_options_default(&c->options);
 	reap_stale();
-	if (engine.n >= engine.limits.max_conversations && !evict()) {
-		kfree(c);
+	if (!make_room()) {
+		kfree_sensitive(c);
 		return ERR_PTR(-EUSERS);
 	}
 	mutex_init(&c->lock);
 	mutex_init(&c->options_lock);
+	c->kind = kind;
 	c->uid = current_uid();
 	if (!private) {
 		rcu_read_lock();
@@ -260,15 +296,15 @@ static struct llamux_conversation *create(bool private)
 	return c;
 }
 
-int llamux_open(struct llamux_reader *r, bool private)
+int llamux_open(struct llamux_reader *r, enum llamux_kind kind, bool private)
 {
 	struct llamux_conversation *c;
 
 	memset(r, 0, sizeof(*r));
 	mutex_lock(&engine.lock);
-	c = private ? NULL : find_shared();
+	c = private ? NULL : find_shared(kind);
 	if (!c)
-		c = create(private);
+		c = create(kind, private);
 	if (!IS_ERR(c)) {
 		c->users++;
 		c->used = jiffies;
@@ -365,16 +401,57 @@ static struct gguf_str prompt_text(const struct llamux_conversation *c)
 	return (struct gguf_str){ .data = text, .len = n };
 }
 
-static int alloc_generation(struct llamux_conversation *c)
+int llamux_forget(struct llamux_reader *r)
 {
-	const struct llama_model *m = &engine.model->m;
-	u32 n_ctx = engine.limits.n_ctx;
-	size_t need = llama_generation_size(m, n_ctx, BATCH, llamux_threads_max()) +
-		      llama_generation_out(m);
-	u32 n_chunks = llama_kv_chunks(n_ctx);
-	struct llama_arena arena = { };
+	struct llamux_conversation *c = r->c;
+	int err = 0;
+
+	if (mutex_lock_interruptible(&c->lock))
+		return -ERESTARTSYS;
+	if (c->streaming) {
+		err = -EBUSY;
+	} else {
+		reset(c);
+		free_generation(c);
+		c->serial++;
+	}
+	mutex_unlock(&c->lock);
+	return err;
+}
+
+int llamux_forget_shared(void)
+{
+	struct llamux_reader r = { };
 	int err;
 
+	mutex_lock(&engine.lock);
+	r.c = find_shared(LLAMUX_CHAT);
+	if (r.c)
+		r.c->users++;
+	mutex_unlock(&engine.lock);
+	if (!r.c)
+		return 0;
+	err = llamux_forget(&r);
+	llamux_close(&r);
+	return err;
+}
+
+static int alloc_generation(struct llamux_conversation *c, const char *name)
+{
+	struct llama_arena arena = { };
+	const struct llama_model *m;
+	u32 n_chunks, n_ctx;
+	size_t need;
+	int err;
+
+	c->model = llamux_registry_get(name);
+	if (!c->model)
+		return -ENOENT;
+	m = &c->model->m;
+	n_ctx = c->model->n_ctx;
+	n_chunks = llama_kv_chunks(n_ctx);
+	need = llama_generation_size(m, n_ctx, BATCH, llamux_threads_max()) +
+	       llama_generation_out(m);
 	c->chunks = kvcalloc(n_chunks, sizeof(*c->chunks), GFP_KERNEL_ACCOUNT);
 	c->kv.chunks = kvcalloc(n_chunks, sizeof(*c->kv.chunks), GFP_KERNEL_ACCOUNT);
 	if (!c->chunks || !c->kv.chunks)
@@ -399,7 +476,7 @@ static int provide_chunks(struct llamux_conversation *c, u32 n)
 	for (i = 0; i < llama_kv_chunks(n); i++) {
 		if (c->kv.chunks[i])
 			continue;
-		err = llamux_memory_alloc(&c->chunks[i], llama_kv_chunk_size(&engine.model->m));
+		err = llamux_memory_alloc(&c->chunks[i], llama_kv_chunk_size(&c->model->m));
 		if (err)
 			return err;
 		c->kv.chunks[i] = c->chunks[i].data;
@@ -412,12 +489,12 @@ static int use_prefix(struct llamux_conversation *c)
 {
 	ktime_t start = ktime_get();
 	u32 evaluated = 0;
-	int err = provide_chunks(c, llamux_prefix_tokens());
+	int err = provide_chunks(c, c->model->prefix.n);
 
 	if (err)
 		return err;
 	c->gen.scratch.team = llamux_team_get();
-	err = llamux_prefix_use(&c->gen, &c->kv, &yield_caller, &evaluated);
+	err = llamux_prefix_use(&c->model->prefix, &c->gen, &c->kv, &yield_caller, &evaluated);
 	llamux_team_put(c->gen.scratch.team);
 	if (evaluated) {
 		atomic64_add(evaluated, &engine.prompt_tokens);
@@ -426,26 +503,92 @@ static int use_prefix(struct llamux_conversation *c)
 	return err;
 }
 
-static int begin_prompt(struct llamux_conversation *c, struct llama_diag *diag)
+/* A prompt that stands for itself. */
+static int begin_prompt(struct llamux_conversation *c, const struct llama_options *o,
+			struct llama_diag *diag)
 {
-	struct llamux_options *o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+	struct gguf_str text = prompt_text(c);
 	struct llamux_memory tmp;
+	int err = llamux_memory_alloc(&tmp, llama_prompt_scratch(&c->model->m, o, text));
+
+	if (err)
+		return err;
+	err = llama_generation_prompt(&c->gen, o, text, tmp.data, &yield_caller, diag);
+	llamux_memory_wipe(&tmp);
+	return err;
+}
+
+/* Forget what was said in turns that the context had no room for. */
+static void trim_said(struct llamux_conversation *c)
+{
+	size_t first = c->gen.turns[0].text;
+	u32 i;
+
+	if (first < c->said.n / 2)
+		return;
+	c->said.n -= first;
+	memmove(c->said.memory.data, c->said.memory.data + first, c->said.n);
+	memzero_explicit(c->said.memory.data + c->said.n, first);
+	for (i = 0; i < c->gen.n_turns; i++)
+		c->gen.turns[i].text -= first;
+}
+
+/* A dialogue's turn. */
+static int begin_turn(struct llamux_conversation *c, const struct llama_options *o,
+		      struct llama_diag *diag)
+{
+	struct gguf_str text = prompt_text(c);
+	struct llamux_memory tmp;
+	int err = text_reserve(&c->said, text.len);
+
+	if (err)
+		return err;
+	memcpy(c->said.memory.data + c->said.n, text.data, text.len);
+	err = llamux_memory_alloc(&tmp, llama_turn_scratch(&c->gen, o, c->said.memory.data,
+							   c->said.n + text.len));
+	if (err)
+		return err;
+	err = llama_generation_turn(&c->gen, o, c->said.memory.data, c->said.n + text.len, c->said.n,
+				    tmp.data, &yield_caller, diag);
+	llamux_memory_wipe(&tmp);
+	if (!err) {
+		c->said.n += text.len;
+		trim_said(c);
+	}
+	return err;
+}
+
+/* Template and system prompt of a dialogue are those of its first turn. */
+static void keep_opening(struct llamux_conversation *c, struct llamux_options *o)
+{
+	if (!c->opening)
+		return;
+	o->o.chat = c->opening->o.chat;
+	o->o.system = c->opening->o.system;
+}
+
+/* The generation, made anew or a dialogue's. */
+static int ready_generation(struct llamux_conversation *c, struct llamux_options *o)
+{
 	int err;
 
-	if (!o)
-		return -ENOMEM;
-	llamux_options_get(c, o);
-	err = o->o.chat == LLAMA_TEMPLATE_AUTO && !o->o.system.data ? use_prefix(c) : 0;
-	if (!err)
-		err = llamux_memory_alloc(&tmp, llama_prompt_scratch(&engine.model->m, &o->o,
-								      prompt_text(c)));
-	if (!err) {
-		err = llama_generation_prompt(&c->gen, &o->o, prompt_text(c), tmp.data,
-					      &yield_caller, diag);
-		llamux_memory_wipe(&tmp);
-	}
-	kfree_sensitive(o);
+	if (c->model)
+		return 0;
+	err = alloc_generation(c, o->model);
+	if (!err && o->o.chat == LLAMA_TEMPLATE_AUTO && !o->o.system.data)
+		err = use_prefix(c);
 	return err;
+}
+
+/* With @o, a copy of the options; a dialogue keeps its first one. Return: 0 or -errno. */
+static int begin_with(struct llamux_conversation *c, struct llamux_options *o, struct llama_diag *diag)
+{
+	int err = ready_generation(c, o);
+
+	if (err)
+		return err;
+	keep_opening(c, o);
+	return c->kind == LLAMUX_CHAT ? begin_turn(c, &o->o, diag) : begin_prompt(c, &o->o, diag);
 }
 
 /* Whether a failure belongs to the prompt, rather than to this attempt. */
@@ -457,6 +600,7 @@ static bool is_final(int err)
 /* Set the answer up. Conversation lock held. */
 static int begin(struct llamux_conversation *c)
 {
+	struct llamux_options *o;
 	struct llama_diag diag = { };
 	int err;
 
@@ -466,11 +610,18 @@ static int begin(struct llamux_conversation *c)
 		return -EILSEQ;
 	c->started = ktime_get();
 	memset(&c->figures, 0, sizeof(c->figures));
-	err = alloc_generation(c);
-	if (!err)
-		err = begin_prompt(c, &diag);
+	o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+	if (!o)
+		return -ENOMEM;
+	llamux_options_get(c, o);
+	err = begin_with(c, o, &diag);
+	if (!err && c->kind == LLAMUX_CHAT && !c->opening)
+		c->opening = o;
+	else
+		kfree_sensitive(o);
 	if (err) {
-		free_generation(c);
+		if (!c->gen.n_turns)
+			free_generation(c);
 		if (diag.text[0])
 			pr_info_ratelimited("%s\n", diag.text);
 		if (is_final(err)) {
@@ -504,6 +655,9 @@ static void account(struct llamux_conversation *c, u32 past, u32 tokens, ktime_t
 	atomic64_add(c->gen.n_accepted - c->figures.accepted, &engine.accepted);
 	WRITE_ONCE(c->figures.drafted, c->gen.n_drafted);
 	WRITE_ONCE(c->figures.accepted, c->gen.n_accepted);
+	WRITE_ONCE(c->figures.sampled, c->gen.confidence.n);
+	WRITE_ONCE(c->figures.log_prob, c->gen.confidence.log_prob);
+	WRITE_ONCE(c->figures.margin, c->gen.confidence.margin);
 	atomic64_add(c->gen.n_tokens - tokens, &engine.tokens);
 }
 
@@ -517,7 +671,7 @@ static int step(struct llamux_conversation *c)
 
 	err = provide_chunks(c, llama_generation_positions(&c->gen));
 	if (!err)
-		err = text_reserve(&c->answer, llama_generation_out(&engine.model->m));
+		err = text_reserve(&c->answer, llama_generation_out(&c->model->m));
 	if (err)
 		return err;
 	c->gen.scratch.team = llamux_team_get();
@@ -535,7 +689,8 @@ static int step(struct llamux_conversation *c)
 	if (c->gen.done) {
 		c->done = true;
 		atomic64_inc(&engine.answers);
-		free_generation(c);
+		if (c->kind != LLAMUX_CHAT)
+			free_generation(c);
 	}
 	return 0;
 }
@@ -571,12 +726,37 @@ static ssize_t read_once(struct llamux_reader *r, char __user *buf, size_t n)
 	return err ? err : -EAGAIN;
 }
 
+/* A shared dialogue has the options of the caller's shared conversation, where there is one. */
+static int follow_options(struct llamux_conversation *c)
+{
+	struct llamux_conversation *shared;
+	struct llamux_options *o;
+
+	if (c->kind != LLAMUX_CHAT || !c->session)
+		return 0;
+	o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+	if (!o)
+		return -ENOMEM;
+	mutex_lock(&engine.lock);
+	shared = find_shared(LLAMUX_PROMPT);
+	if (shared)
+		llamux_options_get(shared, o);
+	mutex_unlock(&engine.lock);
+	if (shared)
+		llamux_options_set(c, o);
+	kfree_sensitive(o);
+	return 0;
+}
+
 ssize_t llamux_read(struct llamux_reader *r, char __user *buf, size_t n)
 {
 	ssize_t got;
 
 	if (!n)
 		return 0;
+	got = follow_options(r->c);
+	if (got)
+		return got;
 	do {
 		if (mutex_lock_interruptible(&r->c->lock))
 			return -ERESTARTSYS;
@@ -614,13 +794,24 @@ void llamux_options_set(struct llamux_conversation *c, const struct llamux_optio
 	mutex_unlock(&c->options_lock);
 }
 
+/* Table lock held. The caller's shared conversation, or dialogue, that was used last. */
+static struct llamux_conversation *latest_shared(void)
+{
+	struct llamux_conversation *prompt = find_shared(LLAMUX_PROMPT);
+	struct llamux_conversation *chat = find_shared(LLAMUX_CHAT);
+
+	if (!prompt || !chat)
+		return prompt ? prompt : chat;
+	return ktime_before(READ_ONCE(prompt->started), READ_ONCE(chat->started)) ? chat : prompt;
+}
+
 void llamux_last_figures(struct llamux_figures *f)
 {
 	struct llamux_conversation *c;
 
 	memset(f, 0, sizeof(*f));
 	mutex_lock(&engine.lock);
-	c = find_shared();
+	c = latest_shared();
 	if (c) {
 		f->prompt_tokens = READ_ONCE(c->figures.prompt_tokens);
 		f->reused = READ_ONCE(c->figures.reused);
@@ -630,6 +821,9 @@ void llamux_last_figures(struct llamux_figures *f)
 		f->ttft_us = READ_ONCE(c->figures.ttft_us);
 		f->prefill_us = READ_ONCE(c->figures.prefill_us);
 		f->decode_us = READ_ONCE(c->figures.decode_us);
+		f->sampled = READ_ONCE(c->figures.sampled);
+		f->log_prob = READ_ONCE(c->figures.log_prob);
+		f->margin = READ_ONCE(c->figures.margin);
 	}
 	mutex_unlock(&engine.lock);
 }
@@ -651,11 +845,9 @@ void llamux_totals(struct llamux_totals *t)
 	t->interrupted = atomic64_read(&engine.interrupted);
 }
 
-int llamux_engine_start(const struct llamux_model *model, const struct llamux_limits *limits)
+void llamux_engine_start(const struct llamux_limits *limits)
 {
-	engine.model = model;
 	engine.limits = *limits;
-	return llamux_prefix_start(model, limits->n_ctx);
 }
 
 void llamux_engine_stop(void)
@@ -665,6 +857,4 @@ void llamux_engine_stop(void)
 	cancel_delayed_work_sync(&reaper);
 	list_for_each_entry_safe(c, next, &engine.conversations, node)
 		destroy(c);
-	llamux_prefix_stop();
-	engine.model = NULL;
 }

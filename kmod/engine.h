@@ -2,9 +2,10 @@
 /**
  * DOC: Conversations
  *
- * A conversation is a prompt and the answer to it. Nothing is computed until
- * somebody reads, and then in the reader's own context: its priority, its
- * cgroups and its signals are the computation's.
+ * A conversation is a prompt and the answer to it, or, as a dialogue, a turn and all
+ * that were before it. Nothing is computed until somebody reads, and then in the
+ * reader's own context: its priority, its cgroups and its signals are the
+ * computation's.
  *
  * A shared conversation belongs to a user and a terminal session, compared
  * as kernel objects; a private one to an open file. Locks, outer first:
@@ -12,6 +13,7 @@
  *	engine's table lock	the list of conversations, their users and owners
  *	conversation->lock	everything else in a conversation but options
  *	conversation->options_lock	options
+ *	registry's lock		the list of models
  *
  * conversation->lock is held for one step at a time: a token, or a batch of
  * the prompt.
@@ -31,13 +33,13 @@
 
 /**
  * struct llamux_limits - Module parameters that bound the engine.
- * @n_ctx: Positions of a conversation.
  * @max_conversations: Shared and private together.
+ * @max_user_conversations: Of one user; 0 for no limit of its own.
  * @max_prompt: Bytes.
  */
 struct llamux_limits {
-	u32 n_ctx;
 	u32 max_conversations;
+	u32 max_user_conversations;
 	u32 max_prompt;
 };
 
@@ -45,10 +47,12 @@ struct llamux_limits {
  * struct llamux_options - What a caller chose.
  * @o: Its system prompt points to @system.
  * @system: Bytes.
+ * @model: The model's name; "" for the default.
  */
 struct llamux_options {
 	struct llama_options o;
 	char system[LLAMUX_MAX_SYSTEM];
+	char model[LLAMUX_KEY];
 };
 
 /**
@@ -64,6 +68,19 @@ struct llamux_figures {
 	u64 ttft_us;
 	u64 prefill_us;
 	u64 decode_us;
+	u64 sampled;	/* tokens that the next two are sums over */
+	s64 log_prob;	/* Q16, natural */
+	s64 margin;	/* Q16 */
+};
+
+/**
+ * enum llamux_kind - What a conversation remembers.
+ * @LLAMUX_PROMPT: Nothing but its prompt.
+ * @LLAMUX_CHAT:   A dialogue.
+ */
+enum llamux_kind {
+	LLAMUX_PROMPT,
+	LLAMUX_CHAT,
 };
 
 struct llamux_conversation;
@@ -84,23 +101,20 @@ struct llamux_reader {
 	bool streaming;
 };
 
-/** llamux_engine_start() - Begin to serve @model. Return: 0 or -ENOMEM. */
-int llamux_engine_start(const struct llamux_model *model, const struct llamux_limits *limits);
+/** llamux_engine_start() - Begin to serve. */
+void llamux_engine_start(const struct llamux_limits *limits);
 
 /** llamux_engine_stop() - Free every conversation. Nobody has a file open any more. */
 void llamux_engine_stop(void);
 
-/** llamux_engine_model() - The model being served. */
-const struct llamux_model *llamux_engine_model(void);
-
-/** llamux_engine_limits() - As given at the start, with the context resolved. */
+/** llamux_engine_limits() - As given at the start. */
 const struct llamux_limits *llamux_engine_limits(void);
 
 /**
  * llamux_open() - Join the caller's shared conversation, or a private one.
- * Return: 0, -ENOMEM, or -EUSERS where max_conversations are in use.
+ * Return: 0, -ENOMEM, or -EUSERS where max_conversations or max_user_conversations are in use.
  */
-int llamux_open(struct llamux_reader *r, bool private);
+int llamux_open(struct llamux_reader *r, enum llamux_kind kind, bool private);
 
 /** llamux_close() - Leave it. A private conversation ends here. */
 void llamux_close(struct llamux_reader *r);
@@ -118,11 +132,20 @@ ssize_t llamux_write(struct llamux_reader *r, const char __user *text, size_t n)
 /**
  * llamux_read() - Bytes of the answer, made as they are needed.
  *
- * Return: bytes, 0 at its end; -ENODATA without a prompt; -EILSEQ for one
- * that ends within a character; -EMSGSIZE for one past the context; -EFAULT,
+ * Return: bytes, 0 at its end; -ENODATA without a prompt; -ENOENT where the options name a model
+ * that is not there; -EILSEQ for a prompt that ends within a character; -EMSGSIZE for one past the context; -EFAULT,
  * -ENOMEM; -ERESTARTSYS on a signal: nothing is lost, the next read goes on.
  */
 ssize_t llamux_read(struct llamux_reader *r, char __user *buf, size_t n);
+
+/**
+ * llamux_forget() - Drop a dialogue's turns.
+ * Return: 0, -EBUSY while somebody reads an answer, -ERESTARTSYS.
+ */
+int llamux_forget(struct llamux_reader *r);
+
+/** llamux_forget_shared() - Likewise the caller's shared dialogue, where there is one. */
+int llamux_forget_shared(void);
 
 /** llamux_options_get() - A copy of the conversation's options. */
 void llamux_options_get(struct llamux_conversation *c, struct llamux_options *o);

@@ -6,12 +6,14 @@
 
 #include "engine.h"
 #include "evaluation.h"
+#include "registry.h"
 #include "threads.h"
 
 #define MAX_TEXT (1u << 20)	/* bytes of one write */
 
 /**
  * struct llamux_evaluation - Tokens and how far their logits are.
+ * @model:    The default when it began.
  * @lock:     Guards all below.
  * @batch:    Tokens of a pass.
  * @tokens:   (n_ctx) u32.
@@ -27,6 +29,7 @@
  * @taken:    Of them read.
  */
 struct llamux_evaluation {
+	struct llamux_model *model;
 	struct mutex lock;
 	u32 batch;
 	struct llamux_memory tokens;
@@ -42,17 +45,13 @@ struct llamux_evaluation {
 	size_t taken;
 };
 
-static const struct llama_model *model(void)
-{
-	return &llamux_engine_model()->m;
-}
-
 struct llamux_evaluation *llamux_evaluation_new(void)
 {
 	struct llamux_evaluation *e = kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
 
 	if (!e)
 		return NULL;
+	e->model = llamux_registry_get("");
 	mutex_init(&e->lock);
 	e->batch = 1;
 	return e;
@@ -68,6 +67,7 @@ void llamux_evaluation_free(struct llamux_evaluation *e)
 	kvfree(e->kv.chunks);
 	llamux_memory_free(&e->memory);
 	llamux_memory_free(&e->tokens);
+	llamux_registry_put(e->model);
 	kfree(e);
 }
 
@@ -103,7 +103,7 @@ static int take_batch(struct llamux_evaluation *e, char **text)
 
 static int take_tokens(struct llamux_evaluation *e, char *text)
 {
-	u32 n_ctx = llamux_engine_limits()->n_ctx;
+	u32 n_ctx = e->model->n_ctx;
 	u32 n = e->n_tokens;
 	u32 *tokens;
 	int err;
@@ -120,7 +120,7 @@ static int take_tokens(struct llamux_evaluation *e, char *text)
 		err = take_number(&text, &tokens[n]);
 		if (err)
 			return err;
-		if (tokens[n++] >= model()->n_vocab)
+		if (tokens[n++] >= e->model->m.n_vocab)
 			return -EINVAL;
 	}
 	e->n_tokens = n;
@@ -168,8 +168,8 @@ ssize_t llamux_evaluation_write(struct llamux_evaluation *e, const char __user *
 static int begin(struct llamux_evaluation *e)
 {
 	u32 n_chunks = llama_kv_chunks(e->n_tokens);
-	size_t logits = (size_t)e->batch * model()->n_vocab * sizeof(*e->logits);
-	size_t scratch = llama_scratch_size(model(), e->n_tokens, e->batch,
+	size_t logits = (size_t)e->batch * e->model->m.n_vocab * sizeof(*e->logits);
+	size_t scratch = llama_scratch_size(&e->model->m, e->n_tokens, e->batch,
 					    llamux_threads_max());
 	struct llama_arena arena = { };
 	int err;
@@ -185,7 +185,7 @@ static int begin(struct llamux_evaluation *e)
 	arena.base = e->memory.data;
 	arena.size = scratch;
 	e->logits = e->memory.data + scratch;
-	return llama_scratch_init(&e->scratch, model(), e->n_tokens, e->batch,
+	return llama_scratch_init(&e->scratch, &e->model->m, e->n_tokens, e->batch,
 				  llamux_threads_max(), &arena);
 }
 
@@ -201,19 +201,19 @@ static int evaluate(struct llamux_evaluation *e)
 	for (i = 0; i < llama_kv_chunks(e->n_past + n); i++) {
 		if (e->kv.chunks[i])
 			continue;
-		err = llamux_memory_alloc(&e->chunks[i], llama_kv_chunk_size(model()));
+		err = llamux_memory_alloc(&e->chunks[i], llama_kv_chunk_size(&e->model->m));
 		if (err)
 			return err;
 		e->kv.chunks[i] = e->chunks[i].data;
 	}
 	e->scratch.team = llamux_team_get();
-	err = llama_forward(model(), &e->scratch, &e->kv, tokens + e->n_past, n, e->n_past,
+	err = llama_forward(&e->model->m, &e->scratch, &e->kv, tokens + e->n_past, n, e->n_past,
 			    e->logits, n, &yield);
 	llamux_team_put(e->scratch.team);
 	if (err)
 		return err;
 	e->n_past += n;
-	e->ready = (size_t)n * model()->n_vocab * sizeof(*e->logits);
+	e->ready = (size_t)n * e->model->m.n_vocab * sizeof(*e->logits);
 	e->taken = 0;
 	return 0;
 }

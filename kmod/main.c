@@ -7,9 +7,9 @@
 #include "ggml_kernel/selftest.h"
 #include "log.h"
 #include "procfs/procfs.h"
+#include "registry.h"
 #include "threads.h"
 
-#define DEFAULT_N_CTX 2048
 #define MAX_PROMPT_LIMIT (64u << 20)
 
 static char *model = "/lib/firmware/llamux/model.gguf";
@@ -36,7 +36,17 @@ static uint threads;
 module_param(threads, uint, 0444);
 MODULE_PARM_DESC(threads, "processors that compute together (default 0: all that are online)");
 
-static struct llamux_model *loaded;
+static uint group;
+module_param(group, uint, 0444);
+MODULE_PARM_DESC(group, "number of the group that may use /proc/llamux beside root (default 0)");
+
+static uint max_user_conversations;
+module_param(max_user_conversations, uint, 0444);
+MODULE_PARM_DESC(max_user_conversations, "conversations of one user at once (default 0: no limit of its own)");
+
+static uint max_memory;
+module_param(max_memory, uint, 0444);
+MODULE_PARM_DESC(max_memory, "MiB of models and conversations together (default 0: what there is)");
 
 static int check_limits(void)
 {
@@ -94,25 +104,13 @@ static int choose_path(void)
 	return -EINVAL;
 }
 
-static int start(void)
-{
-	struct llamux_limits limits = {
-		.n_ctx = n_ctx,
-		.max_conversations = max_conversations,
-		.max_prompt = max_prompt,
-	};
-
-	if (n_ctx == -1)
-		limits.n_ctx = min_t(u32, DEFAULT_N_CTX, loaded->m.n_ctx_train);
-	if (limits.n_ctx > loaded->m.n_ctx_train) {
-		pr_err("n_ctx is %d, the model's own context is %u\n", n_ctx, loaded->m.n_ctx_train);
-		return -EINVAL;
-	}
-	return llamux_engine_start(loaded, &limits);
-}
-
 static int __init llamux_init(void)
 {
+	const struct llamux_limits limits = {
+		.max_conversations = max_conversations,
+		.max_user_conversations = max_user_conversations,
+		.max_prompt = max_prompt,
+	};
 	int err = check_limits();
 
 	if (!err)
@@ -121,26 +119,24 @@ static int __init llamux_init(void)
 		err = choose_path();
 	if (err)
 		return err;
-	loaded = llamux_model_load(model);
-	if (IS_ERR(loaded))
-		return PTR_ERR(loaded);
+	llamux_memory_limit((u64)max_memory << 20);
+	err = llamux_registry_start(model, n_ctx);
+	if (err)
+		return err;
 	err = llamux_threads_start(threads);
 	if (err)
-		goto free_model;
-	err = start();
-	if (err)
-		goto stop_threads;
-	err = llamux_procfs_start();
+		goto stop_registry;
+	llamux_engine_start(&limits);
+	err = llamux_procfs_start(group);
 	if (err)
 		goto stop_engine;
 	return 0;
 
 stop_engine:
 	llamux_engine_stop();
-stop_threads:
 	llamux_threads_stop();
-free_model:
-	llamux_model_free(loaded);
+stop_registry:
+	llamux_registry_stop();
 	return err;
 }
 
@@ -149,7 +145,7 @@ static void __exit llamux_exit(void)
 	llamux_procfs_stop();
 	llamux_engine_stop();
 	llamux_threads_stop();
-	llamux_model_free(loaded);
+	llamux_registry_stop();
 }
 
 module_init(llamux_init);

@@ -10,32 +10,55 @@
 static atomic64_t now = ATOMIC64_INIT(0);
 static atomic64_t peak = ATOMIC64_INIT(0);
 
-static int count(struct llamux_memory *m, void *data, size_t size)
-{
-	s64 total, old;
+static u64 limit;
 
-	if (!data)
+void llamux_memory_limit(u64 size)
+{
+	limit = size;
+}
+
+/* Count @size bytes that are to be taken. */
+static int reserve(size_t size)
+{
+	s64 total = atomic64_add_return(size, &now);
+	s64 old = atomic64_read(&peak);
+
+	if (limit && total > limit) {
+		atomic64_sub(size, &now);
 		return -ENOMEM;
-	m->data = data;
-	m->size = size;
-	total = atomic64_add_return(size, &now);
-	old = atomic64_read(&peak);
+	}
 	while (total > old && !atomic64_try_cmpxchg(&peak, &old, total))
 		;
 	return 0;
 }
 
+static int keep(struct llamux_memory *m, void *data, size_t size)
+{
+	if (!data) {
+		atomic64_sub(size, &now);
+		return -ENOMEM;
+	}
+	m->data = data;
+	m->size = size;
+	return 0;
+}
+
 int llamux_memory_alloc(struct llamux_memory *m, size_t size)
 {
-	return count(m, __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN), size);
+	int err = reserve(size);
+
+	return err ? err : keep(m, __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN), size);
 }
 
 int llamux_memory_alloc_huge(struct llamux_memory *m, size_t size)
 {
+	int err;
+
 	/* A model that does not fit is refused, rather than making room by killing processes. */
 	if (size >> PAGE_SHIFT > (size_t)si_mem_available())
 		return -ENOMEM;
-	return count(m, vmalloc_huge(size, GFP_KERNEL | __GFP_NOWARN), size);
+	err = reserve(size);
+	return err ? err : keep(m, vmalloc_huge(size, GFP_KERNEL | __GFP_NOWARN), size);
 }
 
 void llamux_memory_free(struct llamux_memory *m)

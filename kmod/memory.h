@@ -36,6 +36,9 @@ void llamux_memory_free(struct llamux_memory *m);
 /** llamux_memory_wipe() - Overwrite with zeros, then give back: for what held somebody's text. */
 void llamux_memory_wipe(struct llamux_memory *m);
 
+/** llamux_memory_limit() - Take no more than @size bytes in all; 0 for no limit. */
+void llamux_memory_limit(u64 size);
+
 /** llamux_memory_now() - Bytes taken. */
 u64 llamux_memory_now(void);
 

@@ -138,6 +138,7 @@ void llamux_model_free(struct llamux_model *model)
 {
 	if (!model)
 		return;
+	llamux_prefix_free(&model->prefix);
 	llamux_memory_free(&model->arena);
 	llamux_memory_free(&model->image);
 	kfree(model);

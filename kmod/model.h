@@ -5,17 +5,33 @@
 #ifndef LLAMUX_MODEL_H
 #define LLAMUX_MODEL_H
 
+#include <linux/kref.h>
+#include <linux/list.h>
+
 #include "ggml_kernel/model.h"
 #include "memory.h"
+#include "prefix.h"
+
+#define LLAMUX_KEY 64	/* bytes of the name that it is called by */
 
 /**
- * struct llamux_model - A loaded model, read-only once loaded.
+ * struct llamux_model - A loaded model, read-only once loaded but for @prefix.
+ * @ref:   Who holds it: the registry's list, and whoever computes with it.
+ * @node:  In that list.
+ * @key:   The name that it is called by.
+ * @n_ctx: Positions of a conversation.
+ * @prefix: The beginning that prompts share.
  * @m:     The core's view.
  * @image: The file, its weights repacked in place.
  * @arena: What the core keeps besides.
  * @load_us: Microseconds from opening the file.
  */
 struct llamux_model {
+	struct kref ref;
+	struct list_head node;
+	char key[LLAMUX_KEY];
+	u32 n_ctx;
+	struct llamux_prefix prefix;
 	struct llama_model m;
 	struct llamux_memory image;
 	struct llamux_memory arena;

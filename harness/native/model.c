@@ -146,24 +146,68 @@ int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, 
 			     NULL);
 }
 
-/* As llama_generation_prompt(); @system NULL for the file's own. */
-int llamuxu_prompt(struct llamuxu_session *s, const struct llama_sampler_params *p,
-		   u32 max_tokens, int chat, u32 speculate, const char *system, u32 n_system,
-		   const char *text, u32 n_text, struct llama_diag *diag)
+/* What Python says of an answer; @system NULL for the file's own, @stops whole. */
+struct llamuxu_options {
+	struct llama_sampler_params sampler;
+	u32 max_tokens;
+	s32 chat;
+	u32 speculate;
+	u32 n_system;
+	const char *system;
+	struct llama_stops stops;
+};
+
+static struct llama_options options(const struct llamuxu_options *u)
 {
-	struct llama_options o = {
-		.sampler = *p,
-		.max_tokens = max_tokens,
-		.chat = chat,
-		.speculate = speculate,
-		.system = { system, n_system },
+	return (struct llama_options){
+		.sampler = u->sampler,
+		.max_tokens = u->max_tokens,
+		.chat = u->chat,
+		.speculate = u->speculate,
+		.system = { u->system, u->n_system },
+		.stops = u->stops,
 	};
+}
+
+/* As llama_generation_prompt(). */
+int llamuxu_prompt(struct llamuxu_session *s, const struct llamuxu_options *u, const char *text,
+		   u32 n_text, struct llama_diag *diag)
+{
+	struct llama_options o = options(u);
 	struct gguf_str prompt = { text, n_text };
 	void *tmp = alloc(llama_prompt_scratch(s->m, &o, prompt));
 	int err = tmp ? llama_generation_prompt(&s->gen, &o, prompt, tmp, NULL, diag) : -ENOMEM;
 
 	free(tmp);
 	return err;
+}
+
+/* As llama_generation_turn(). */
+int llamuxu_turn(struct llamuxu_session *s, const struct llamuxu_options *u, const char *texts,
+		 size_t n_texts, size_t at, struct llama_diag *diag)
+{
+	struct llama_options o = options(u);
+	void *tmp = alloc(llama_turn_scratch(&s->gen, &o, texts, n_texts));
+	int err = tmp ? llama_generation_turn(&s->gen, &o, texts, n_texts, at, tmp, NULL, diag) :
+			-ENOMEM;
+
+	free(tmp);
+	return err;
+}
+
+/* Prompt and answer so far. Return: how many. */
+u32 llamuxu_tokens(const struct llamuxu_session *s, u32 *tokens)
+{
+	memcpy(tokens, s->gen.tokens, s->gen.n_tokens * sizeof(*tokens));
+	return s->gen.n_tokens;
+}
+
+/* Tokens sampled, the sum of their log-probabilities, and of their margins. */
+void llamuxu_confidence(const struct llamuxu_session *s, s64 sums[3])
+{
+	sums[0] = s->gen.confidence.n;
+	sums[1] = s->gen.confidence.log_prob;
+	sums[2] = s->gen.confidence.margin;
 }
 
 /* The next prompt is evaluated whole. */

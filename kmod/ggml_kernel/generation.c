@@ -5,6 +5,12 @@
 #define N_GRAM 3	/* tokens that must have come before; after fewer, most guesses fail */
 #define FIRST_DRAFT 1	/* token of a first guess */
 
+/* Bytes of a token with what the stream before it held back, at the most. */
+static size_t staged_size(size_t piece_size)
+{
+	return 3 * (piece_size + 3) + 4;
+}
+
 static void lay_out(struct llama_generation *g, u32 n_ctx, struct llama_arena *arena)
 {
 	const struct llama_model *m = g->m;
@@ -15,6 +21,8 @@ static void lay_out(struct llama_generation *g, u32 n_ctx, struct llama_arena *a
 	g->logits = llama_arena_alloc(arena, (size_t)(LLAMA_MAX_DRAFT + 1) * m->n_vocab,
 				      sizeof(*g->logits));
 	g->sample_scratch = llama_arena_alloc(arena, 1, llama_sampler_scratch(m->n_vocab));
+	g->turns = llama_arena_alloc(arena, LLAMA_MAX_TURNS, sizeof(*g->turns));
+	g->staged = llama_arena_alloc(arena, 1, staged_size(g->piece_size));
 	g->piece = llama_arena_alloc(arena, 1, g->piece_size);
 }
 
@@ -82,14 +90,15 @@ size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_opti
 
 /* Token ids of a turn. @tmp as for llama_generation_prompt(); *@ids lies in it. */
 static long tokenize(const struct llama_model *m, const struct llama_options *o,
-		     struct gguf_str text, u32 **ids, void *tmp, const struct llama_yield *yield)
+		     struct gguf_str text, bool first, u32 **ids, void *tmp,
+		     const struct llama_yield *yield)
 {
 	struct llama_chat_turn t = turn(m, o, text);
 	size_t max_ids, scratch;
 
 	llama_chat_bounds(&m->vocab, template(m, o), &t, &max_ids, &scratch);
 	*ids = tmp;
-	return llama_chat_tokenize(&m->vocab, template(m, o), &t, true, tmp, max_ids,
+	return llama_chat_tokenize(&m->vocab, template(m, o), &t, first, tmp, max_ids,
 				   (u8 *)tmp + align_up(max_ids * sizeof(u32)), yield);
 }
 
@@ -118,10 +127,10 @@ long llama_generation_head(const struct llama_model *m, u32 *ids, u32 max, void 
 	long n_a, n_b;
 	u32 n;
 
-	n_a = tokenize(m, &LLAMA_OPTIONS_DEFAULT, head_texts[0], &a, tmp, yield);
+	n_a = tokenize(m, &LLAMA_OPTIONS_DEFAULT, head_texts[0], true, &a, tmp, yield);
 	if (n_a < 0)
 		return n_a;
-	n_b = tokenize(m, &LLAMA_OPTIONS_DEFAULT, head_texts[1], &b,
+	n_b = tokenize(m, &LLAMA_OPTIONS_DEFAULT, head_texts[1], true, &b,
 		       (u8 *)tmp + llama_head_scratch(m), yield);
 	if (n_b < 0)
 		return n_b;
@@ -130,6 +139,50 @@ long llama_generation_head(const struct llama_model *m, u32 *ids, u32 max, void 
 		return 0;
 	memcpy(ids, a, n * sizeof(*ids));
 	return n;
+}
+
+/* What can be wrong with options. */
+static int check(struct llama_sampler *sampler, struct llama_stop_filter *stop,
+		 const struct llama_options *o, struct llama_diag *diag)
+{
+	int err = llama_sampler_init(sampler, &o->sampler, diag);
+
+	if (err)
+		return err;
+	if (o->speculate > LLAMA_MAX_DRAFT)
+		return llama_fail(diag, -EINVAL, "speculate is %u, at most %u", o->speculate,
+				  LLAMA_MAX_DRAFT);
+	if (llama_stop_begin(stop, &o->stops))
+		return llama_fail(diag, -EINVAL, "a stop text has from 1 to %u bytes",
+				  LLAMA_STOP_BYTES);
+	return 0;
+}
+
+/* Answer @n tokens, of which the cache has @n_past. */
+static void begin(struct llama_generation *g, const struct llama_options *o, u32 n, u32 n_past)
+{
+	u32 n_ctx = g->scratch.n_ctx;
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		llama_sampler_accept(&g->sampler, g->tokens[i]);
+	memset(&g->utf8, 0, sizeof(g->utf8));
+	memset(&g->confidence, 0, sizeof(g->confidence));
+	g->n_tokens = n;
+	g->n_prompt = n;
+	g->n_past = min(n_past, n - 1);	/* the last one's logits are wanted in any case */
+	g->n_reused = g->n_past;
+	g->n_draft = 0;
+	g->n_drafted = 0;
+	g->n_accepted = 0;
+	g->draft = (struct llama_draft){
+		.most = o->speculate,
+		.next = min_t(u32, o->speculate, FIRST_DRAFT),
+	};
+	g->n_end = o->max_tokens && o->max_tokens < n_ctx - n ? n + o->max_tokens : n_ctx;
+	g->done = false;
+	g->line = template(g->m, o) != LLAMA_CHAT_NONE;
+	g->last = 0;
 }
 
 int llama_generation_prompt(struct llama_generation *g, const struct llama_options *o,
@@ -141,17 +194,13 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 	u32 kept;
 	u32 *ids;
 	long n;
-	u32 i;
 	int err;
 
 	g->done = true;
-	err = llama_sampler_init(&g->sampler, &o->sampler, diag);
+	err = check(&g->sampler, &g->stop, o, diag);
 	if (err)
 		return err;
-	if (o->speculate > LLAMA_MAX_DRAFT)
-		return llama_fail(diag, -EINVAL, "speculate is %u, at most %u", o->speculate,
-				  LLAMA_MAX_DRAFT);
-	n = tokenize(m, o, text, &ids, tmp, yield);
+	n = tokenize(m, o, text, true, &ids, tmp, yield);
 	if (n < 0)
 		return n;
 	/* An empty raw text begins, as training texts do, with whatever the file begins texts with. */
@@ -161,26 +210,137 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 		return llama_fail(diag, -EMSGSIZE,
 				  "the prompt has %ld tokens, the context has room for %u and an answer",
 				  n, n_ctx - 1);
-	/* The last token is evaluated in any case, for its logits. */
-	kept = common_prefix(g->tokens, g->n_past, ids, n - 1);
-	for (i = 0; i < n; i++) {
-		g->tokens[i] = ids[i];
-		llama_sampler_accept(&g->sampler, ids[i]);
-	}
-	memset(&g->utf8, 0, sizeof(g->utf8));
-	g->n_tokens = n;
-	g->n_prompt = n;
-	g->n_past = kept;
-	g->n_reused = kept;
-	g->n_draft = 0;
-	g->n_drafted = 0;
-	g->n_accepted = 0;
-	g->draft = (struct llama_draft){ .most = o->speculate, .next = min_t(u32, o->speculate, FIRST_DRAFT) };
-	g->n_end = o->max_tokens && o->max_tokens < n_ctx - n ? n + o->max_tokens : n_ctx;
-	g->done = false;
-	g->line = template(m, o) != LLAMA_CHAT_NONE;
-	g->last = 0;
+	kept = common_prefix(g->tokens, g->n_past, ids, n);
+	memcpy(g->tokens, ids, n * sizeof(*ids));
+	g->n_turns = 0;
+	begin(g, o, n, kept);
 	return 0;
+}
+
+/* Bytes that tokenizing a text takes, at the most, for texts of up to @len bytes. */
+static size_t text_scratch(const struct llama_generation *g, const struct llama_options *o,
+			   const char *texts, size_t len)
+{
+	return align_up(llama_prompt_scratch(g->m, o, (struct gguf_str){ texts, len }));
+}
+
+size_t llama_turn_scratch(const struct llama_generation *g, const struct llama_options *o,
+			  const char *texts, size_t n_texts)
+{
+	return align_up(g->scratch.n_ctx * sizeof(u32)) + 2 * text_scratch(g, o, texts, n_texts);
+}
+
+/* Tokens that an answer shall have room for before older turns are dropped. */
+static u32 reserve(const struct llama_generation *g, const struct llama_options *o)
+{
+	u32 quarter = g->scratch.n_ctx / 4;
+
+	return max(o->max_tokens && o->max_tokens < quarter ? o->max_tokens : quarter, 1u);
+}
+
+/*
+ * The oldest turn @first that can stay, as a dialogue that begins with it: its tokens
+ * at @all, without the @n new ones. Return: how many; 0 where none can stay.
+ */
+static long shorten(const struct llama_generation *g, const struct llama_options *o,
+		    const char *texts, u32 n, u32 *first, u32 *all, void *tmp,
+		    const struct llama_yield *yield)
+{
+	u32 room = g->scratch.n_ctx - reserve(g, o);
+
+	for (*first = 1; *first < g->n_turns; (*first)++) {
+		const struct llama_turn *turn = &g->turns[*first];
+		u32 kept = g->n_tokens - turn->answer;
+		struct gguf_str text = { texts + turn->text, turn->len };
+		long n_head;
+		u32 *head;
+
+		if (kept + n >= room)
+			continue;
+		n_head = tokenize(g->m, o, text, true, &head, tmp, yield);
+		if (n_head < 0)
+			return n_head;
+		if (n_head + kept + n > room)
+			continue;
+		memcpy(all, head, n_head * sizeof(*all));
+		memcpy(all + n_head, g->tokens + turn->answer, kept * sizeof(*all));
+		return n_head + kept;
+	}
+	return 0;
+}
+
+/* Forget the turns before @first, which has its tokens and those behind it at @all. */
+static void drop(struct llama_generation *g, u32 first, const u32 *all, u32 n)
+{
+	u32 i;
+
+	for (i = first; i < g->n_turns; i++) {
+		g->turns[i - first] = g->turns[i];
+		g->turns[i - first].answer -= g->n_tokens - n;
+	}
+	g->n_turns -= first;
+	g->n_past = common_prefix(g->tokens, g->n_past, all, n);
+	memcpy(g->tokens, all, n * sizeof(*all));
+	g->n_tokens = n;
+}
+
+static void note_turn(struct llama_generation *g, size_t at, size_t n_texts)
+{
+	g->turns[g->n_turns++] = (struct llama_turn){ g->n_tokens, n_texts - at, at };
+}
+
+/* A dialogue begins, or begins anew. */
+static int first_turn(struct llama_generation *g, const struct llama_options *o,
+		      struct gguf_str text, void *tmp, const struct llama_yield *yield,
+		      struct llama_diag *diag)
+{
+	u32 n_turns = g->n_turns;
+	int err = llama_generation_prompt(g, o, text, tmp, yield, diag);
+
+	if (err)
+		g->n_turns = n_turns;
+	return err;
+}
+
+int llama_generation_turn(struct llama_generation *g, const struct llama_options *o,
+			  const char *texts, size_t n_texts, size_t at, void *tmp,
+			  const struct llama_yield *yield, struct llama_diag *diag)
+{
+	struct gguf_str text = { texts + at, n_texts - at };
+	u32 *all = tmp;
+	void *tmp_new = (u8 *)tmp + align_up(g->scratch.n_ctx * sizeof(u32));
+	void *tmp_old = (u8 *)tmp_new + text_scratch(g, o, texts, n_texts);
+	u32 first;
+	u32 *ids;
+	long n, n_old;
+	int err;
+
+	if (!g->n_turns) {
+		err = first_turn(g, o, text, tmp_new, yield, diag);
+		goto note;
+	}
+	err = check(&g->sampler, &g->stop, o, diag);
+	if (err)
+		return err;
+	n = tokenize(g->m, o, text, false, &ids, tmp_new, yield);
+	if (n < 0)
+		return n;
+	if (g->n_turns == LLAMA_MAX_TURNS || g->n_tokens + n + reserve(g, o) > g->scratch.n_ctx) {
+		n_old = shorten(g, o, texts, n, &first, all, tmp_old, yield);
+		if (n_old < 0)
+			return n_old;
+		if (!n_old) {
+			err = first_turn(g, o, text, tmp_old, yield, diag);
+			goto note;
+		}
+		drop(g, first, all, n_old);
+	}
+	memcpy(g->tokens + g->n_tokens, ids, n * sizeof(*ids));
+	begin(g, o, g->n_tokens + n, g->n_past);
+note:
+	if (!err)
+		note_turn(g, at, n_texts);
+	return err;
 }
 
 static u32 batch(const struct llama_generation *g)
@@ -195,32 +355,50 @@ u32 llama_generation_positions(const struct llama_generation *g)
 
 size_t llama_generation_out(const struct llama_model *m)
 {
-	size_t token = 3 * (llama_vocab_max_piece(&m->vocab) + 3) + 4;
+	size_t token = staged_size(llama_vocab_max_piece(&m->vocab));
 
-	return (LLAMA_MAX_DRAFT + 1) * token;
+	return (LLAMA_MAX_DRAFT + 1) * token + 2 * LLAMA_STOP_BYTES + 1;
 }
 
-/* The answer is over: what was held back, and the newline that a terminal wants. */
-static size_t end(struct llama_generation *g, char *out)
+/* Staged bytes to the reader, as far as they cannot be the beginning of a stop text. */
+static size_t release(struct llama_generation *g, size_t n, char *out)
 {
-	size_t n = utf8_stream_end(&g->utf8, out);
-
-	g->done = true;
+	n = llama_stop_push(&g->stop, g->staged, n, out, &g->done);
 	if (n)
 		g->last = out[n - 1];
-	if (g->line && g->last != '\n')
-		out[n++] = '\n';
 	return n;
+}
+
+/* The newline that a terminal wants. */
+static size_t end_line(struct llama_generation *g, char *out)
+{
+	if (!g->line || g->last == '\n')
+		return 0;
+	*out = '\n';
+	return 1;
+}
+
+/* The answer is over: what was held back, unless a stop text comes of it. */
+static size_t end(struct llama_generation *g, char *out)
+{
+	size_t n = release(g, utf8_stream_end(&g->utf8, g->staged), out);
+
+	if (!g->done)
+		n += llama_stop_end(&g->stop, out + n);
+	if (n)
+		g->last = out[n - 1];
+	g->done = true;
+	return n + end_line(g, out + n);
 }
 
 static size_t emit(struct llama_generation *g, u32 token, char *out)
 {
 	int n = llama_token_piece(&g->m->vocab, token, false, g->piece, g->piece_size);
-	size_t written = utf8_stream_push(&g->utf8, g->piece, max(n, 0), out);
+	size_t written = release(g, utf8_stream_push(&g->utf8, g->piece, max(n, 0), g->staged), out);
 
-	if (written)
-		g->last = out[written - 1];
-	if (g->n_tokens == g->n_end)
+	if (g->done)
+		written += end_line(g, out + written);
+	else if (g->n_tokens == g->n_end)
 		written += end(g, out + written);
 	return written;
 }
@@ -281,11 +459,12 @@ static void judge_draft(struct llama_draft *d, u32 n, u32 accepted)
 /* Sample from row @row of the logits. Return: bytes written, or -errno. */
 static long take_token(struct llama_generation *g, u32 row, char *out)
 {
-	long token = llama_sample(&g->sampler, g->logits + (size_t)row * g->m->n_vocab,
-				  g->m->n_vocab, NULL, g->sample_scratch);
+	const q16 *logits = g->logits + (size_t)row * g->m->n_vocab;
+	long token = llama_sample(&g->sampler, logits, g->m->n_vocab, NULL, g->sample_scratch);
 
 	if (token < 0)
 		return token;
+	llama_confidence_add(&g->confidence, logits, g->m->n_vocab, token);
 	if (llama_vocab_is_eog(&g->m->vocab, token))
 		return end(g, out);
 	llama_sampler_accept(&g->sampler, token);

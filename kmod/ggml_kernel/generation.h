@@ -9,11 +9,14 @@
 #ifndef LLAMA_GENERATION_H
 #define LLAMA_GENERATION_H
 
+#include "confidence.h"
 #include "llama.h"
 #include "sampler.h"
+#include "stop.h"
 #include "utf8.h"
 
 #define LLAMA_TEMPLATE_AUTO (-1)
+#define LLAMA_MAX_TURNS 256
 #define LLAMA_MAX_DRAFT 7	/* tokens: with the one before them a batch of eight */
 
 /**
@@ -24,6 +27,7 @@
  * @system:     System prompt; NULL data for the file's own.
  * @speculate:  Most tokens to draft by prompt look-up, up to LLAMA_MAX_DRAFT; 0 for none.
  *   The answer is the same whatever it is.
+ * @stops:      Texts that end the answer; they are no part of it.
  */
 struct llama_options {
 	struct llama_sampler_params sampler;
@@ -31,6 +35,7 @@ struct llama_options {
 	int chat;
 	struct gguf_str system;
 	u32 speculate;
+	struct llama_stops stops;
 };
 
 /** LLAMA_OPTIONS_DEFAULT - Greedy, 256 tokens, everything else as the file says. */
@@ -56,6 +61,18 @@ struct llama_draft {
 };
 
 /**
+ * struct llama_turn - What somebody said, and where the answer to it begins.
+ * @answer: Its index in the tokens.
+ * @text:   Index of the user's words in the caller's texts.
+ * @len:    Their bytes.
+ */
+struct llama_turn {
+	u32 answer;
+	u32 len;
+	size_t text;
+};
+
+/**
  * struct llama_generation - One answer in the making.
  * @tokens:   (n_ctx,) prompt and answer.
  * @n_tokens: Known tokens.
@@ -70,12 +87,19 @@ struct llama_draft {
  * @done:     The answer is complete.
  * @line:     The answer shall end in a newline: whenever a chat template is used.
  * @last:     Its last byte so far.
+ * @confidence: Of the answer's tokens, its end included.
+ * @stop:     What is held back of it.
+ * @n_turns:  Turns that the tokens hold, the one being answered included; 0 for a prompt alone.
+ * @turns:    (LLAMA_MAX_TURNS,)
  * @piece:    (piece_size,) bytes of the latest token.
+ * @staged:   Those of them that are whole characters.
  */
 struct llama_generation {
 	const struct llama_model *m;
 	struct llama_scratch scratch;
 	struct llama_sampler sampler;
+	struct llama_confidence confidence;
+	struct llama_stop_filter stop;
 	struct utf8_stream utf8;
 	u32 *tokens;
 	u32 n_tokens;
@@ -94,6 +118,9 @@ struct llama_generation {
 	void *sample_scratch;
 	char *piece;
 	size_t piece_size;
+	char *staged;
+	u32 n_turns;
+	struct llama_turn *turns;
 };
 
 /** llama_generation_size() - Arena bytes that llama_generation_init() wants. */
@@ -144,6 +171,27 @@ size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_opti
 int llama_generation_prompt(struct llama_generation *g, const struct llama_options *o,
 			    struct gguf_str text, void *tmp, const struct llama_yield *yield,
 			    struct llama_diag *diag);
+
+/** llama_turn_scratch() - Bytes that llama_generation_turn() wants at @tmp. */
+size_t llama_turn_scratch(const struct llama_generation *g, const struct llama_options *o,
+			  const char *texts, size_t n_texts);
+
+/**
+ * llama_generation_turn() - Go on with what is said at the end of @texts.
+ * @o:     Its template and system prompt are those of the first turn.
+ * @texts: (n_texts) what the user said in all turns so far, this one at the end.
+ * @at:    Index of this turn's text.
+ * @tmp:   llama_turn_scratch() bytes, aligned to 64; free again afterwards.
+ *
+ * What was said before stays as it is, evaluated; where the context has no room
+ * for it, the oldest turns are dropped, and the newest are evaluated again behind
+ * the system prompt.
+ *
+ * Return: as llama_generation_prompt(). A failure leaves all turns as they were.
+ */
+int llama_generation_turn(struct llama_generation *g, const struct llama_options *o,
+			  const char *texts, size_t n_texts, size_t at, void *tmp,
+			  const struct llama_yield *yield, struct llama_diag *diag);
 
 /** llama_generation_positions() - Positions that the KV cache must have room for in the next step. */
 u32 llama_generation_positions(const struct llama_generation *g);

@@ -70,6 +70,8 @@ struct vector_top {
  * @score:    Products of a query (exponent @e_q) with @n keys to scores; raises @top.
  * @weigh:    Softmax numerators over values' exponents, @w (n,). Return: the numerators' sum.
  * @output:   @a (n,) times @inv, exponent @e, to Q32.
+ * @most:     The largest of @n logits, one or more.
+ * @mass:     exp2_neg() of how far @n logits lie below @max, summed, Q30.
  * @split:    @x (n,) to two planes, x = 256 hi + lo.
  */
 struct vector_ops {
@@ -91,6 +93,8 @@ struct vector_ops {
 		      struct vector_top *top);
 	u64 (*weigh)(const q20 *score, const s16 *e_v, u32 n, const struct vector_top *top, s64 *w);
 	void (*output)(const s32 *a, u32 n, s32 inv, int e, q32 *out);
+	q16 (*most)(const q16 *logits, u32 n);
+	u64 (*mass)(const q16 *logits, u32 n, q16 max);
 	void (*split)(const s16 *x, u32 n, s16 *hi, s16 *lo);
 };
 

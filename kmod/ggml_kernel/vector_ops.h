@@ -490,6 +490,37 @@ static void output(const s32 *a, u32 n, s32 inv, int e, q32 *out)
 			out[i] = scale_to_q32(mul_wide(a[i], inv), e);
 }
 
+static q16 most(const q16 *logits, u32 n)
+{
+	q16 v = logits[0];
+	u32 i;
+
+	for (i = 1; i < n; i++)
+		v = max(v, logits[i]);
+	return v;
+}
+
+static u64 mass(const q16 *logits, u32 n, q16 max)
+{
+	u64 x[64], sum = 0;
+	u32 at, part, i;
+
+	for (at = 0; at < n; at += part) {
+		part = min_t(u32, n - at, ARRAY_SIZE(x));
+		/* 2^21 is 32: there it is zero. */
+		for (i = 0; i < part; i++)
+			x[i] = min_t(u32, (u32)max - (u32)logits[at + i], 1 << 21);
+		for (i = part; i % N_LANES; i++)
+			x[i] = 1 << 21;
+		for (i = 0; i < part; i += N_LANES)
+			store_lanes(x + i, exp2_lanes(mul_lanes(load_lanes(x + i),
+								(unsigned_lanes){ 0 } + LOG2E_Q30) >> 26));
+		for (i = 0; i < part; i++)
+			sum += x[i];
+	}
+	return sum;
+}
+
 static void split(const s16 *x, u32 n, s16 *hi, s16 *lo)
 {
 	u32 i;
@@ -514,5 +545,7 @@ const struct vector_ops VECTOR_OPS = {
 	.score = score,
 	.weigh = weigh,
 	.output = output,
+	.most = most,
+	.mass = mass,
 	.split = split,
 };

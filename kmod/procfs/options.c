@@ -10,32 +10,79 @@
 #include "engine.h"
 #include "log.h"
 #include "procfs.h"
+#include "registry.h"
 
 #define MAX_TEXT (2 * LLAMUX_MAX_SYSTEM)
+
+/* What a write asks for. */
+struct request {
+	struct llamux_options *o;
+	bool reset;
+};
 
 static int parse_ratio(const char *value, u32 *v)
 {
 	return llama_parse_q16(value, strlen(value), v);
 }
 
-/* Undo the escapes \n and \\, so that a line can hold a text of several. */
-static int parse_system(const char *value, struct llamux_options *o)
+/*
+ * Undo the escapes \n and \\, so that a line can hold a text of several.
+ * Return: bytes at @out (size), or -EINVAL.
+ */
+static int parse_text(const char *value, char *out, u32 size)
 {
 	u32 n = 0;
 
 	for (; *value; value++) {
-		if (n == sizeof(o->system))
+		if (n == size)
 			return -EINVAL;
-		o->system[n] = *value;
+		out[n] = *value;
 		if (*value == '\\') {
 			value++;
 			if (*value != 'n' && *value != '\\')
 				return -EINVAL;
-			o->system[n] = *value == 'n' ? '\n' : '\\';
+			out[n] = *value == 'n' ? '\n' : '\\';
 		}
 		n++;
 	}
+	return n;
+}
+
+static int parse_system(const char *value, struct llamux_options *o)
+{
+	int n = parse_text(value, o->system, sizeof(o->system));
+
+	if (n < 0)
+		return n;
 	o->o.system = (struct gguf_str){ .data = o->system, .len = n };
+	return 0;
+}
+
+/* One more; none takes them all back. */
+static int parse_stop(const char *value, struct llama_stops *stops)
+{
+	int n;
+
+	if (!*value) {
+		stops->n = 0;
+		return 0;
+	}
+	if (stops->n == LLAMA_MAX_STOPS)
+		return -EINVAL;
+	n = parse_text(value, stops->text[stops->n], LLAMA_STOP_BYTES);
+	if (n < 0)
+		return n;
+	stops->len[stops->n++] = n;
+	return 0;
+}
+
+static int parse_model(const char *value, struct llamux_options *o)
+{
+	struct llamux_model *model = llamux_registry_get(value);
+
+	llamux_registry_put(model);
+	if (!model || strscpy(o->model, value, sizeof(o->model)) < 0)
+		return -EINVAL;
 	return 0;
 }
 
@@ -66,8 +113,9 @@ static int parse_speculate(const char *value, u32 *v)
 	return err || *v > LLAMA_MAX_DRAFT ? -EINVAL : 0;
 }
 
-static int parse_option(const char *key, const char *value, struct llamux_options *o)
+static int parse_option(const char *key, const char *value, struct request *r)
 {
+	struct llamux_options *o = r->o;
 	struct llama_sampler_params *p = &o->o.sampler;
 
 	if (!strcmp(key, "temperature"))
@@ -90,22 +138,27 @@ static int parse_option(const char *key, const char *value, struct llamux_option
 		return parse_template(value, &o->o.chat);
 	if (!strcmp(key, "system"))
 		return parse_system(value, o);
+	if (!strcmp(key, "stop"))
+		return parse_stop(value, &o->o.stops);
+	if (!strcmp(key, "model"))
+		return parse_model(value, o);
 	if (!strcmp(key, "reset") && !*value) {
 		llamux_options_default(o);
+		r->reset = true;
 		return 0;
 	}
 	return -ENOENT;
 }
 
 /* One line, "key value". */
-static int parse_line(char *line, struct llamux_options *o)
+static int parse_line(char *line, struct request *r)
 {
 	char *value = strchr(line, ' ');
 	int err;
 
 	if (value)
 		*value++ = '\0';
-	err = parse_option(line, value ? value : "", o);
+	err = parse_option(line, value ? value : "", r);
 	if (err == -ENOENT)
 		pr_info_ratelimited("options: there is no option \"%.32s\"\n", line);
 	else if (err)
@@ -113,7 +166,7 @@ static int parse_line(char *line, struct llamux_options *o)
 	return err ? -EINVAL : 0;
 }
 
-static int parse(char *text, struct llamux_options *o)
+static int parse(char *text, struct request *r)
 {
 	struct llama_sampler sampler;
 	struct llama_diag diag = { };
@@ -123,11 +176,11 @@ static int parse(char *text, struct llamux_options *o)
 	while ((line = strsep(&text, "\n"))) {
 		if (!*line)
 			continue;
-		err = parse_line(line, o);
+		err = parse_line(line, r);
 		if (err)
 			return err;
 	}
-	err = llama_sampler_init(&sampler, &o->o.sampler, &diag);
+	err = llama_sampler_init(&sampler, &r->o->o.sampler, &diag);
 	if (err)
 		pr_info_ratelimited("options: %s\n", diag.text);
 	return err;
@@ -136,6 +189,7 @@ static int parse(char *text, struct llamux_options *o)
 static ssize_t options_write(struct file *file, const char __user *buf, size_t n, loff_t *pos)
 {
 	struct llamux_reader *r = ((struct seq_file *)file->private_data)->private;
+	struct request request = { };
 	struct llamux_options *o;
 	size_t tail;
 	char *text;
@@ -154,8 +208,11 @@ static ssize_t options_write(struct file *file, const char __user *buf, size_t n
 		err = -EILSEQ;
 	if (!err) {
 		llamux_options_get(r->c, o);
-		err = parse(text, o);
+		request.o = o;
+		err = parse(text, &request);
 	}
+	if (!err && request.reset)
+		err = llamux_forget_shared();
 	if (!err)
 		llamux_options_set(r->c, o);
 	kfree_sensitive(o);
@@ -180,20 +237,18 @@ static void show_ratio(struct seq_file *m, const char *key, u32 v)
 	seq_putc(m, '\n');
 }
 
-static void show_system(struct seq_file *m, struct gguf_str s)
+static void show_text(struct seq_file *m, const char *key, const char *text, u32 n)
 {
 	u32 i;
 
-	if (!s.data)
-		return;
-	seq_puts(m, "system ");
-	for (i = 0; i < s.len; i++) {
-		if (s.data[i] == '\n')
+	seq_printf(m, "%s ", key);
+	for (i = 0; i < n; i++) {
+		if (text[i] == '\n')
 			seq_puts(m, "\\n");
-		else if (s.data[i] == '\\')
+		else if (text[i] == '\\')
 			seq_puts(m, "\\\\");
 		else
-			seq_putc(m, s.data[i]);
+			seq_putc(m, text[i]);
 	}
 	seq_putc(m, '\n');
 }
@@ -202,6 +257,7 @@ static int options_show(struct seq_file *m, void *unused)
 {
 	struct llamux_reader *r = m->private;
 	struct llamux_options *o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+	u32 i;
 
 	if (!o)
 		return -ENOMEM;
@@ -216,7 +272,12 @@ static int options_show(struct seq_file *m, void *unused)
 	seq_printf(m, "speculate %u\n", o->o.speculate);
 	seq_printf(m, "template %s\n",
 		   o->o.chat == LLAMA_TEMPLATE_AUTO ? "auto" : llama_chat_name(o->o.chat));
-	show_system(m, o->o.system);
+	if (*o->model)
+		seq_printf(m, "model %s\n", o->model);
+	for (i = 0; i < o->o.stops.n; i++)
+		show_text(m, "stop", o->o.stops.text[i], o->o.stops.len[i]);
+	if (o->o.system.data)
+		show_text(m, "system", o->o.system.data, o->o.system.len);
 	kfree_sensitive(o);
 	return 0;
 }
@@ -229,7 +290,7 @@ static int options_open(struct inode *inode, struct file *file)
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
 	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
-	err = r ? llamux_open(r, false) : -ENOMEM;
+	err = r ? llamux_open(r, LLAMUX_PROMPT, false) : -ENOMEM;
 	if (err)
 		goto free;
 	err = single_open_size(file, options_show, r, 2 * MAX_TEXT);

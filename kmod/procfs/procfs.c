@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/kernel.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
 
+#include "log.h"
 #include "procfs.h"
 
 #define FOLDER "llamux"
@@ -10,25 +13,36 @@ static const struct {
 	umode_t mode;
 	const struct proc_ops *ops;
 } files[] = {
-	{ "prompt", 0666, &llamux_prompt_ops },
-	{ "options", 0666, &llamux_options_ops },
-	{ "status", 0444, &llamux_status_ops },
-	{ "stats", 0444, &llamux_stats_ops },
+	{ "prompt", 0660, &llamux_prompt_ops },
+	{ "chat", 0660, &llamux_chat_ops },
+	{ "options", 0660, &llamux_options_ops },
+	{ "status", 0440, &llamux_status_ops },
+	{ "stats", 0440, &llamux_stats_ops },
+	{ "models", 0440, &llamux_models_ops },
+	{ "control", 0600, &llamux_control_ops },
 	{ "logits", 0600, &llamux_logits_ops },
 };
 
-int llamux_procfs_start(void)
+int llamux_procfs_start(u32 group)
 {
-	struct proc_dir_entry *folder = proc_mkdir(FOLDER, NULL);
+	kgid_t gid = make_kgid(&init_user_ns, group);
+	struct proc_dir_entry *folder, *file;
 	size_t i;
 
+	if (!gid_valid(gid)) {
+		pr_err("group is %u, which is no group's number\n", group);
+		return -EINVAL;
+	}
+	folder = proc_mkdir(FOLDER, NULL);
 	if (!folder)
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
-		if (proc_create(files[i].name, files[i].mode, folder, files[i].ops))
-			continue;
-		llamux_procfs_stop();
-		return -ENOMEM;
+		file = proc_create(files[i].name, files[i].mode, folder, files[i].ops);
+		if (!file) {
+			llamux_procfs_stop();
+			return -ENOMEM;
+		}
+		proc_set_user(file, GLOBAL_ROOT_UID, gid);
 	}
 	return 0;
 }

@@ -11,13 +11,20 @@
 #include <linux/proc_fs.h>
 
 extern const struct proc_ops llamux_prompt_ops;
+extern const struct proc_ops llamux_chat_ops;
 extern const struct proc_ops llamux_options_ops;
+extern const struct proc_ops llamux_models_ops;
+extern const struct proc_ops llamux_control_ops;
 extern const struct proc_ops llamux_logits_ops;
 extern const struct proc_ops llamux_status_ops;
 extern const struct proc_ops llamux_stats_ops;
 
-/** llamux_procfs_start() - Make the files. Return: 0 or -ENOMEM. */
-int llamux_procfs_start(void);
+/**
+ * llamux_procfs_start() - Make the files.
+ * @group: Number of the group that may use them beside root.
+ * Return: 0, -EINVAL for no such group, or -ENOMEM.
+ */
+int llamux_procfs_start(u32 group);
 
 /** llamux_procfs_stop() - Remove them, and wait for whoever is within one. */
 void llamux_procfs_stop(void);

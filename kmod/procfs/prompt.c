@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/llamux/prompt: a prompt in, the answer out. */
+/* /proc/llamux/prompt and chat: a prompt in, the answer out. */
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -8,7 +8,7 @@
 #include "procfs.h"
 
 /* An open file keeps the module, so that rmmod says EBUSY instead of pulling it away. */
-static int prompt_open(struct inode *inode, struct file *file)
+static int open(struct inode *inode, struct file *file, enum llamux_kind kind)
 {
 	bool private = (file->f_mode & FMODE_READ) && (file->f_mode & FMODE_WRITE);
 	struct llamux_reader *r;
@@ -17,7 +17,7 @@ static int prompt_open(struct inode *inode, struct file *file)
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
 	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
-	err = r ? llamux_open(r, private) : -ENOMEM;
+	err = r ? llamux_open(r, kind, private) : -ENOMEM;
 	if (err) {
 		kfree(r);
 		module_put(THIS_MODULE);
@@ -25,6 +25,16 @@ static int prompt_open(struct inode *inode, struct file *file)
 	}
 	file->private_data = r;
 	return stream_open(inode, file);
+}
+
+static int prompt_open(struct inode *inode, struct file *file)
+{
+	return open(inode, file, LLAMUX_PROMPT);
+}
+
+static int chat_open(struct inode *inode, struct file *file)
+{
+	return open(inode, file, LLAMUX_CHAT);
 }
 
 static int prompt_release(struct inode *inode, struct file *file)
@@ -47,6 +57,13 @@ static ssize_t prompt_read(struct file *file, char __user *buf, size_t n, loff_t
 
 const struct proc_ops llamux_prompt_ops = {
 	.proc_open = prompt_open,
+	.proc_release = prompt_release,
+	.proc_read = prompt_read,
+	.proc_write = prompt_write,
+};
+
+const struct proc_ops llamux_chat_ops = {
+	.proc_open = chat_open,
 	.proc_release = prompt_release,
 	.proc_read = prompt_read,
 	.proc_write = prompt_write,

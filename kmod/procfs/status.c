@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* /proc/llamux/status for people, /proc/llamux/stats for programs. */
 #include <linux/fs.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
 #include "engine.h"
 #include "memory.h"
 #include "procfs.h"
+#include "registry.h"
 #include "threads.h"
 
 static u64 mib(u64 bytes)
@@ -20,9 +22,14 @@ static u64 rate(u64 tokens, u64 us)
 	return us ? tokens * 10 * USEC_PER_SEC / us : 0;
 }
 
+static s64 mean(s64 sum, u64 n)
+{
+	return n ? div64_s64(sum, n) : 0;
+}
+
 static int status_show(struct seq_file *m, void *unused)
 {
-	const struct llamux_model *model = llamux_engine_model();
+	struct llamux_model *model = llamux_registry_get("");
 	const struct llamux_limits *limits = llamux_engine_limits();
 	struct llamux_totals t;
 	char name[LLAMUX_NAME];
@@ -37,7 +44,7 @@ static int status_show(struct seq_file *m, void *unused)
 	seq_printf(m, "computing with  %s integer arithmetic\n", llama_isa());
 	seq_printf(m, "threads         %u\n", llamux_threads_max());
 	seq_printf(m, "chat template   %s\n", llama_chat_name(model->m.chat));
-	seq_printf(m, "context         %u tokens (the model was trained for %u)\n", limits->n_ctx,
+	seq_printf(m, "context         %u tokens (the model was trained for %u)\n", model->n_ctx,
 		   model->m.n_ctx_train);
 	seq_printf(m, "memory          %llu MiB (model %llu MiB), at most %llu MiB so far\n",
 		   mib(llamux_memory_now()), mib(model->image.size + model->arena.size),
@@ -50,12 +57,13 @@ static int status_show(struct seq_file *m, void *unused)
 		   decode % 10);
 	seq_printf(m, "not evaluated   %llu tokens of prompts, known before\n", t.reused);
 	seq_printf(m, "guessed ahead   %llu tokens, %llu of them right\n", t.drafted, t.accepted);
+	llamux_registry_put(model);
 	return 0;
 }
 
 static int stats_show(struct seq_file *m, void *unused)
 {
-	const struct llamux_model *model = llamux_engine_model();
+	struct llamux_model *model = llamux_registry_get("");
 	struct llamux_figures last;
 	struct llamux_totals t;
 	char name[LLAMUX_NAME];
@@ -65,7 +73,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	llamux_model_name(model, name);
 	seq_printf(m, "model %s\n", name);
 	seq_printf(m, "isa %s\n", llama_isa());
-	seq_printf(m, "n_ctx %u\n", llamux_engine_limits()->n_ctx);
+	seq_printf(m, "n_ctx %u\n", model->n_ctx);
 	seq_printf(m, "n_vocab %u\n", model->m.n_vocab);
 	seq_printf(m, "load_us %llu\n", model->load_us);
 	seq_printf(m, "model_bytes %zu\n", model->image.size + model->arena.size);
@@ -91,6 +99,9 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "last_drafted %llu\n", last.drafted);
 	seq_printf(m, "last_accepted %llu\n", last.accepted);
 	seq_printf(m, "threads %u\n", llamux_threads_max());
+	seq_printf(m, "last_log_prob %lld\n", mean(last.log_prob, last.sampled));
+	seq_printf(m, "last_margin %lld\n", mean(last.margin, last.sampled));
+	llamux_registry_put(model);
 	return 0;
 }
 

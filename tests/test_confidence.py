@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How sure a model was: docs/sampling.md in Python, float64, and every path."""
+
+import ctypes
+import math
+from collections.abc import Iterator
+from ctypes import c_int64, c_uint32, c_void_p
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from harness import core
+from harness.core import Model, Options, Session
+from harness.models import resolve
+from harness.reference.fixedpoint import exp2_neg
+
+LN2_Q30 = round(math.log(2) * 2**30)
+LOG2E_Q30 = round(math.log2(math.e) * 2**30)
+Logits = NDArray[np.int32]
+
+
+class Sums(ctypes.Structure):
+    """struct llama_confidence."""
+
+    _fields_ = (("n", c_uint32), ("log_prob", c_int64), ("margin", c_int64))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def best_path_again() -> Iterator[None]:
+    yield
+    core.select_isa(None)
+
+
+def computed(logits: Logits, token: int) -> tuple[int, int]:
+    """Log-probability and margin by the path in use."""
+    lib, sums = core.library(), Sums()
+    lib.llama_confidence_add.argtypes = [c_void_p, c_void_p, c_uint32, c_uint32]
+    lib.llama_confidence_add.restype = None
+    lib.llama_confidence_add(ctypes.byref(sums), logits.ctypes.data, len(logits), token)
+    assert sums.n == 1
+    return sums.log_prob, sums.margin
+
+
+def law(logits: Logits, token: int) -> tuple[int, int]:
+    """The same as docs/sampling.md has it."""
+    values = [int(v) for v in logits]
+    top = max(values)
+    below = np.array([min(top - v, 1 << 21) for v in values], np.int64)
+    mass = int(np.sum(exp2_neg((below * LOG2E_Q30) >> 26)))
+    bits = mass.bit_length()
+    y = mass >> (bits - 32) if bits > 32 else mass << (32 - bits)
+    log = bits - 31
+    for _ in range(20):
+        bit = (y * y) >> 63
+        log = 2 * log + bit
+        y = (y * y) >> (31 + bit)
+    others = values[:token] + values[token + 1 :]
+    return values[token] - top - ((log * LN2_Q30) >> 34), values[token] - max(others)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.sampled_from([2, 3, 63, 64, 65, 4095, 4096, 4097, 9000]),
+    spread=st.sampled_from([1, 1 << 10, 1 << 18, 1 << 22, 1 << 31]),
+)
+@settings(deadline=None)
+def test_every_path_follows_the_law(seed: int, n: int, spread: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.integers(-spread, spread, n).astype(np.int32)
+    token = int(rng.integers(n))
+    right = law(logits, token)
+    for isa in core.usable_isas():
+        core.select_isa(isa)
+        assert computed(logits, token) == right, isa
+    x = logits.astype(np.float64) / 65536
+    truth = x[token] - x.max() - np.log(np.sum(np.exp(x - x.max())))
+    assert abs(right[0] / 65536 - truth) < 1e-4
+
+
+def test_an_answers_confidence_is_that_of_its_tokens() -> None:
+    with Model(resolve("smollm2")) as model:
+        with Session(model, 256) as session:
+            for _ in session.answer(b"Count to three.", Options(max_tokens=12)):
+                pass
+            tokens, prompt = session.tokens(), session.counts().prompt
+            found = session.confidence()
+        logits = np.empty((len(tokens), model.n_vocab), np.int32)
+        with Session(model, 256, 64) as fresh:
+            fresh.forward(tokens, 0, logits)
+    ids = [*map(int, tokens[prompt:])]
+    if found.tokens > len(ids):
+        ids.append(int(np.argmax(logits[-1])))
+    each = [law(logits[prompt - 1 + i], token) for i, token in enumerate(ids)]
+    assert (found.tokens, found.log_prob, found.margin) == (
+        len(ids),
+        sum(a for a, _ in each),
+        sum(b for _, b in each),
+    )
+    assert found.log_prob < 0 <= found.margin
