@@ -55,6 +55,7 @@ X86_FLAGS = {
 ARM_FLAGS = {
     "tile_neon": ("-fno-tree-ter",),
     "tile_dotprod": ("-fno-tree-ter", "-march=armv8.2-a+dotprod"),
+    "tile_i8mm": ("-fno-tree-ter", "-march=armv8.2-a+dotprod+i8mm"),
     "vector_neon": ("-O3",),
 }
 SIMD_FLAGS: dict[str, tuple[str, ...]] = X86_FLAGS | ARM_FLAGS
@@ -293,7 +294,7 @@ def library() -> ctypes.CDLL:
     return lib
 
 
-ISAS = ("generic", "swar", "neon", "dotprod", "avx2", "avxvnni", "avx512")
+ISAS = ("generic", "swar", "neon", "dotprod", "i8mm", "avx2", "avxvnni", "avx512")
 """Paths that multiply weights, the one that defines the result first."""
 
 

@@ -92,7 +92,7 @@ class Ops:
         """The instruction sets that the library has and this machine can run."""
         if not hasattr(self._lib, "isa_select"):
             return ["generic"]
-        names = [b"generic", b"neon", b"dotprod", b"avx2", b"avxvnni", b"avx512"]
+        names = [b"generic", b"neon", b"dotprod", b"i8mm", b"avx2", b"avxvnni", b"avx512"]
         usable = [name.decode() for name in names if self._lib.isa_select(name) == 0]
         _check(self._lib.isa_select(None))
         return usable

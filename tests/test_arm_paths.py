@@ -14,7 +14,7 @@ PROGRAM = ROOT / "harness" / "native" / "tools" / "isa_hashes.c"
 PROCESSORS = {
     "cortex-a53": ["neon"],
     "cortex-a76": ["neon", "dotprod"],
-    "max": ["neon", "dotprod"],
+    "max": ["neon", "dotprod", "i8mm"],
 }
 """The paths that each can run, the best one last."""
 
@@ -55,6 +55,7 @@ def program() -> Path:
         ("cortex-a76", "dotprod"),
         ("max", "neon"),
         ("max", "dotprod"),
+        ("max", "i8mm"),
     ],
 )
 def test_path_gives_the_generic_integers(

@@ -30,7 +30,8 @@ class Processor:
 
 PROCESSORS = (
     Processor("aarch64", "cortex-a53", ("neon", "swar", "generic"), "dotprod"),
-    Processor("aarch64", "neoverse-n1", ("dotprod", "neon", "swar", "generic"), "avx2"),
+    Processor("aarch64", "neoverse-n1", ("dotprod", "neon", "swar", "generic"), "i8mm"),
+    Processor("aarch64", "max", ("i8mm", "dotprod", "neon", "swar", "generic"), "avx2"),
     Processor("x86_64", "Nehalem", ("swar", "generic"), "avx2"),
     Processor("x86_64", "Haswell", ("avx2", "swar", "generic"), "avx512"),
 )
@@ -74,7 +75,7 @@ def test_every_path_gives_the_golden_integers(machine: tuple[Processor, Guest]) 
         for isa in processor.paths:
             with loaded(guest, guest_lab.golden_path(golden), f"isa={isa}"):
                 assert path_in_use(guest) == isa
-                for batch in (1, 13):
+                for batch in (1, 17):
                     found = logits_sha256(guest, golden.tokens, batch)
                     assert found == golden.sha256, (golden.name, isa, batch)
     refused = insmod(guest, guest_lab.golden_path(GOLDENS[0]), f"isa={processor.lacks}")

@@ -10,6 +10,7 @@ static const struct isa * const paths[] = {
 	&isa_avx2,
 #endif
 #ifdef LLAMA_ARM_SIMD
+	&isa_i8mm,
 	&isa_dotprod,
 	&isa_neon,
 #endif

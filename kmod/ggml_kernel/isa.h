@@ -38,7 +38,8 @@ struct isa {
 	const struct vector_ops *vector;
 };
 
-extern const struct isa isa_generic, isa_swar, isa_avx2, isa_avxvnni, isa_avx512, isa_neon, isa_dotprod;
+extern const struct isa isa_generic, isa_swar, isa_avx2, isa_avxvnni, isa_avx512;
+extern const struct isa isa_neon, isa_dotprod, isa_i8mm;
 
 /** isa_current() - The path in use. */
 const struct isa *isa_current(void);

@@ -64,6 +64,7 @@
 #define LLAMA_ARM_SIMD
 #define llama_cpu_has_neon() cpu_have_named_feature(ASIMD)
 #define llama_cpu_has_dotprod() cpu_have_named_feature(ASIMDDP)
+#define llama_cpu_has_i8mm() cpu_have_named_feature(I8MM)
 #define llama_simd_begin() kernel_neon_begin()
 #define llama_simd_end() kernel_neon_end()
 #else
@@ -172,6 +173,7 @@ static inline s64 atomic64_inc_return(atomic64_t *v)
 #define LLAMA_ARM_SIMD
 #define llama_cpu_has_neon() (getauxval(AT_HWCAP) & HWCAP_ASIMD)
 #define llama_cpu_has_dotprod() (getauxval(AT_HWCAP) & HWCAP_ASIMDDP)
+#define llama_cpu_has_i8mm() (getauxval(AT_HWCAP2) & HWCAP2_I8MM)
 #endif
 #define llama_simd_begin() do { } while (0)
 #define llama_simd_end() do { } while (0)

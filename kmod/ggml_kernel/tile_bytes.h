@@ -18,6 +18,17 @@
  *	vec v_udot(acc, v, x, i)	the same of unsigned bytes
  *	vec v_sdot_low(acc, v, x, i)	the same of signed bytes with lo - 128
  *	vec v_total(acc, v)	acc + a lane's signed bytes
+ *
+ * With ROW_PAIRS, unpacked codes are multiplied two rows by two vectors. Eight elements
+ * of two rows, or of two vectors, are 16 bytes. Instead of the last two operations:
+ *
+ *	vec v_join_first(v, w)	rows 0 to 3 two by two: four codes of v, then four of w
+ *	vec v_join_last(v, w)	rows 4 to 7
+ *	void b_pairs(x, y, out)	16 bytes of each of two vectors: out[0] and out[1]
+ *	vec v_mmla(acc, x, v)	acc + the products of vectors x, signed, with four rows
+ *	vec v_usmmla(acc, x, v)	the same of unsigned x
+ *	vec v_first(v, w)	of such sums of rows 0 to 3 and 4 to 7, those with the first vector
+ *	vec v_last(v, w)	those with the other one
  */
 #define QUADS 8		/* of a 32-block */
 
@@ -129,6 +140,56 @@ static __always_inline void raw_dots(const struct shape s, const u8 *block, u32 
 		out[t] = v_add(out[t], v_sll(high[t], 8));
 }
 
+#ifdef ROW_PAIRS
+/* Unpacked codes lie in rows two by two, eight elements of each. */
+static __always_inline void unpack_codes(const struct shape s, const u8 *block, u32 b, u8 *out)
+{
+	vec offset = v_mask(s.offset * 0x01010101);
+	u32 i;
+
+#pragma GCC unroll 4
+	for (i = 0; i < QUADS; i += 2) {
+		vec v = v_sub8(quad(s, block, b, i), offset);
+		vec w = v_sub8(quad(s, block, b, i + 1), offset);
+
+		v_store(out + 4 * LANE_WORDS * i, v_join_first(v, w));
+		v_store(out + 4 * LANE_WORDS * (i + 1), v_join_last(v, w));
+	}
+}
+
+/* The same of unpacked codes, which have no offset, with two vectors. */
+static __always_inline void unpacked_dots(const u8 *unpacked, u32 p0, u32 p1, const struct input *x,
+					  u32 n, size_t at, vec *out)
+{
+	bytes hi[QUADS / 2], lo[QUADS / 2];
+	vec sum[2];
+	u32 i, rows;
+
+#pragma GCC unroll 4
+	for (i = p0 / 2; i < p1 / 2; i += 4) {
+		size_t first = at * BFP_BLOCK + 4 * i;
+
+		b_pairs(x[0].hi + first, x[1].hi + first, &hi[i / 2]);
+		b_pairs(x[0].lo + first, x[1].lo + first, &lo[i / 2]);
+	}
+#pragma GCC unroll 2
+	for (rows = 0; rows < 2; rows++) {
+		sum[rows] = v_set(0);
+#pragma GCC unroll 4
+		for (i = p0 / 2; i < p1 / 2; i += 2)
+			sum[rows] = v_mmla(sum[rows], hi[i / 2], unpacked_at(unpacked, i + rows));
+	}
+#pragma GCC unroll 2
+	for (rows = 0; rows < 2; rows++) {
+		sum[rows] = v_sll(sum[rows], 8);
+#pragma GCC unroll 4
+		for (i = p0 / 2; i < p1 / 2; i += 2)
+			sum[rows] = v_usmmla(sum[rows], lo[i / 2], unpacked_at(unpacked, i + rows));
+	}
+	out[0] = v_first(sum[0], sum[1]);
+	out[1] = v_last(sum[0], sum[1]);
+}
+#else
 /*
  * Unpacked codes are signed for all types, so lo has to be too: it is taken as
  * lo - 128, and 128 times the codes' sum of each half block lies behind them.
@@ -190,4 +251,5 @@ static __always_inline void unpacked_dots(const u8 *unpacked, u32 p0, u32 p1, co
 	for (t = 0; t < n; t++)
 		out[t] = v_add(out[t], v_sll(high[t], 8));
 }
+#endif
 #endif

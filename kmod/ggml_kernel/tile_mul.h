@@ -34,7 +34,8 @@
  *	struct wide w_madd_at(acc, v, p)	acc + v * the s64 at p, which fits in 32 bits
  *
  * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too; with
- * RAW_QUADS, dots of codes that were not unpacked before.
+ * RAW_QUADS, dots of codes that were not unpacked before. With ROW_PAIRS besides BYTE_CODES, many
+ * vectors go two at a time.
  */
 #include "isa.h"
 #include "generated/ggml_types.h"
@@ -59,7 +60,9 @@
 #define PAIRS 16		/* of a 32-block */
 #define K_BLOCKS 8		/* 32-blocks of a 256-block */
 #define AHEAD (16 << 10)	/* bytes: what a second-level cache has room for */
-#ifdef BYTE_CODES
+#ifdef ROW_PAIRS
+#define CODE_VECTORS 8
+#elif defined(BYTE_CODES)
 #define CODE_VECTORS 10		/* of an unpacked 32-block: see tile_bytes.h */
 #else
 #define CODE_VECTORS PAIRS
@@ -592,9 +595,13 @@ static noinline_for_stack void prefix##_##name(const struct weights *w, u32 tile
 }
 
 /* Vectors that go at a time after unpacking: sub-blocks of 16 need more registers. */
+#ifdef ROW_PAIRS
+#define STEP(type) 2
+#else
 #define STEP(type) \
 	((type) == GGML_TYPE_Q2_K || (type) == GGML_TYPE_Q3_K || (type) == GGML_TYPE_Q6_K ? \
 	 (VECTORS + 1) / 2 : VECTORS)
+#endif
 
 #define FOUR (VECTORS < 4 ? VECTORS : 4)
 
