@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Programs of the core for either architecture, linked statically, and how to run them."""
+"""Programs for either architecture, linked statically, and how to run them."""
 
 import hashlib
 import platform
@@ -18,8 +18,8 @@ def emulator(machine: str, cpu: str) -> list[str]:
     return [f"qemu-{machine}-static", "-cpu", cpu]
 
 
-def executable(program: Path, machine: str) -> Path:
-    """Build ``program`` with the core and its wrappers; cached by content, file by file."""
+def executable(program: Path, machine: str, *, with_core: bool = True) -> Path:
+    """Build ``program``, with the core and its wrappers; cached by content, file by file."""
     prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
     command = [f"{prefix}gcc", *core.FLAGS]
     folder = cache_dir("native", f"static-{machine}")
@@ -29,7 +29,7 @@ def executable(program: Path, machine: str) -> Path:
         common.update(header.name.encode() + b"\0" + header.read_bytes())
     whole = common.copy()
     objects: list[Path] = []
-    for source in [*core.sources(machine), program]:
+    for source in [*(core.sources(machine) if with_core else ()), program]:
         flags = core.flags_of(source)
         digest = common.copy()
         digest.update(" ".join(flags).encode() + source.read_bytes())

@@ -85,6 +85,20 @@ def stats(guest: Guest) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in lines)
 
 
+def helpers(guest: Guest) -> list[int]:
+    """Process ids of the worker threads, the first one's first."""
+    text = guest.check(
+        "for p in /proc/[0-9]*; do read -r n <$p/comm && echo $n ${p#/proc/}; done 2>/dev/null"
+        " | grep ^llamux/ | sort; true"
+    )
+    return [int(line.split()[1]) for line in text.splitlines()]
+
+
+def used_ns(guest: Guest, pids: list[int]) -> int:
+    """Processor time of processes."""
+    return sum(int(guest.check(f"cat /proc/{pid}/schedstat").split()[0]) for pid in pids)
+
+
 def llama_lines(guest: Guest) -> list[str]:
     """The module's lines in the kernel log, without the time."""
     log = guest.run("dmesg").output.decode(errors="replace")

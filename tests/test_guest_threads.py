@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import guest_lab
 import pytest
-from guest_lab import LOGITS, PROMPT, ask, loaded, stats
+from guest_lab import LOGITS, PROMPT, ask, helpers, loaded, stats, used_ns
 
 from harness import goldens
 from harness.guest import MODEL_PATH, Guest
@@ -33,20 +33,6 @@ def smp(request: pytest.FixtureRequest, guest_pool: GuestPool) -> Iterator[Guest
     except GuestError:
         guest_pool.discard(guest)
         raise
-
-
-def helpers(guest: Guest) -> list[int]:
-    """Process ids of the helpers, the first one's first."""
-    text = guest.check(
-        "for p in /proc/[0-9]*; do read -r n <$p/comm && echo $n ${p#/proc/}; done 2>/dev/null"
-        " | grep ^llamux/ | sort; true"
-    )
-    return [int(line.split()[1]) for line in text.splitlines()]
-
-
-def used_ns(guest: Guest, pids: list[int]) -> int:
-    """Processor time of processes."""
-    return sum(int(guest.check(f"cat /proc/{pid}/schedstat").split()[0]) for pid in pids)
 
 
 def sha256(guest: Guest, golden: goldens.Golden, batch: int) -> str:
