@@ -14,6 +14,8 @@ from harness.paths import cache_dir
 from harness.tiny import make_model
 
 PROMPT = "/proc/llamux/prompt"
+CHAT = "/proc/llamux/chat"
+CONTROL = "/proc/llamux/control"
 OPTIONS = "/proc/llamux/options"
 LOGITS = "/proc/llamux/logits"
 TINY = "/models/tiny.gguf"

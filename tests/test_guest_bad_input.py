@@ -8,6 +8,8 @@ import re
 import guest_lab
 import pytest
 from guest_lab import (
+    CHAT,
+    CONTROL,
     LOGITS,
     OPTIONS,
     PROMPT,
@@ -20,6 +22,7 @@ from guest_lab import (
 )
 
 from harness import malformed
+from harness.guest import MODEL_PATH as SMOLLM2
 from harness.guest import Guest
 from harness.paths import ROOT
 
@@ -332,3 +335,97 @@ def test_the_table_names_these_tests() -> None:
     named = set(re.findall(r"`(test_\w+)`", table))
     here = {name for name in globals() if name.startswith("test_")}
     assert named == here - {"test_the_table_names_these_tests"}
+
+
+# --- dialogues and models -----------------------------------------------------
+
+
+def test_a_turn_past_the_context(lab: Guest) -> None:
+    with loaded(lab):
+        lab.check(f"printf 'template chatml\\nmax_tokens 4\\n' >{OPTIONS}")
+        lab.check(f"echo a >{CHAT}; cat {CHAT}")
+        lab.check(f"seq 1 400 | tr '\\n' ' ' >{CHAT}")
+        fails(lab, f"cat {CHAT}", errno.EMSGSIZE)
+        lab.check(f"echo b >{CHAT}; cat {CHAT}")
+        assert int(guest_lab.stats(lab)["last_reused"]) > 0
+
+
+def test_reset_while_an_answer_streams(lab: Guest) -> None:
+    with loaded(lab):
+        lab.check(f"printf 'template none\\nmax_tokens 40\\n' >{OPTIONS}; echo a >{CHAT}")
+        streaming = f"exec 3<{CHAT}; dd bs=1 count=1 <&3 >/dev/null 2>&1\n"
+        fails(lab, f"{streaming}echo reset >{OPTIONS}", errno.EBUSY)
+        lab.check(f"echo reset >{OPTIONS}")
+        fails(lab, f"cat {CHAT}", errno.ENODATA)
+
+
+def test_control_is_for_root(lab: Guest) -> None:
+    with loaded(lab):
+        fails(lab, f"su user -c 'echo default tiny >{CONTROL}'", errno.EACCES)
+        lab.check(f"chmod 666 {CONTROL}")
+        fails(lab, f"su user -c 'echo default tiny >{CONTROL}'", errno.EPERM)
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("load", errno.EINVAL),
+        ("reload /models/tiny.gguf", errno.EINVAL),
+        ("unload tiny now", errno.EINVAL),
+        ("load /models/tiny.gguf a b", errno.EINVAL),
+        ("load /models/tiny.gguf a/b", errno.EINVAL),
+        ("load /models/tiny.gguf", errno.EEXIST),
+        ("unload other", errno.ENOENT),
+        ("default other", errno.ENOENT),
+        ("unload tiny", errno.EBUSY),
+    ],
+)
+def test_bad_commands(lab: Guest, command: str, error: int) -> None:
+    with loaded(lab):
+        with new_lines(lab) as lines:
+            fails(lab, f"echo '{command}' >{CONTROL}", error)
+        assert len(lines) == 1
+        assert lab.check("cut -f1,2 /proc/llamux/models") == "tiny\tdefault\n"
+
+
+def test_a_bad_file_to_load(lab: Guest) -> None:
+    with loaded(lab):
+        before = guest_lab.stats(lab)["memory_bytes"]
+        fails(lab, f"echo load /none.gguf >{CONTROL}", errno.ENOENT)
+        fails(lab, f"echo load /models >{CONTROL}", errno.EINVAL)
+        assert guest_lab.stats(lab)["memory_bytes"] == before
+
+
+def test_a_model_that_is_gone(lab: Guest) -> None:
+    with loaded(lab):
+        lab.check(f"echo load {guest_lab.TINY_SPM} >{CONTROL}; echo model tiny-spm >{OPTIONS}")
+        lab.check(f"echo a >{PROMPT}; echo unload tiny-spm >{CONTROL}")
+        fails(lab, f"cat {PROMPT}", errno.ENOENT)
+        fails(lab, f"echo model tiny-spm >{OPTIONS}", errno.EINVAL)
+
+
+def test_too_many_conversations_of_a_user(lab: Guest) -> None:
+    with loaded(lab, arguments="max_user_conversations=2 group=1000"):
+        fails(lab, f"exec 3<>{PROMPT} 4<>{PROMPT}; exec 5<>{PROMPT}", errno.EUSERS)
+        lab.check(f"exec 3<>{PROMPT} 4<>{PROMPT}; su user -c 'exec 5<>{PROMPT}'")
+
+
+def test_max_memory(lab: Guest) -> None:
+    refuses(lab, errno.ENOMEM, f"{SMOLLM2} does not fit: .*", SMOLLM2, "max_memory=16")
+    with loaded(lab, arguments="max_memory=1"):
+        fails(lab, f"echo a >{PROMPT}; cat {PROMPT}", errno.ENOMEM)
+
+
+def test_a_bad_group(lab: Guest) -> None:
+    message = "group is 4294967295, which is no group's number"
+    with new_lines(lab) as lines:
+        assert insmod(lab, arguments="group=4294967295").exit_code == errno.EINVAL
+    assert message in lines
+
+
+def test_the_files_are_for_root_and_a_group(lab: Guest) -> None:
+    with loaded(lab):
+        for path in (PROMPT, CHAT, OPTIONS, "/proc/llamux/status", "/proc/llamux/models"):
+            fails(lab, f"su user -c 'cat {path}'", errno.EACCES)
+    with loaded(lab, arguments="group=1000"):
+        lab.check(f"su user -c 'cat {OPTIONS} /proc/llamux/models /proc/llamux/status'")
