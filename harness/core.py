@@ -438,7 +438,7 @@ class Session:
         yield from self._steps()
 
     def say(self, text: bytes, options: Options) -> Iterator[bytes]:
-        """The answer to a further turn of a dialogue; the first one after :meth:`answer` begins it."""
+        """The answer to a turn of a dialogue, which begins anew after :meth:`answer`."""
         native, diag = options.native(), Diag()
         texts = self._texts + text
         err = library().llamuxu_turn(

@@ -772,6 +772,24 @@ void llamux_options_default(struct llamux_options *o)
 	o->o = LLAMA_OPTIONS_DEFAULT;
 }
 
+int llamux_options_check(const struct llamux_options *o, struct llama_diag *diag)
+{
+	struct llama_stop_filter stop;
+	struct llama_sampler sampler;
+	struct llamux_model *model;
+	int err = llama_options_check(&sampler, &stop, &o->o, diag);
+
+	if (err)
+		return err;
+	if (!o->o.max_tokens)
+		return llama_fail(diag, -EINVAL, "max_tokens must be at least 1");
+	if (strnlen(o->model, sizeof(o->model)) == sizeof(o->model))
+		return llama_fail(diag, -EINVAL, "the model's name is too long");
+	model = llamux_registry_get(o->model);
+	llamux_registry_put(model);
+	return model ? 0 : llama_fail(diag, -EINVAL, "there is no model of that name");
+}
+
 /* The copy's system prompt points into the copy. */
 static void copy_options(struct llamux_options *to, const struct llamux_options *from)
 {
@@ -794,6 +812,21 @@ void llamux_options_set(struct llamux_conversation *c, const struct llamux_optio
 	mutex_unlock(&c->options_lock);
 }
 
+void llamux_figures(const struct llamux_conversation *c, struct llamux_figures *f)
+{
+	f->prompt_tokens = READ_ONCE(c->figures.prompt_tokens);
+	f->reused = READ_ONCE(c->figures.reused);
+	f->tokens = READ_ONCE(c->figures.tokens);
+	f->drafted = READ_ONCE(c->figures.drafted);
+	f->accepted = READ_ONCE(c->figures.accepted);
+	f->ttft_us = READ_ONCE(c->figures.ttft_us);
+	f->prefill_us = READ_ONCE(c->figures.prefill_us);
+	f->decode_us = READ_ONCE(c->figures.decode_us);
+	f->sampled = READ_ONCE(c->figures.sampled);
+	f->log_prob = READ_ONCE(c->figures.log_prob);
+	f->margin = READ_ONCE(c->figures.margin);
+}
+
 /* Table lock held. The caller's shared conversation, or dialogue, that was used last. */
 static struct llamux_conversation *latest_shared(void)
 {
@@ -812,19 +845,8 @@ void llamux_last_figures(struct llamux_figures *f)
 	memset(f, 0, sizeof(*f));
 	mutex_lock(&engine.lock);
 	c = latest_shared();
-	if (c) {
-		f->prompt_tokens = READ_ONCE(c->figures.prompt_tokens);
-		f->reused = READ_ONCE(c->figures.reused);
-		f->tokens = READ_ONCE(c->figures.tokens);
-		f->drafted = READ_ONCE(c->figures.drafted);
-		f->accepted = READ_ONCE(c->figures.accepted);
-		f->ttft_us = READ_ONCE(c->figures.ttft_us);
-		f->prefill_us = READ_ONCE(c->figures.prefill_us);
-		f->decode_us = READ_ONCE(c->figures.decode_us);
-		f->sampled = READ_ONCE(c->figures.sampled);
-		f->log_prob = READ_ONCE(c->figures.log_prob);
-		f->margin = READ_ONCE(c->figures.margin);
-	}
+	if (c)
+		llamux_figures(c, f);
 	mutex_unlock(&engine.lock);
 }
 

@@ -153,8 +153,17 @@ void llamux_options_get(struct llamux_conversation *c, struct llamux_options *o)
 /** llamux_options_set() - For the next prompt. */
 void llamux_options_set(struct llamux_conversation *c, const struct llamux_options *o);
 
+/**
+ * llamux_options_check() - Whether they make sense, a model of that name included.
+ * Return: 0, or -EINVAL with @diag.
+ */
+int llamux_options_check(const struct llamux_options *o, struct llama_diag *diag);
+
 /** llamux_options_default() - What a conversation begins with. */
 void llamux_options_default(struct llamux_options *o);
+
+/** llamux_figures() - Of a conversation's latest answer, so far; never waits. */
+void llamux_figures(const struct llamux_conversation *c, struct llamux_figures *f);
 
 /** llamux_last_figures() - Of the caller's shared conversation; zeros where there is none. */
 void llamux_last_figures(struct llamux_figures *f);

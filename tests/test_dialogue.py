@@ -43,6 +43,7 @@ def check_answer(model: Model, session: Session) -> None:
 def test_turns_go_on_where_the_last_ended(model: Model, path: Path, family: str) -> None:
     options = Options(max_tokens=5, chat=chat.by_name(family), system="Be w5.")
     expected: list[int] = []
+    before = 0
     with chat.Chat(path.read_bytes()) as template, Session(model, N_CTX) as session:
         for i, word in enumerate(WORDS[:3]):
             for _ in session.say(word.encode(), options):
@@ -80,7 +81,7 @@ def test_the_oldest_turns_go(model: Model, path: Path) -> None:
                 ]
                 assert any(prompt[: len(start)] == start for start in starts)
                 kept = prompt[: -len(new)]
-                assert any(kept[len(start) :] == before[-len(kept) + len(start) :] for start in starts)
+                assert any(kept[len(s) :] == before[len(s) - len(kept) :] for s in starts)
             assert len(prompt) + 20 <= N_CTX
     assert dropped >= 2
 

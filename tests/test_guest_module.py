@@ -43,6 +43,8 @@ STATS = [
     "last_drafted",
     "last_accepted",
     "threads",
+    "last_log_prob",
+    "last_margin",
 ]
 
 
@@ -163,7 +165,7 @@ def test_a_terminal_session_sees_only_its_own(lab: Guest) -> None:
 
 
 def test_another_user_sees_only_their_own(lab: Guest) -> None:
-    with loaded(lab):
+    with loaded(lab, arguments="group=1000"):
         mine = ask(lab, "mine")
         stranger = lab.run(f"su user -c 'cat {PROMPT}'")
         theirs = lab.run("su user -c 'sh /ask theirs'").output

@@ -141,9 +141,8 @@ long llama_generation_head(const struct llama_model *m, u32 *ids, u32 max, void 
 	return n;
 }
 
-/* What can be wrong with options. */
-static int check(struct llama_sampler *sampler, struct llama_stop_filter *stop,
-		 const struct llama_options *o, struct llama_diag *diag)
+int llama_options_check(struct llama_sampler *sampler, struct llama_stop_filter *stop,
+			const struct llama_options *o, struct llama_diag *diag)
 {
 	int err = llama_sampler_init(sampler, &o->sampler, diag);
 
@@ -197,7 +196,7 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 	int err;
 
 	g->done = true;
-	err = check(&g->sampler, &g->stop, o, diag);
+	err = llama_options_check(&g->sampler, &g->stop, o, diag);
 	if (err)
 		return err;
 	n = tokenize(m, o, text, true, &ids, tmp, yield);
@@ -319,7 +318,7 @@ int llama_generation_turn(struct llama_generation *g, const struct llama_options
 		err = first_turn(g, o, text, tmp_new, yield, diag);
 		goto note;
 	}
-	err = check(&g->sampler, &g->stop, o, diag);
+	err = llama_options_check(&g->sampler, &g->stop, o, diag);
 	if (err)
 		return err;
 	n = tokenize(g->m, o, text, false, &ids, tmp_new, yield);

@@ -47,6 +47,16 @@ struct llama_options {
 })
 
 /**
+ * llama_options_check() - Options as an answer uses them.
+ * @sampler: Set up by them.
+ * @stop:    Likewise.
+ *
+ * Return: 0, or -EINVAL with @diag naming the option.
+ */
+int llama_options_check(struct llama_sampler *sampler, struct llama_stop_filter *stop,
+			const struct llama_options *o, struct llama_diag *diag);
+
+/**
  * struct llama_draft - Speculation by prompt look-up.
  * @most: Tokens to guess at the most; 0 for none.
  * @next: Tokens to guess the next time.

@@ -19,6 +19,14 @@ extern const struct proc_ops llamux_logits_ops;
 extern const struct proc_ops llamux_status_ops;
 extern const struct proc_ops llamux_stats_ops;
 
+struct file;
+
+/** llamux_ioctl() - Of an open conversation: include/uapi/llamux.h. */
+long llamux_ioctl(struct file *file, unsigned int command, unsigned long argument);
+
+/** llamux_compat_ioctl() - The same for 32-bit programs, whose pointers have to be widened. */
+long llamux_compat_ioctl(struct file *file, unsigned int command, unsigned long argument);
+
 /**
  * llamux_procfs_start() - Make the files.
  * @group: Number of the group that may use them beside root.

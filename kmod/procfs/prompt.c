@@ -60,6 +60,10 @@ const struct proc_ops llamux_prompt_ops = {
 	.proc_release = prompt_release,
 	.proc_read = prompt_read,
 	.proc_write = prompt_write,
+	.proc_ioctl = llamux_ioctl,
+#ifdef CONFIG_COMPAT
+	.proc_compat_ioctl = llamux_compat_ioctl,
+#endif
 };
 
 const struct proc_ops llamux_chat_ops = {
@@ -67,4 +71,8 @@ const struct proc_ops llamux_chat_ops = {
 	.proc_release = prompt_release,
 	.proc_read = prompt_read,
 	.proc_write = prompt_write,
+	.proc_ioctl = llamux_ioctl,
+#ifdef CONFIG_COMPAT
+	.proc_compat_ioctl = llamux_compat_ioctl,
+#endif
 };

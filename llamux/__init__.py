@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Ask the model in the kernel: a client of /proc/llamux, with nothing but the standard library."""
+
+from llamux.client import (
+    AccessError,
+    BusyError,
+    Conversation,
+    Figures,
+    LlamuxError,
+    LoadedModel,
+    NotLoadedError,
+    Options,
+    TooLongError,
+    aquery,
+    astream,
+    models,
+    query,
+    set_model,
+    stats,
+)
+
+__all__ = [
+    "AccessError",
+    "BusyError",
+    "Conversation",
+    "Figures",
+    "LlamuxError",
+    "LoadedModel",
+    "NotLoadedError",
+    "Options",
+    "TooLongError",
+    "aquery",
+    "astream",
+    "models",
+    "query",
+    "set_model",
+    "stats",
+]
