@@ -253,19 +253,26 @@ _PAIRS = (
 _PIECES = "th|the|in|er|an|and|on|re|of|to|is|it|ing|ll|kern|kernel|▁t|▁the|▁a|▁k|▁s|▁i|▁is|▁of"
 
 
-def _bpe(writer: GGUFWriter, n: int) -> None:
-    """Control tokens, a token of each byte, and what the first merges make, in SmolLM2's way."""
+def bpe_pieces(n: int) -> tuple[list[str], list[int], list[tuple[str, str]]]:
+    """Control tokens, a token of each byte, and what the first merges make; types; merges."""
     tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     kinds = [TokenType.CONTROL] * len(tokens)
     tokens += _byte_letters()
-    merges = [tuple(pair.split(" ")) for pair in _PAIRS.split("|")][: n - len(tokens)]
+    pairs = [pair.split(" ") for pair in _PAIRS.split("|")][: n - len(tokens)]
+    merges = [(left, right) for left, right in pairs]
     tokens += [left + right for left, right in merges]
     tokens += [f"unused{i}" for i in range(n - len(tokens))]
     kinds += [TokenType.NORMAL] * (n - len(kinds))
+    return tokens, [int(k) for k in kinds], merges
+
+
+def _bpe(writer: GGUFWriter, n: int) -> None:
+    """A vocabulary in SmolLM2's way."""
+    tokens, kinds, merges = bpe_pieces(n)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
-    writer.add_token_types([int(k) for k in kinds])
+    writer.add_token_types(kinds)
     writer.add_token_merges([f"{left} {right}" for left, right in merges])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
@@ -276,7 +283,7 @@ def _bpe(writer: GGUFWriter, n: int) -> None:
     writer.add_chat_template(CHATML)
 
 
-def _spm_pieces(n: int) -> tuple[list[str], list[float], list[int]]:
+def spm_pieces(n: int) -> tuple[list[str], list[float], list[int]]:
     """Control tokens, bytes, a few pieces with their scores, and letters."""
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
     kinds = [TokenType.UNKNOWN, *[TokenType.CONTROL] * 2, *[TokenType.BYTE] * 256]
@@ -298,7 +305,7 @@ def _real_pieces() -> tuple[list[str], list[float], list[int]]:
 
 
 def _spm(writer: GGUFWriter, n: int) -> None:
-    pieces = _spm_pieces(n)
+    pieces = spm_pieces(n)
     if n == 32000:
         with suppress(HarnessError):  # the generated one does for loading and speed
             pieces = _real_pieces()

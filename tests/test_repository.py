@@ -105,9 +105,8 @@ def test_generated_headers_are_fresh(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_every_generated_file_has_its_template() -> None:
     """A header that nothing makes any more would never be found stale."""
-    folder = ROOT / "kmod" / "ggml_kernel" / "generated"
     made = {ROOT / name for name in codegen.render_all()}
-    assert {path for path in tracked() if path.parent == folder} <= made
+    assert {path for path in tracked() if path.parent.name == "generated"} <= made
 
 
 def test_stale_header_is_noticed(

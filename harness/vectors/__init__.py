@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Vectors: inputs of the core's functions, and the integers that must come out.
+
+Expected results are never the core's own: they come from :mod:`harness.reference`, from
+Python and from independent libraries. The KUnit suites (``kmod/tests``) read them as headers
+that ``generate-headers`` writes, and ``tests/test_vectors.py`` holds the userspace library
+against the same tables.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Cell = int | bytes | str | Sequence[int]
+"""A number, a text, a name that C knows, or an array."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cases of one function; ``fields`` are C declarations such as ``u32 ids[8]``."""
+
+    name: str
+    fields: tuple[str, ...]
+    rows: Sequence[tuple[Cell, ...]]
+
+    def __post_init__(self) -> None:
+        if not self.rows or any(len(row) != len(self.fields) for row in self.rows):
+            raise ValueError(f"{self.name}: no rows, or not as many cells as fields")
+
+
+class Words:
+    """Random numbers, the same ones with every version of numpy."""
+
+    def __init__(self, seed: int) -> None:
+        self._bits = np.random.Philox(key=seed)
+
+    def below(self, limit: int) -> int:
+        """0 to limit - 1, for a limit far below 2^64."""
+        return int(self._bits.random_raw()) % limit
+
+    def signed(self, bits: int) -> int:
+        """Of a uniform length up to ``bits``, of either sign."""
+        magnitude = int(self._bits.random_raw()) >> (64 - bits) >> self.below(bits)
+        return -magnitude if self.below(2) else magnitude
+
+    def vector(self, n: int, bits: int) -> list[int]:
+        """(n,) below 2^bits in magnitude, with loud and quiet blocks of 32."""
+        quiet = [self.below(14) for _ in range(-(-n // 32))]
+        return [self.signed(bits) >> quiet[i // 32] for i in range(n)]
