@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <crypto/sha2.h>
+
+#include "../ggml_kernel/llama.h"
+#include "generated/llama.h"
+#include "support.h"
+
+static struct llama_kv cache(struct kunit *test, const struct llama_model *m, u32 n_ctx)
+{
+	struct llama_kv kv = { .n_chunks = llama_kv_chunks(n_ctx) };
+	u32 i;
+
+	kv.chunks = llamux_test_alloc(test, kv.n_chunks * sizeof(*kv.chunks));
+	for (i = 0; i < kv.n_chunks; i++)
+		kv.chunks[i] = llamux_test_alloc(test, llama_kv_chunk_size(m));
+	return kv;
+}
+
+/* Logits of every position, in passes of @n_batch tokens. */
+static void evaluate(struct kunit *test, const struct llama_model *m, const struct golden_case *c,
+		     u32 n_batch, q16 *logits)
+{
+	struct llama_arena measured = {
+		.used = llama_scratch_size(m, c->n_tokens, n_batch, 1),
+	};
+	struct llama_arena arena = llamux_test_arena(test, &measured);
+	struct llama_scratch *s = llamux_test_alloc(test, sizeof(*s));
+	struct llama_kv kv = cache(test, m, c->n_tokens);
+	u32 pos, n;
+
+	memset(s, 0, sizeof(*s));
+	KUNIT_ASSERT_EQ(test, 0, llama_scratch_init(s, m, c->n_tokens, n_batch, 1, &arena));
+	for (pos = 0; pos < c->n_tokens; pos += n) {
+		n = min(n_batch, c->n_tokens - pos);
+		KUNIT_ASSERT_EQ(test, 0, llama_forward(m, s, &kv, c->tokens + pos, n, pos,
+						       logits + (size_t)pos * m->n_vocab, n, NULL));
+	}
+}
+
+static void expect_logits(struct kunit *test, const struct golden_case *c, u32 n_batch)
+{
+	struct llama_model *m = llamux_test_model(test, c->file);
+	size_t size = (size_t)c->n_tokens * c->n_vocab * sizeof(q16);
+	q16 *logits = llamux_test_alloc(test, size);
+	u8 digest[SHA256_DIGEST_SIZE];
+
+	KUNIT_ASSERT_EQ(test, c->n_vocab, m->n_vocab);
+	evaluate(test, m, c, n_batch, logits);
+	sha256((const u8 *)logits, size, digest);
+	KUNIT_EXPECT_MEMEQ_MSG(test, c->sha256, digest, sizeof(digest), "%s, %u at a time",
+			       c->file, n_batch);
+}
+
+static void logits_test(struct kunit *test)
+{
+	u32 i;
+
+	isa_use(test->param_value);
+	for (i = 0; i < ARRAY_SIZE(golden_cases); i++) {
+		expect_logits(test, &golden_cases[i], 1);
+		expect_logits(test, &golden_cases[i], 13);
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM_ATTR(logits_test, llamux_test_isa, { .speed = KUNIT_SPEED_SLOW }),
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "llamux-llama",
+	.suite_exit = llamux_test_isa_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
