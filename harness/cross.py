@@ -44,6 +44,21 @@ def executable(program: Path, machine: str, *, with_core: bool = True) -> Path:
     return target
 
 
+def program(folder: Path, machine: str) -> Path:
+    """Build all C files of a folder into a program without the core; cached by content."""
+    prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
+    sources = sorted(folder.glob("*.c"))
+    command = [f"{prefix}gcc", *core.FLAGS, "-static", *map(str, sources)]
+    digest = hashlib.sha256("\0".join(command[: -len(sources)]).encode())
+    for file in [*sources, *sorted(folder.glob("*.h"))]:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    built = cache_dir("native", f"static-{machine}")
+    target = built / f"{folder.name}-{digest.hexdigest()[:16]}"
+    if not target.exists():
+        _build(command, target)
+    return target
+
+
 def _build(command: list[str], target: Path) -> None:
     """Write ``target`` by ``command``, all at once or not at all."""
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:

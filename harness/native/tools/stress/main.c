@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ *	stress QUESTIONS SECONDS CLIENTS SEED
+ *
+ * So many clients use /proc/llamux for so long, each operation in a process and
+ * a session of its own, and every answer is compared with the one in the file.
+ * Prints what happened; exits 1 where anything was wrong.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stress.h"
+
+#define USER 1000		/* whom half of the operations belong to */
+#define GRACE 300		/* seconds for the operations that are under way at the end */
+
+static const struct kind *choose_kind(void)
+{
+	uint32_t i, sum = 0;
+
+	for (i = 0; i < n_kinds; i++)
+		sum += kinds[i].weight;
+	sum = random_below(sum);
+	for (i = 0; sum >= kinds[i].weight; i++)
+		sum -= kinds[i].weight;
+	return &kinds[i];
+}
+
+/* In a process of its own. */
+static void run_operation(const struct kind *kind)
+{
+	int err;
+
+	setsid();
+	if (!kind->root && random_below(2) && setuid(USER))
+		exit(2);
+	err = kind->run();
+	if (!err)
+		__atomic_fetch_add(&record->operations[kind - kinds], 1, __ATOMIC_RELAXED);
+	else if (err == -ENOMEM || err == -EUSERS)
+		record_add(COUNT_POSTPONED, 1);
+	else
+		fail("%s: %s", kind->name, strerrorname_np(-err));
+	exit(0);
+}
+
+static void run_client(uint64_t seed)
+{
+	const struct kind *kind;
+	uint64_t turn;
+	int status;
+	pid_t pid;
+
+	for (turn = 0; !record->over; turn++) {
+		random_seed(seed + (turn << 32));
+		kind = choose_kind();
+		pid = fork();
+		if (!pid)
+			run_operation(kind);
+		if (pid < 0)
+			record_error(errno);
+		else if (waitpid(pid, &status, 0) == pid && status)
+			fail("%s: ended with status %#x", kind->name, status);
+		pause_up_to(20000);
+	}
+	exit(0);
+}
+
+static pid_t start_client(uint64_t seed)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		run_client(seed);
+	return pid;
+}
+
+static pid_t start_disturber(const struct disturber *d, uint64_t seed)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	random_seed(seed);
+	d->run();
+	exit(0);
+}
+
+/* Wait for all. Return: how many have not ended when the time is over. */
+static uint32_t wait_for(uint32_t n)
+{
+	time_t end = time(NULL) + GRACE;
+	int status;
+	pid_t pid;
+
+	while (n && time(NULL) < end) {
+		pid = waitpid(-1, &status, WNOHANG);
+		if (pid > 0) {
+			n--;
+			if (status)
+				fail("a client or disturber ended with status %#x", status);
+		} else {
+			usleep(20000);
+		}
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	uint32_t i, n, stuck, seconds, clients;
+	uint64_t seed;
+
+	if (argc != 5) {
+		fprintf(stderr, "stress QUESTIONS SECONDS CLIENTS SEED\n");
+		return 2;
+	}
+	seconds = atoi(argv[2]);
+	clients = atoi(argv[3]);
+	seed = strtoull(argv[4], NULL, 0) << 16;
+	questions_load(argv[1]);
+	record_open();
+	for (i = 0; i < n_disturbers; i++)
+		start_disturber(&disturbers[i], seed + i);
+	for (n = i; n < i + clients; n++)
+		if (start_client(seed + n) < 0) {
+			perror("fork");
+			break;
+		}
+	sleep(seconds);
+	record->over = 1;
+	stuck = wait_for(n);
+	if (stuck)
+		fail("%u clients have not ended %u seconds after the last began", stuck, GRACE);
+	record_print();
+	fflush(stdout);
+	return record->n_failures ? 1 : 0;
+}
