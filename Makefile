@@ -5,10 +5,11 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 
 ARCH ?= x86_64
 MODEL ?= smollm2
+HOURS ?= 1
 PROMPT ?= What is a kernel module?
 # As it was typed: a dollar sign in a prompt is no variable of make's.
 override PROMPT := $(value PROMPT)
-export PROMPT ARCH MODEL KERNEL
+export PROMPT ARCH MODEL KERNEL HOURS
 
 NOX = .venv/bin/python -m nox --session
 
@@ -25,7 +26,7 @@ clean:
 venv:
 	@sh harness/bootstrap.sh
 
-demo shell test bench: venv
+demo shell test bench stress: venv
 	@$(NOX) $@
 
-.PHONY: module clean venv demo shell test bench
+.PHONY: module clean venv demo shell test bench stress

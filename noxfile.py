@@ -45,6 +45,15 @@ def shell(session: nox.Session) -> None:
 
 
 @nox.session
+def stress(session: nox.Session) -> None:
+    """Let a hundred clients loose on a guest's kernel: HOURS, ARCH, KERNEL."""
+    options = ["--hours", os.environ.get("HOURS", "1"), "--arch", os.environ.get("ARCH", "x86_64")]
+    if os.environ.get("KERNEL"):
+        options += ["--kernel", os.environ["KERNEL"]]
+    harness(session, "stress", *options, *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure everything in docs/benchmarks.md, beside llama.cpp, and write the page anew."""
     models = session.posargs or ["smollm2", "tinyllama-shape"]

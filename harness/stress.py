@@ -28,7 +28,7 @@ MEMORY = 1024
 
 _GRACE = 400.0  # seconds for what is under way at the end; the program's own is shorter
 _DEFAULT_N_CTX = 2048
-_WORDS = "the kernel of a is it not änd süß 模块 🦙 lock page fault why ? ! reads 42".split()
+_PHRASES = ("the kernel", "a lock", "is it", "änd süß", "模块", "🦙", "page fault", "?", "42")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Load:
     share: float
     crowd: float
     max_tokens: int
-    n_words: int = 12
+    n_phrases: int = 7
     n_texts: int = 150
     n_logits: int = 30
     n_ids: int = 40
@@ -54,7 +54,7 @@ class Load:
 LOADS = (
     Load("tiny", 0.5, 1, 60),
     Load("tiny-spm", 0.25, 1, 60),
-    Load("smollm2", 0.25, 0.2, 3, n_words=4, n_texts=40, n_logits=6, n_ids=3),
+    Load("smollm2", 0.25, 0.2, 3, n_phrases=2, n_texts=40, n_logits=6, n_ids=3),
 )
 """What there is by default."""
 
@@ -139,7 +139,8 @@ def _texts(load: Load, model: Model, draw: random.Random) -> Iterator[Question]:
     with Session(model, min(_DEFAULT_N_CTX, model.n_ctx_train)) as session:
         for _ in range(load.n_texts):
             options = _options(draw, load.max_tokens)
-            prompt = " ".join(draw.choices(_WORDS, k=draw.randint(1, load.n_words))).encode() + b"."
+            phrases = draw.choices(_PHRASES, k=draw.randint(1, load.n_phrases))
+            prompt = f"{' '.join(phrases)}.".encode()
             answer = b"".join(session.answer(prompt, _native(options)))
             lines = "".join(f"{key} {value}\n" for key, value in options.items())
             newline = draw.choice([b"", b"\n"])  # which `echo` puts there

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How late others wake while the module answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness import cross, kbuild_module, models
+from harness.architectures import UML
+from harness.errors import HarnessError
+from harness.guest import Guest
+from harness.paths import ROOT
+
+PROGRAM = ROOT / "harness" / "native" / "tools" / "latency"
+CONVERSATIONS = 4
+QUIET = "quiet"
+LOADS = (QUIET, "loops", "answers")
+"""Nothing; processes that compute in userspace; as many that read answers."""
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """Of a task that wants to wake each millisecond. Times in microseconds."""
+
+    load: str
+    policy: str
+    wakes: int
+    p50_us: float
+    p99_us: float
+    max_us: float
+    answer_bytes: int
+    """That the conversations gave meanwhile."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it, and where."""
+
+    arch: str
+    kernel: str
+    acceleration: str
+    processors: int
+    conversations: int
+    seconds: int
+    model: str
+    rows: Sequence[Lateness]
+
+    def row(self, load: str, policy: str) -> Lateness:
+        """One measurement."""
+        return next(row for row in self.rows if (row.load, row.policy) == (load, policy))
+
+
+def parse(output: str) -> list[Lateness]:
+    """What the guest's program printed."""
+    rows = []
+    for line in output.splitlines():
+        load, policy, wakes, p50, p99, most, read = line.split()
+        rows.append(
+            Lateness(load, policy, int(wakes), float(p50), float(p99), float(most), int(read))
+        )
+    return rows
+
+
+def run(
+    seconds: int,
+    *,
+    arch: str = "x86_64",
+    kernel: str | None = None,
+    model: str = "smollm2",
+    smp: int | None = None,
+    conversations: int = CONVERSATIONS,
+    accel: str | None = None,
+) -> Report:
+    """Boot a guest and measure for ``seconds`` under each load and policy.
+
+    Raises HarnessError where the model did not answer meanwhile.
+    """
+    machine = "x86_64" if arch == UML.name else arch
+    with Guest(
+        arch,
+        kernel,
+        model=models.resolve(model),
+        module=kbuild_module.build_module(arch, kernel),
+        smp=smp,
+        accel=accel,
+        files={"/latency/program": cross.program(PROGRAM, machine)},
+    ) as guest:
+        done = guest.run(
+            "cp /latency/program /latency/latency && chmod 755 /latency/latency"
+            f" && /latency/latency {seconds} {conversations}",
+            timeout=120 + 12 * seconds,
+        )
+        rows = parse(done.text)
+        if done.exit_code or len(rows) != 2 * len(LOADS):
+            raise HarnessError(
+                f"the guest's program ended with {done.exit_code}: "
+                f"{done.errors.decode(errors='replace').strip()}"
+            )
+        report = Report(
+            arch,
+            guest.kernel.release,
+            str(guest.acceleration),
+            int(guest.check("nproc")),
+            conversations,
+            seconds,
+            model,
+            rows,
+        )
+        guest.assert_clean_log()
+    if not any(row.answer_bytes for row in rows):
+        raise HarnessError("the model gave no answer while it was measured: give more --seconds")
+    return report

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ *	latency SECONDS PROCESSES
+ *
+ * How late a task wakes that sleeps until the next millisecond, by policy, while
+ * nothing runs, while so many processes compute in userspace, and while as many
+ * read answers of the model. Prints for each
+ *
+ *	LOAD POLICY WAKES P50 P99 MAX BYTES
+ *
+ * in microseconds; the bytes are those of the answers meanwhile.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define PERIOD_NS 1000000
+#define MAX_PROCESSES 64
+
+static uint64_t *bytes_read;	/* shared */
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static void load_nothing(int number)
+{
+	(void)number;
+	pause();
+}
+
+static void load_loop(int number)
+{
+	volatile int n = number;
+
+	for (;;)
+		n++;
+}
+
+static void give_up(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+static void load_answers(int number)
+{
+	static const char options[] = "max_tokens 1024\ntemperature 1\n";
+	char data[4096];
+	ssize_t got;
+	int fd;
+
+	setsid();
+	fd = open("/proc/llamux/options", O_WRONLY);
+	if (fd < 0 || write(fd, options, strlen(options)) < 0)
+		give_up("/proc/llamux/options");
+	fd = open("/proc/llamux/prompt", O_RDWR);
+	if (fd < 0)
+		give_up("/proc/llamux/prompt");
+	for (;;) {
+		snprintf(data, sizeof(data), "Tell story number %d.", number);
+		if (write(fd, data, strlen(data)) < 0)
+			give_up("write");
+		while ((got = read(fd, data, sizeof(data))) > 0)
+			__atomic_fetch_add(bytes_read, got, __ATOMIC_RELAXED);
+		if (got < 0)
+			give_up("read");
+	}
+}
+
+static const struct load {
+	const char *name;
+	void (*run)(int number);
+} loads[] = {
+	{ "quiet", load_nothing },
+	{ "loops", load_loop },
+	{ "answers", load_answers },
+};
+
+static const struct policy {
+	const char *name;
+	int policy;
+	int priority;
+} policies[] = {
+	{ "SCHED_OTHER", SCHED_OTHER, 0 },
+	{ "SCHED_FIFO", SCHED_FIFO, 50 },
+};
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Fill @late with nanoseconds. Return: how many. */
+static size_t measure(uint32_t *late, size_t n)
+{
+	int64_t due = now_ns(), end = due + (int64_t)n * PERIOD_NS, now;
+	struct timespec t;
+	size_t i = 0;
+
+	for (;;) {
+		due += PERIOD_NS;
+		t.tv_sec = due / 1000000000;
+		t.tv_nsec = due % 1000000000;
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+			;
+		now = now_ns();
+		if (now >= end || i == n)
+			return i;
+		late[i++] = now - due > UINT32_MAX ? UINT32_MAX : now - due;
+		/* A wake after the next one was due stands for both. */
+		while (due + PERIOD_NS < now)
+			due += PERIOD_NS;
+	}
+}
+
+static void report(const struct load *l, const struct policy *p, uint32_t *late, size_t n)
+{
+	struct sched_param param = { .sched_priority = p->priority };
+	uint64_t before;
+	size_t got;
+
+	if (sched_setscheduler(0, p->policy, &param))
+		give_up("sched_setscheduler");
+	before = __atomic_load_n(bytes_read, __ATOMIC_RELAXED);
+	got = measure(late, n);
+	if (!got)
+		exit(2);
+	qsort(late, got, sizeof(*late), compare);
+	printf("%s %s %zu %.1f %.1f %.1f %llu\n", l->name, p->name, got, late[got / 2] / 1e3,
+	       late[got * 99 / 100] / 1e3, late[got - 1] / 1e3,
+	       (unsigned long long)(__atomic_load_n(bytes_read, __ATOMIC_RELAXED) - before));
+	fflush(stdout);
+}
+
+static void run(const struct load *l, int processes, uint32_t *late, size_t n)
+{
+	pid_t pids[MAX_PROCESSES];
+	size_t i;
+	int k;
+
+	for (k = 0; k < processes; k++) {
+		pids[k] = fork();
+		if (pids[k] < 0)
+			give_up("fork");
+		if (!pids[k]) {
+			struct sched_param param = { };
+
+			sched_setscheduler(0, SCHED_OTHER, &param);
+			l->run(k);
+			exit(0);
+		}
+	}
+	sleep(1);
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		report(l, &policies[i], late, n);
+	for (k = 0; k < processes; k++) {
+		if (waitpid(pids[k], NULL, WNOHANG))
+			exit(2);
+		kill(pids[k], SIGKILL);
+		waitpid(pids[k], NULL, 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	size_t i, n = argc == 3 ? atoi(argv[1]) * (1000000000ull / PERIOD_NS) : 0;
+	int processes = argc == 3 ? atoi(argv[2]) : 0;
+	uint32_t *late = calloc(n, sizeof(*late));
+
+	if (!n || !late || processes < 1 || processes > MAX_PROCESSES) {
+		fprintf(stderr, "latency SECONDS PROCESSES\n");
+		return 2;
+	}
+	bytes_read = mmap(NULL, sizeof(*bytes_read), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (bytes_read == MAP_FAILED || mlockall(MCL_CURRENT | MCL_FUTURE))
+		give_up("mlockall");
+	for (i = 0; i < ARRAY_SIZE(loads); i++)
+		run(&loads[i], processes, late, n);
+	return 0;
+}

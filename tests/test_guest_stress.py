@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A hundred clients at once, and every answer compared; how late others wake meanwhile."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness import latency, stress
+from harness.errors import HarnessError
+
+SECONDS = 60
+KILLED = ("kills", "interruptions", "hotplugs", "fills", "moves")
+EXPECTED = {"EINTR", "EINVAL", "EILSEQ", "ENODATA", "EMSGSIZE", "EBUSY", "EFAULT", "EBADF"}
+
+
+@pytest.mark.parametrize("arch", ["x86_64"])
+def test_a_hundred_clients(arch: str) -> None:
+    """All kinds of clients, of two models; nothing is lost, mixed or left."""
+    loads = [replace(load, share=0.5) for load in stress.LOADS if load.model != "tiny-spm"]
+    reports = stress.run(SECONDS, arch=arch, loads=loads)
+    assert [report.failures for report in reports] == [[], []]
+    tiny = reports[0]
+    assert all(tiny.operations.values()), tiny.operations
+    assert all(tiny.counts[key] for key in KILLED), tiny.counts
+    assert tiny.counts["compared"] > 300
+    assert tiny.errors.keys() >= EXPECTED
+    assert reports[1].counts["compared"] > 0
+
+
+@pytest.mark.parametrize("arch", ["x86_64"])
+def test_mixed_answers_are_seen(arch: str) -> None:
+    """Two questions whose answers change places: what a reader of another's text would see."""
+    load = replace(stress.LOADS[0], n_texts=6, n_logits=2)
+    asked = stress.questions(load, 0)
+    first = asked.texts[0]
+    second = next(text for text in asked.texts if text.answer != first.answer)
+    swapped = [replace(first, answer=second.answer), replace(second, answer=first.answer)]
+    mixed = {load.model: replace(asked, texts=swapped)}
+    (report,) = stress.run(3, arch=arch, clients=8, loads=[load], ask=mixed)
+    assert any("they are of another answer" in failure for failure in report.failures), report
+
+
+def test_questions_are_told_apart_by_their_answers() -> None:
+    asked = stress.questions(stress.LOADS[0], 0)
+    assert asked == stress.questions(stress.LOADS[0], 0)
+    for some in (asked.texts, asked.logits):
+        assert len({question.answer for question in some}) > 0.9 * len(some)
+
+
+def test_what_the_program_prints_is_taken() -> None:
+    report = stress.Report("tiny", 1, 1)
+    text = "operation private 3\ncount compared 2\nerror EINTR 1\nfailure it is all wrong\n"
+    stress.parse(text, report)
+    assert report == stress.Report(
+        "tiny", 1, 1, {"private": 3}, {"compared": 2}, {"EINTR": 1}, ["it is all wrong"]
+    )
+    with pytest.raises(HarnessError):
+        stress.parse("Segmentation fault\n", report)
+
+
+@pytest.mark.parametrize("arch", ["x86_64"])
+def test_latency_is_measured(arch: str) -> None:
+    """Figures of an emulator say little, so only what cannot be wrong anywhere."""
+    report = latency.run(2, arch=arch, model="smollm2")
+    for load in latency.LOADS:
+        for policy in ("SCHED_OTHER", "SCHED_FIFO"):
+            row = report.row(load, policy)
+            assert 0 < row.p50_us <= row.p99_us <= row.max_us
+            assert row.wakes > 20
+            assert (row.answer_bytes > 0) <= (load == "answers")
