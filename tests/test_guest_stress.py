@@ -8,21 +8,21 @@ import pytest
 from harness import latency, stress
 from harness.errors import HarnessError
 
-SECONDS = 60
-KILLED = ("kills", "interruptions", "hotplugs", "fills", "moves")
+SECONDS = 45
+HARD = ("kills", "interruptions", "hotplugs", "fills", "moves")
 EXPECTED = {"EINTR", "EINVAL", "EILSEQ", "ENODATA", "EMSGSIZE", "EBUSY", "EFAULT", "EBADF"}
 
 
 @pytest.mark.parametrize("arch", ["x86_64"])
 def test_a_hundred_clients(arch: str) -> None:
     """All kinds of clients, of two models; nothing is lost, mixed or left."""
-    loads = [replace(load, share=0.5) for load in stress.LOADS if load.model != "tiny-spm"]
+    loads = [load for load in stress.LOADS if load.model != "tiny-spm"]
     reports = stress.run(SECONDS, arch=arch, loads=loads)
     assert [report.failures for report in reports] == [[], []]
     tiny = reports[0]
     assert all(tiny.operations.values()), tiny.operations
-    assert all(tiny.counts[key] for key in KILLED), tiny.counts
-    assert tiny.counts["compared"] > 300
+    assert all(tiny.counts[key] for key in HARD), tiny.counts
+    assert tiny.counts["compared"] > 150
     assert tiny.errors.keys() >= EXPECTED
     assert reports[1].counts["compared"] > 0
 

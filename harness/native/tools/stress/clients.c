@@ -96,6 +96,8 @@ static void move(void)
 
 static uint32_t how_many(enum manner manner)
 {
+	if (record->over)	/* what is under way comes to an end soon */
+		return MAX_READ;
 	switch (manner) {
 	case SINGLE:
 		return 1;
@@ -255,7 +257,7 @@ static int run_shared(void)
 	struct talk t;
 	int err = 0;
 
-	for (i = 0; i < n && !err; i++) {
+	for (i = 0; i < n && !err && !(i && record->over); i++) {
 		const struct question *q = choose(&texts);
 
 		err = ask_shared(&t, q);
@@ -367,7 +369,7 @@ static int run_killed(void)
 	int sig, err = ask_shared(&t, q);
 	pid_t pid;
 
-	for (i = 0; i < n && !err; i++) {
+	for (i = 0; i < n && !err && !record->over; i++) {
 		pid = start_reader(q);
 		if (pid < 0)
 			break;
@@ -394,6 +396,8 @@ static void rearm(int sig)
 				   .it_value.tv_usec = alarm_us % 1000000 };
 
 	(void)sig;
+	if (record->over)
+		return;
 	/* Ever later, or a pass that takes longer than that would never end. */
 	alarm_us = alarm_us * 3 / 2;
 	setitimer(ITIMER_REAL, &timer, NULL);

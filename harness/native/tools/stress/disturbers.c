@@ -11,7 +11,7 @@
 #include "stress.h"
 
 #define MARGIN_KIB (96u << 10)	/* left free, so that nobody is killed for memory */
-#define PIECE (4u << 20)
+#define PIECE (16u << 20)
 
 static void write_file(const char *path, const char *text)
 {

@@ -30,13 +30,14 @@ static uint32_t take_number(void)
 
 static struct bytes take_bytes(void)
 {
-	struct bytes b = { .n = take_number(), .data = at };
+	uint32_t n = take_number();
+	struct bytes b = { .data = at, .n = n };
 
-	if (end - at < (ptrdiff_t)b.n) {
+	if (end - at < (ptrdiff_t)n) {
 		fprintf(stderr, "the file of questions is too short\n");
 		exit(2);
 	}
-	at += b.n;
+	at += n;
 	return b;
 }
 

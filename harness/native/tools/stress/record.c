@@ -51,12 +51,17 @@ void fail(const char *format, ...)
 {
 	uint32_t i = __atomic_fetch_add(&record->n_failures, 1, __ATOMIC_RELAXED);
 	va_list args;
+	char *at;
 
 	if (i >= MAX_FAILURES)
 		return;
 	va_start(args, format);
 	vsnprintf(record->failures[i], FAILURE_LENGTH, format, args);
 	va_end(args);
+	/* A line of the report each. */
+	for (at = record->failures[i]; *at; at++)
+		if (*at == '\n')
+			*at = ' ';
 }
 
 void record_print(void)
