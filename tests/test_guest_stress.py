@@ -61,10 +61,10 @@ def test_what_the_program_prints_is_taken() -> None:
 @pytest.mark.parametrize("arch", ["x86_64"])
 def test_latency_is_measured(arch: str) -> None:
     """Figures of an emulator say little, so only what cannot be wrong anywhere."""
-    report = latency.run(2, arch=arch, model="smollm2")
+    report = latency.run(2, arch=arch, model=str(stress.LOADS[0].path()))
     for load in latency.LOADS:
         for policy in ("SCHED_OTHER", "SCHED_FIFO"):
             row = report.row(load, policy)
             assert 0 < row.p50_us <= row.p99_us <= row.max_us
             assert row.wakes > 20
-            assert (row.answer_bytes > 0) <= (load == "answers")
+            assert (row.answer_bytes > 0) == (load == "answers")

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +28,9 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define PERIOD_NS 1000000
 #define MAX_PROCESSES 64
+#define PATIENCE 300		/* seconds to wait for answers to begin */
 
-static uint64_t *bytes_read;	/* shared */
+static uint64_t *bytes_read;	/* by each process; shared */
 
 static int64_t now_ns(void)
 {
@@ -60,7 +62,7 @@ static void give_up(const char *what)
 
 static void load_answers(int number)
 {
-	static const char options[] = "max_tokens 1024\ntemperature 1\n";
+	static const char options[] = "max_tokens 2000\ntemperature 1\ntemplate none\n";
 	char data[4096];
 	ssize_t got;
 	int fd;
@@ -77,7 +79,7 @@ static void load_answers(int number)
 		if (write(fd, data, strlen(data)) < 0)
 			give_up("write");
 		while ((got = read(fd, data, sizeof(data))) > 0)
-			__atomic_fetch_add(bytes_read, got, __ATOMIC_RELAXED);
+			__atomic_fetch_add(&bytes_read[number], got, __ATOMIC_RELAXED);
 		if (got < 0)
 			give_up("read");
 	}
@@ -86,10 +88,11 @@ static void load_answers(int number)
 static const struct load {
 	const char *name;
 	void (*run)(int number);
+	bool reads;
 } loads[] = {
-	{ "quiet", load_nothing },
-	{ "loops", load_loop },
-	{ "answers", load_answers },
+	{ "quiet", load_nothing, false },
+	{ "loops", load_loop, false },
+	{ "answers", load_answers, true },
 };
 
 static const struct policy {
@@ -100,6 +103,31 @@ static const struct policy {
 	{ "SCHED_OTHER", SCHED_OTHER, 0 },
 	{ "SCHED_FIFO", SCHED_FIFO, 50 },
 };
+
+static uint64_t all_bytes(void)
+{
+	uint64_t sum = 0;
+	int k;
+
+	for (k = 0; k < MAX_PROCESSES; k++)
+		sum += __atomic_load_n(&bytes_read[k], __ATOMIC_RELAXED);
+	return sum;
+}
+
+/* Until every process is past its prompt. */
+static void wait_for_answers(int processes)
+{
+	int k, tries = 0;
+
+	for (k = 0; k < processes; k++)
+		while (!__atomic_load_n(&bytes_read[k], __ATOMIC_RELAXED)) {
+			if (tries++ == PATIENCE * 100) {
+				fprintf(stderr, "no answer within %u s\n", PATIENCE);
+				exit(2);
+			}
+			usleep(10000);
+		}
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -139,14 +167,14 @@ static void report(const struct load *l, const struct policy *p, uint32_t *late,
 
 	if (sched_setscheduler(0, p->policy, &param))
 		give_up("sched_setscheduler");
-	before = __atomic_load_n(bytes_read, __ATOMIC_RELAXED);
+	before = all_bytes();
 	got = measure(late, n);
 	if (!got)
 		exit(2);
 	qsort(late, got, sizeof(*late), compare);
 	printf("%s %s %zu %.1f %.1f %.1f %llu\n", l->name, p->name, got, late[got / 2] / 1e3,
 	       late[got * 99 / 100] / 1e3, late[got - 1] / 1e3,
-	       (unsigned long long)(__atomic_load_n(bytes_read, __ATOMIC_RELAXED) - before));
+	       (unsigned long long)(all_bytes() - before));
 	fflush(stdout);
 }
 
@@ -169,6 +197,8 @@ static void run(const struct load *l, int processes, uint32_t *late, size_t n)
 		}
 	}
 	sleep(1);
+	if (l->reads)
+		wait_for_answers(processes);
 	for (i = 0; i < ARRAY_SIZE(policies); i++)
 		report(l, &policies[i], late, n);
 	for (k = 0; k < processes; k++) {
@@ -189,7 +219,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "latency SECONDS PROCESSES\n");
 		return 2;
 	}
-	bytes_read = mmap(NULL, sizeof(*bytes_read), PROT_READ | PROT_WRITE,
+	bytes_read = mmap(NULL, MAX_PROCESSES * sizeof(*bytes_read), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (bytes_read == MAP_FAILED || mlockall(MCL_CURRENT | MCL_FUTURE))
 		give_up("mlockall");
