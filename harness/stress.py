@@ -26,6 +26,9 @@ PROCESSORS = 4
 MEMORY = 1024
 """MiB of the guest."""
 
+GROUP = 1000
+"""Of the clients that are not root, as the program has it."""
+
 _GRACE = 400.0  # seconds for what is under way at the end; the program's own is shorter
 _DEFAULT_N_CTX = 2048
 _PHRASES = ("the kernel", "a lock", "is it", "änd süß", "模块", "🦙", "page fault", "?", "42")
@@ -187,7 +190,8 @@ def _under(guest: Guest, load: Load, report: Report, seed: int) -> None:
     """Load the module, let the clients loose, and look at what they leave behind."""
     most = max(2, report.clients * 3 // 4)  # fewer than they want
     guest.check(
-        f"insmod {MODULE_PATH} model=/stress/{load.model}.gguf max_conversations={most}",
+        f"insmod {MODULE_PATH} model=/stress/{load.model}.gguf max_conversations={most}"
+        f" group={GROUP}",
         timeout=300,
     )
     guest.check(  # the beginning that prompts share stays

@@ -8,9 +8,9 @@ import pytest
 from harness import latency, stress
 from harness.errors import HarnessError
 
-SECONDS = 45
+SECONDS = 36
 HARD = ("kills", "interruptions", "hotplugs", "fills", "moves")
-EXPECTED = {"EINTR", "EINVAL", "EILSEQ", "ENODATA", "EMSGSIZE", "EBUSY", "EFAULT", "EBADF"}
+ERRORS = {"EINTR", "EINVAL", "EBUSY", "EUSERS"}
 
 
 @pytest.mark.parametrize("arch", ["x86_64"])
@@ -23,7 +23,7 @@ def test_a_hundred_clients(arch: str) -> None:
     assert all(tiny.operations.values()), tiny.operations
     assert all(tiny.counts[key] for key in HARD), tiny.counts
     assert tiny.counts["compared"] > 150
-    assert tiny.errors.keys() >= EXPECTED
+    assert tiny.errors.keys() >= ERRORS
     assert reports[1].counts["compared"] > 0
 
 

@@ -16,6 +16,7 @@
 #include "stress.h"
 
 #define PROMPT "/proc/llamux/prompt"
+#define CHAT "/proc/llamux/chat"
 #define OPTIONS "/proc/llamux/options"
 #define LOGITS "/proc/llamux/logits"
 #define STATUS "/proc/llamux/status"
@@ -237,6 +238,23 @@ static int ask_shared(struct talk *t, const struct question *q)
 		return err;
 	t->prompt = open_file(PROMPT, O_RDONLY);
 	return t->prompt < 0 ? t->prompt : 0;
+}
+
+/* The first turn of a dialogue is answered as any prompt is. */
+static int run_chat(void)
+{
+	const struct question *q = choose(&texts);
+	struct talk t = { .prompt = -1 };
+	int err;
+
+	t.options = set_options(q);
+	if (t.options < 0)
+		return t.options;
+	t.prompt = open_file(CHAT, O_RDWR);
+	err = t.prompt < 0 ? t.prompt : write_all(t.prompt, q->prompt);
+	if (!err)
+		err = read_answer(t.prompt, q);
+	return end_talk(&t, err);
 }
 
 static int run_private(void)
@@ -631,6 +649,7 @@ static int run_busy(void)
 const struct kind kinds[] = {
 	{ "private", 6, false, run_private },
 	{ "shared", 6, false, run_shared },
+	{ "chat", 4, false, run_chat },
 	{ "again", 3, false, run_again },
 	{ "pieces", 4, false, run_pieces },
 	{ "several", 5, false, run_several },

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 
 #include "stress.h"
 
-#define USER 1000		/* whom half of the operations belong to */
+#define USER 1000		/* whom half of the operations belong to, and its group */
 #define GRACE 300		/* seconds for the operations that are under way at the end */
 
 static const struct kind *choose_kind(void)
@@ -40,7 +41,8 @@ static void run_operation(const struct kind *kind)
 	int err;
 
 	setsid();
-	if (!kind->root && random_below(2) && setuid(USER))
+	if (!kind->root && random_below(2) &&
+	    (setgroups(0, NULL) || setgid(USER) || setuid(USER)))
 		exit(2);
 	err = kind->run();
 	if (!err)
