@@ -64,18 +64,23 @@ def build(
     source: Path = ROOT,
     make_args: Sequence[str] = (),
     clean: bool = False,
+    certificate: Path | None = None,
 ) -> Build:
     """Build the module whose Kbuild lies in `source`.
 
     `make_args` are handed to make: ``("W=1",)``, ``("C=2",)``. With `clean`
-    every file is compiled, so that the log has every warning. Raises
-    SetupError with the log when the build fails.
+    every file is compiled, so that the log has every warning. The module will
+    trust the key of `certificate`. Raises SetupError with the log when the
+    build fails.
     """
     files = sources(source)
     key = hashlib.sha256(repr((target.release, tuple(make_args), clean)).encode())
     for name, path in sorted(files.items()):
         key.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     options = hashlib.sha256(repr((str(source), tuple(make_args))).encode()).hexdigest()[:8]
+    if certificate:
+        key.update(b"certificate " + certificate.read_bytes())
+        make_args = (*make_args, f"LLAMUX_CERT={certificate.absolute()}")
     folder = cache_dir("modules", f"{target.release}-{options}")
     finished = folder / key.hexdigest()[:16]
     with exclusive(folder / "lock"):

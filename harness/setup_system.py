@@ -43,6 +43,7 @@ TESTS = (
     "sparse",
     "perl",  # checkpatch
     "git",
+    "openssl",
 )
 """To run the tests as well."""
 

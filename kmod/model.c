@@ -63,22 +63,22 @@ static int read_file(struct llamux_model *model, const char *path, struct llama_
 	return err;
 }
 
-static int build(struct llamux_model *model, struct llama_diag *diag)
+static int build(struct llamux_model *model, const struct llama_yield *yield,
+		 struct llama_diag *diag)
 {
-	const struct llama_yield yield = { .fn = yield_load };
 	struct llamux_memory index = { };
 	struct llama_arena arena = { };
 	struct gguf g;
 	size_t need;
 	int err;
 
-	err = gguf_index_size(model->image.data, model->image.size, &need, diag);
+	err = gguf_index_size(model->image.data, model->identity.size, &need, diag);
 	if (err)
 		return err;
 	err = llamux_memory_alloc(&index, need);
 	if (err)
 		return llama_fail(diag, err, "no memory for its index");
-	err = gguf_parse(&g, model->image.data, model->image.size, index.data, need, diag);
+	err = gguf_parse(&g, model->image.data, model->identity.size, index.data, need, diag);
 	if (!err)
 		err = llama_model_size(&g, &need, diag);
 	if (err)
@@ -90,7 +90,7 @@ static int build(struct llamux_model *model, struct llama_diag *diag)
 	}
 	arena.base = model->arena.data;
 	arena.size = need;
-	err = llama_model_init(&model->m, &g, model->image.data, &arena, &yield, diag);
+	err = llama_model_init(&model->m, &g, model->image.data, &arena, yield, diag);
 free_index:
 	llamux_memory_free(&index);
 	return err;
@@ -110,6 +110,7 @@ void llamux_model_name(const struct llamux_model *model, char name[LLAMUX_NAME])
 struct llamux_model *llamux_model_load(const char *path)
 {
 	struct llamux_model *model = kzalloc(sizeof(*model), GFP_KERNEL);
+	const struct llama_yield yield = { .fn = yield_load };
 	struct llama_diag diag = { };
 	ktime_t start = ktime_get();
 	char name[LLAMUX_NAME];
@@ -118,8 +119,12 @@ struct llamux_model *llamux_model_load(const char *path)
 	if (!model)
 		return ERR_PTR(-ENOMEM);
 	err = read_file(model, path, &diag);
+	/* What is verified is what is used: nothing is read from the file again. */
 	if (!err)
-		err = build(model, &diag);
+		err = llamux_verify(path, model->image.data, model->image.size, &model->identity,
+				    &yield, &diag);
+	if (!err)
+		err = build(model, &yield, &diag);
 	if (err) {
 		pr_err("%s %s (error %d)\n", path, diag.text[0] ? diag.text : "was not loaded", err);
 		llamux_model_free(model);

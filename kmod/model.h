@@ -11,6 +11,7 @@
 #include "ggml_kernel/model.h"
 #include "memory.h"
 #include "prefix.h"
+#include "verify.h"
 
 #define LLAMUX_KEY 64	/* bytes of the name that it is called by */
 
@@ -24,6 +25,7 @@
  * @m:     The core's view.
  * @image: The file, its weights repacked in place.
  * @arena: What the core keeps besides.
+ * @identity: Which file it is.
  * @load_us: Microseconds from opening the file.
  */
 struct llamux_model {
@@ -35,6 +37,7 @@ struct llamux_model {
 	struct llama_model m;
 	struct llamux_memory image;
 	struct llamux_memory arena;
+	struct llamux_identity identity;
 	u64 load_us;
 };
 

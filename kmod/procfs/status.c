@@ -44,6 +44,8 @@ static int status_show(struct seq_file *m, void *unused)
 	seq_printf(m, "computing with  %s integer arithmetic\n", llama_isa());
 	seq_printf(m, "threads         %u\n", llamux_threads_max());
 	seq_printf(m, "chat template   %s\n", llama_chat_name(model->m.chat));
+	seq_printf(m, "SHA-256         %*phN\n", SHA256_DIGEST_SIZE, model->identity.sha256);
+	seq_printf(m, "signature       %s\n", llamux_signature_name(model->identity.signature));
 	seq_printf(m, "context         %u tokens (the model was trained for %u)\n", model->n_ctx,
 		   model->m.n_ctx_train);
 	seq_printf(m, "memory          %llu MiB (model %llu MiB), at most %llu MiB so far\n",
@@ -101,6 +103,8 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "threads %u\n", llamux_threads_max());
 	seq_printf(m, "last_log_prob %lld\n", mean(last.log_prob, last.sampled));
 	seq_printf(m, "last_margin %lld\n", mean(last.margin, last.sampled));
+	seq_printf(m, "model_sha256 %*phN\n", SHA256_DIGEST_SIZE, model->identity.sha256);
+	seq_printf(m, "signature %s\n", llamux_signature_name(model->identity.signature));
 	llamux_registry_put(model);
 	return 0;
 }

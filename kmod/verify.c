@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <crypto/hash.h>
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kernel_read_file.h>
+#include <linux/key.h>
+#include <linux/limits.h>
+#include <linux/module.h>
+#include <linux/module_signature.h>
+#include <linux/slab.h>
+#include <linux/verification.h>
+#include <linux/vmalloc.h>
+
+#include "log.h"
+#include "verify.h"
+
+/* With vector registers a piece is hashed without being preempted. */
+#define HASH_PIECE (256u << 10)
+#define MAX_SIGNATURE (64u << 10)
+#define MARKER_SIZE (sizeof(MODULE_SIG_STRING) - 1)
+
+static bool require_signature;
+module_param(require_signature, bool, 0444);
+MODULE_PARM_DESC(require_signature, "load no model without a valid signature (default 0)");
+
+/**
+ * struct signature - A PKCS#7 message.
+ * @data: (@size,) Its DER, or NULL where there is none.
+ * @size: Bytes.
+ */
+struct signature {
+	const void *data;
+	size_t size;
+};
+
+static int hash_with(struct crypto_shash *tfm, const u8 *data, size_t size, u8 *sha256,
+		     const struct llama_yield *yield)
+{
+	SHASH_DESC_ON_STACK(desc, tfm);
+	int err;
+
+	desc->tfm = tfm;
+	err = crypto_shash_init(desc);
+	while (!err && size) {
+		u32 n = min_t(size_t, size, HASH_PIECE);
+
+		err = crypto_shash_update(desc, data, n);
+		if (!err)
+			err = llama_yield(yield);
+		data += n;
+		size -= n;
+	}
+	return err ?: crypto_shash_final(desc, sha256);
+}
+
+static int hash(const u8 *data, size_t size, u8 *sha256, const struct llama_yield *yield)
+{
+	struct crypto_shash *tfm = crypto_alloc_shash("sha256", 0, 0);
+	int err;
+
+	if (IS_ERR(tfm))
+		return PTR_ERR(tfm);
+	err = hash_with(tfm, data, size, sha256, yield);
+	crypto_free_shash(tfm);
+	return err;
+}
+
+/* Cut an appended signature off: @id->size becomes that of what it signs. */
+static int cut(const u8 *data, struct llamux_identity *id, struct signature *sig,
+	       struct llama_diag *diag)
+{
+	struct module_signature trailer;
+	size_t left = id->size;
+	u32 n;
+
+	if (left < MARKER_SIZE || memcmp(data + left - MARKER_SIZE, MODULE_SIG_STRING, MARKER_SIZE))
+		return 0;
+	left -= MARKER_SIZE;
+	if (left < sizeof(trailer))
+		return llama_fail(diag, -EBADMSG, "has a signature that is cut short");
+	left -= sizeof(trailer);
+	memcpy(&trailer, data + left, sizeof(trailer));
+	n = be32_to_cpu(trailer.sig_len);
+	if (trailer.id_type != PKEY_ID_PKCS7 || trailer.algo || trailer.hash ||
+	    trailer.signer_len || trailer.key_id_len || memchr_inv(trailer.__pad, 0, 3))
+		return llama_fail(diag, -EBADMSG, "has a signature that is no PKCS#7 message");
+	if (!n || n > MAX_SIGNATURE || n >= left)
+		return llama_fail(diag, -EBADMSG, "has a signature of %u bytes in %zu", n, left);
+	id->size = left - n;
+	sig->data = data + id->size;
+	sig->size = n;
+	return 0;
+}
+
+/* Read @path.p7s into *@data, which the caller frees. Return: bytes or an error. */
+static ssize_t read_detached(const char *path, void **data)
+{
+	char *name = kasprintf(GFP_KERNEL, "%s.p7s", path);
+	struct file *file;
+	ssize_t n;
+
+	if (!name)
+		return -ENOMEM;
+	/* Without O_NONBLOCK a named pipe would keep insmod waiting for its writer. */
+	file = filp_open(name, O_RDONLY | O_LARGEFILE | O_NONBLOCK, 0);
+	kfree(name);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	n = kernel_read_file(file, 0, data, MAX_SIGNATURE, NULL, READING_UNKNOWN);
+	fput(file);
+	return n;
+}
+
+#ifdef CONFIG_SYSTEM_DATA_VERIFICATION
+/* A keyring with the module's own certificate, which nobody else can add to. */
+static struct key *own_keyring(void)
+{
+	const key_perm_t perm = KEY_POS_SEARCH | KEY_POS_WRITE | KEY_USR_VIEW;
+	struct key *ring = keyring_alloc(".llamux", GLOBAL_ROOT_UID, GLOBAL_ROOT_GID,
+					 current_cred(), perm, KEY_ALLOC_NOT_IN_QUOTA, NULL, NULL);
+	key_ref_t key;
+
+	if (IS_ERR(ring))
+		return ring;
+	key = key_create_or_update(make_key_ref(ring, true), "asymmetric", NULL,
+				   llamux_certificate, llamux_certificate_end - llamux_certificate,
+				   KEY_POS_SEARCH | KEY_USR_VIEW, KEY_ALLOC_NOT_IN_QUOTA);
+	if (IS_ERR(key)) {
+		key_put(ring);
+		return ERR_CAST(key);
+	}
+	key_ref_put(key);
+	return ring;
+}
+
+static int check_against(struct key *ring, const u8 *data, size_t size, const struct signature *sig)
+{
+	return verify_pkcs7_signature(data, size, sig->data, sig->size, ring,
+				      VERIFYING_UNSPECIFIED_SIGNATURE, NULL, NULL);
+}
+
+static int check(const u8 *data, size_t size, const struct signature *sig, struct llama_diag *diag)
+{
+	struct key *own;
+	int err;
+
+	/* The kernel hashes a message with a 32-bit length. */
+	if (size > U32_MAX)
+		return llama_fail(diag, -EFBIG, "has more than 4 GiB, which no signature can cover");
+	if (llamux_certificate != llamux_certificate_end) {
+		own = own_keyring();
+		if (IS_ERR(own))
+			return llama_fail(diag, PTR_ERR(own),
+					  "cannot be checked: the module's own certificate cannot be used");
+		err = check_against(own, data, size, sig);
+		key_put(own);
+	} else {
+		err = check_against(VERIFY_USE_SECONDARY_KEYRING, data, size, sig);
+		if (err == -ENOKEY)
+			err = check_against(VERIFY_USE_PLATFORM_KEYRING, data, size, sig);
+	}
+	switch (err) {
+	case 0:
+		return 0;
+	case -ENOKEY:
+		return llama_fail(diag, err, "is signed by a key that is not trusted");
+	case -EKEYREJECTED:
+		return llama_fail(diag, err, "is not what was signed");
+	case -EBADMSG:
+		return llama_fail(diag, err, "has a malformed signature");
+	case -ENOPKG:
+		return llama_fail(diag, err, "is signed in a way that this kernel does not know");
+	default:
+		return llama_fail(diag, err, "has a signature that cannot be checked");
+	}
+}
+#else
+static int check(const u8 *data, size_t size, const struct signature *sig, struct llama_diag *diag)
+{
+	return llama_fail(diag, -EOPNOTSUPP, "cannot be checked: this kernel verifies no signatures");
+}
+#endif
+
+static int check_required(const char *path, const u8 *data, struct llamux_identity *id,
+			  struct signature *sig, struct llama_diag *diag)
+{
+	void *detached = NULL;
+	int err;
+
+	if (!sig->data) {
+		ssize_t n = read_detached(path, &detached);
+
+		if (n == -ENOENT)
+			return llama_fail(diag, -ENODATA,
+					  "has no signature, neither appended nor in a file .p7s");
+		if (n < 0)
+			return llama_fail(diag, n, "has a signature in a file .p7s that cannot be read");
+		sig->data = detached;
+		sig->size = n;
+	}
+	err = check(data, id->size, sig, diag);
+	if (!err)
+		id->signature = LLAMUX_SIGNED;
+	vfree(detached);
+	return err;
+}
+
+int llamux_verify(const char *path, const u8 *data, size_t size, struct llamux_identity *id,
+		  const struct llama_yield *yield, struct llama_diag *diag)
+{
+	struct signature sig = { };
+	int err;
+
+	id->size = size;
+	err = cut(data, id, &sig, diag);
+	if (err)
+		return err;
+	id->signature = sig.data ? LLAMUX_UNCHECKED : LLAMUX_UNSIGNED;
+	if (require_signature)
+		err = check_required(path, data, id, &sig, diag);
+	if (err)
+		return err;
+	err = hash(data, id->size, id->sha256, yield);
+	if (err && err != -EINTR)
+		llama_fail(diag, err, "cannot be hashed");
+	return err;
+}
+
+const char *llamux_signature_name(enum llamux_signature signature)
+{
+	static const char *const names[] = {
+		[LLAMUX_UNSIGNED] = "none",
+		[LLAMUX_UNCHECKED] = "not-checked",
+		[LLAMUX_SIGNED] = "valid",
+	};
+
+	return names[signature];
+}
