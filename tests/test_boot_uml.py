@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """User-mode Linux: a guest like the others, as fast as its host."""
 
+import errno
 import secrets
 import subprocess
 import sys
@@ -137,6 +138,17 @@ def test_verbs(arch: str, tmp_path: Path) -> None:
     assert native.stdout == guest.stdout != b""
     for option in (["--smp", "2"], ["--kernel", "6.1"], ["--accel", "tcg"]):
         assert harness("boot", arch, "--model", "none", *option, "--", "true").returncode == 2
+
+
+def test_a_kernel_without_keys_takes_no_signature(lab: Guest) -> None:
+    lab.check(f"cp {guest_lab.TINY} /tmp/t.gguf; echo signature >/tmp/t.gguf.p7s")
+    with guest_lab.new_lines(lab) as lines:
+        assert insmod(lab, "/tmp/t.gguf", "require_signature=1").exit_code == errno.EOPNOTSUPP
+    message = "cannot be checked: this kernel verifies no signatures"
+    assert set(lines) == {f"/tmp/t.gguf {message} (error -{errno.EOPNOTSUPP})"}
+    with loaded(lab, "/tmp/t.gguf"):
+        sha256 = lab.check("sha256sum /tmp/t.gguf").split()[0]
+        assert guest_lab.stats(lab)["model_sha256"] == sha256
 
 
 @pytest.mark.parametrize("isa", core.ISAS)

@@ -173,12 +173,12 @@ def files(arch: str, kernel: str) -> dict[str, bytes | Path]:
         for path, certificate in certificates.items():
             found[path] = kbuild_module.build(target, certificate=certificate).module
         found[KEYLESS] = kbuild_module.build(target).module
-    good = signed()
+    good, bad = signed(), refused()
     with exclusive(folder() / "lock"):
         add("/good/appended.gguf", good)
         add("/good/detached.gguf", model())
         add("/good/detached.gguf.p7s", message(good))
-        for case in refused():
+        for case in bad:
             add(f"/bad/{case.name}.gguf", case.data)
             if case.detached is not None:
                 add(f"/bad/{case.name}.gguf.p7s", case.detached)
