@@ -4,16 +4,14 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/kernel_read_file.h>
 #include <linux/key.h>
 #include <linux/limits.h>
 #include <linux/module.h>
 #include <linux/module_signature.h>
 #include <linux/slab.h>
 #include <linux/verification.h>
-#include <linux/vmalloc.h>
 
-#include "log.h"
+#include "memory.h"
 #include "verify.h"
 
 /* With vector registers a piece is hashed without being preempted. */
@@ -68,7 +66,7 @@ static int hash(const u8 *data, size_t size, u8 *sha256, const struct llama_yiel
 }
 
 /* Cut an appended signature off: @id->size becomes that of what it signs. */
-static int cut(const u8 *data, struct llamux_identity *id, struct signature *sig,
+static int cut_off(const u8 *data, struct llamux_identity *id, struct signature *sig,
 	       struct llama_diag *diag)
 {
 	struct module_signature trailer;
@@ -94,12 +92,31 @@ static int cut(const u8 *data, struct llamux_identity *id, struct signature *sig
 	return 0;
 }
 
-/* Read @path.p7s into *@data, which the caller frees. Return: bytes or an error. */
-static ssize_t read_detached(const char *path, void **data)
+static int read_regular(struct file *file, struct llamux_memory *m)
+{
+	loff_t size = i_size_read(file_inode(file)), pos = 0;
+	ssize_t n;
+	int err;
+
+	if (!S_ISREG(file_inode(file)->i_mode) || size <= 0)
+		return -EINVAL;
+	if (size > MAX_SIGNATURE)
+		return -EFBIG;
+	err = llamux_memory_alloc(m, size);
+	if (err)
+		return err;
+	n = kernel_read(file, m->data, size, &pos);
+	if (n < 0)
+		return n;
+	return n == size ? 0 : -EIO;
+}
+
+/* The caller frees @m, whatever is returned. */
+static int read_detached(const char *path, struct llamux_memory *m)
 {
 	char *name = kasprintf(GFP_KERNEL, "%s.p7s", path);
 	struct file *file;
-	ssize_t n;
+	int err;
 
 	if (!name)
 		return -ENOMEM;
@@ -108,9 +125,9 @@ static ssize_t read_detached(const char *path, void **data)
 	kfree(name);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	n = kernel_read_file(file, 0, data, MAX_SIGNATURE, NULL, READING_UNKNOWN);
+	err = read_regular(file, m);
 	fput(file);
-	return n;
+	return err;
 }
 
 #ifdef CONFIG_SYSTEM_DATA_VERIFICATION
@@ -149,7 +166,7 @@ static int check(const u8 *data, size_t size, const struct signature *sig, struc
 	/* The kernel hashes a message with a 32-bit length. */
 	if (size > U32_MAX)
 		return llama_fail(diag, -EFBIG, "has more than 4 GiB, which no signature can cover");
-	if (llamux_certificate != llamux_certificate_end) {
+	if (llamux_certificate_end - llamux_certificate) {
 		own = own_keyring();
 		if (IS_ERR(own))
 			return llama_fail(diag, PTR_ERR(own),
@@ -186,24 +203,24 @@ static int check(const u8 *data, size_t size, const struct signature *sig, struc
 static int check_required(const char *path, const u8 *data, struct llamux_identity *id,
 			  struct signature *sig, struct llama_diag *diag)
 {
-	void *detached = NULL;
-	int err;
+	struct llamux_memory detached = { };
+	int err = 0;
 
 	if (!sig->data) {
-		ssize_t n = read_detached(path, &detached);
-
-		if (n == -ENOENT)
+		err = read_detached(path, &detached);
+		if (err == -ENOENT)
 			return llama_fail(diag, -ENODATA,
 					  "has no signature, neither appended nor in a file .p7s");
-		if (n < 0)
-			return llama_fail(diag, n, "has a signature in a file .p7s that cannot be read");
-		sig->data = detached;
-		sig->size = n;
+		if (err)
+			llama_fail(diag, err, "has a signature in a file .p7s that cannot be read");
+		sig->data = detached.data;
+		sig->size = detached.size;
 	}
-	err = check(data, id->size, sig, diag);
+	if (!err)
+		err = check(data, id->size, sig, diag);
 	if (!err)
 		id->signature = LLAMUX_SIGNED;
-	vfree(detached);
+	llamux_memory_free(&detached);
 	return err;
 }
 
@@ -214,7 +231,7 @@ int llamux_verify(const char *path, const u8 *data, size_t size, struct llamux_i
 	int err;
 
 	id->size = size;
-	err = cut(data, id, &sig, diag);
+	err = cut_off(data, id, &sig, diag);
 	if (err)
 		return err;
 	id->signature = sig.data ? LLAMUX_UNCHECKED : LLAMUX_UNSIGNED;

@@ -42,9 +42,10 @@ struct llamux_identity {
  * @data: (@size,) The very bytes that will be used.
  *
  * Context: Process; sleeps.
- * Return: 0, or why the file must not be used: -EBADMSG (signature malformed), and where one
- * is required -ENODATA (none), -ENOKEY (by a key that is not trusted), -EKEYREJECTED (of other
- * bytes), -ENOPKG (by an unknown algorithm), -EFBIG, -EOPNOTSUPP (no such kernel) or -ENOMEM.
+ * Return: 0, or why the file must not be used: -EBADMSG (signature malformed) or -EINTR; where
+ * one is required also -ENODATA (none), -ENOKEY (by a key that is not trusted), -EKEYREJECTED
+ * (of other bytes), -ENOPKG (by an unknown algorithm), -EFBIG, -EOPNOTSUPP (no such kernel), or
+ * what reading it failed with.
  */
 int llamux_verify(const char *path, const u8 *data, size_t size, struct llamux_identity *id,
 		  const struct llama_yield *yield, struct llama_diag *diag);
