@@ -229,6 +229,16 @@ def test_a_signed_model_is_loaded(vault: Guest, path: str) -> None:
     vault.check(f"mv -f /tmp/moved {path}")
 
 
+def test_models_that_are_added_need_one_too(vault: Guest) -> None:
+    assert load(vault, "/good/appended.gguf").exit_code == 0
+    with new_lines(vault) as lines:
+        assert vault.run("echo load /bad/unsigned.gguf more >/proc/llamux/control").exit_code
+        vault.check("echo load /good/detached.gguf more >/proc/llamux/control")
+    assert "has no signature" in lines[0]
+    assert len(vault.check("cat /proc/llamux/models").splitlines()) == 2
+    vault.check("rmmod llamux")
+
+
 def test_where_none_is_required_all_are_loaded(vault: Guest) -> None:
     names = {"appended": "not-checked", "detached": "none"}
     for name, signature in names.items():
