@@ -70,6 +70,12 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def analyze(session: nox.Session) -> None:
+    """Compiler, sparse, checkpatch, semantic patches and two analyzers, over the C sources."""
+    harness(session, "analyze", *session.posargs)
+
+
+@nox.session
 def test(session: nox.Session) -> None:
     """Everything that CI checks. Arguments go to pytest: nox -s test -- tests/test_x.py."""
     prepare(session, "--tests")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernel's own style checker, from Debian's package of the kernel source."""
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -27,16 +28,15 @@ def script() -> Path:
     return folder / _SCRIPTS[0]
 
 
-def complaints(files: Sequence[Path], ignore: Sequence[str] = ()) -> list[str]:
-    """What checkpatch has to say about files, a line each; `ignore` names types of message."""
-    command = ["perl", str(script()), "--no-tree", "--terse", "--quiet", "--show-types"]
-    command += ["--no-summary", "--max-line-length=100"]
-    command += [f"--ignore={','.join(ignore)}"] if ignore else []
+def report(files: Sequence[Path]) -> str:
+    """What checkpatch has to say about files, a line each."""
+    command = ["perl", str(script()), "--no-tree", "--strict", "--terse", "--quiet"]
+    command += ["--show-types", "--no-summary", "--max-line-length=100"]
     done = subprocess.run(
-        [*command, "--file", *(str(path) for path in files)],
+        [*command, "--file", *(os.path.relpath(path, ROOT) for path in files)],
         capture_output=True,
         text=True,
         check=False,
         cwd=ROOT,
     )
-    return [line for line in done.stdout.splitlines() if ": ERROR:" in line or ": WARNING:" in line]
+    return done.stdout

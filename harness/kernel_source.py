@@ -25,8 +25,13 @@ def archive() -> Path:
 
 
 def extract(into: Path, members: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
-    """Unpack files, or all but those of some patterns; names begin below the top folder."""
-    only = ["--occurrence=1", *(f"{_PACKAGE}/{name}" for name in members)] if members else []
+    """Unpack members, or all but those of some patterns; names begin below the top folder.
+
+    A member that ends in a slash is a folder with all that it holds.
+    """
+    only = [f"{_PACKAGE}/{name}" for name in members]
+    if only and not any(name.endswith("/") for name in only):
+        only.insert(0, "--occurrence=1")  # stops at the last of them, not at the archive's end
     subprocess.run(
         [
             *("tar", "-xJf", archive(), "-C", into, "--strip-components=1"),

@@ -33,15 +33,28 @@ UML = (
 )
 """To build the kernel of User-mode Linux, and the module for it."""
 
+ANALYSIS = (
+    "make",
+    "gcc",
+    "gcc-12",
+    "libc6-dev",
+    "gcc-aarch64-linux-gnu",
+    "dwarves",
+    "clang",
+    "sparse",
+    "coccinelle",
+    "perl",  # checkpatch
+    "xz-utils",
+)
+"""To analyze the sources."""
+
 TESTS = (
     *GUESTS,
     *UML,
-    "clang",
-    "libclang-rt-14-dev",  # sanitizers and libFuzzer
+    *ANALYSIS,
     "libc6-dev-arm64-cross",
+    "libclang-rt-14-dev",  # sanitizers and libFuzzer
     "qemu-user-static",
-    "sparse",
-    "perl",  # checkpatch
     "git",
     "openssl",
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The module builds without a word from compiler, sparse, modpost or checkpatch."""
+"""The module builds without a word from compiler, sparse or modpost."""
 
 import shutil
 import subprocess
@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import checkpatch, kbuild_module, kernels
+from harness import kbuild_module, kernels
 from harness.architectures import ARCHITECTURES, KERNELS
 from harness.paths import ROOT
-
-# The one file with userspace's half: it defines the macros that checkpatch would have used.
-PORT = "kmod/ggml_kernel/port.h"
-
-
-def own_sources() -> list[Path]:
-    """C files written by hand."""
-    found = [path for name in ("kmod", "fixtures") for path in (ROOT / name).rglob("*.[ch]")]
-    return sorted(p for p in found if "generated" not in p.parts and not p.name.endswith(".mod.c"))
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -28,22 +19,6 @@ def test_compiler_and_sparse_have_no_complaint(machine: str, kernel: str) -> Non
     build = kbuild_module.build(target, make_args=("W=1", "C=2"), clean=True)
     assert "  CHECK " in build.log
     assert kbuild_module.own_warnings(build) == []
-
-
-def test_checkpatch_has_no_complaint() -> None:
-    files = own_sources()
-    assert files
-    port = ROOT / PORT
-    found = checkpatch.complaints([path for path in files if path != port])
-    ignore = ["PREFER_DEFINED_ATTRIBUTE_MACRO", "COMPLEX_MACRO"]
-    found += checkpatch.complaints([port], ignore=ignore)
-    assert found == []
-
-
-def test_checkpatch_sees_a_fault(tmp_path: Path) -> None:
-    file = tmp_path / "a.c"
-    file.write_text("// SPDX-License-Identifier: GPL-2.0\nint f(int a){return a;}\n")
-    assert checkpatch.complaints([file])
 
 
 def test_warnings_are_seen(tmp_path: Path) -> None:

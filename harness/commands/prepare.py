@@ -7,7 +7,7 @@ that a machine can go offline, or tests start with everything in place.
 
 import argparse
 
-from harness import busybox, checkpatch, kbuild_module, kernels, models, setup_system
+from harness import busybox, checkpatch, coccinelle, kbuild_module, kernels, models, setup_system
 from harness.architectures import ARCHITECTURES, GUESTS, KERNELS
 
 
@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     if args.tests:
         models.sentencepiece_model()
         checkpatch.script()
+        coccinelle.patches()
     for name in args.arch or (GUESTS if args.tests else ARCHITECTURES):
         arch = GUESTS[name]
         busybox.busybox(arch)

@@ -634,8 +634,11 @@ static struct sums mul_float(const struct weights_row *r, struct vector x, u32 n
 /* Sums to the value, with the exponents of row @row and of a vector. */
 static q32 finish(const struct weights *w, const struct layout *l, u32 row, struct sums s, int e)
 {
-	q32 y = scale_to_q32(s.a, w->e_d[row] + e + (l ? l->r : 0));
+	q32 y;
 
+	if (!l)
+		return scale_to_q32(s.a, w->e_d[row] + e);
+	y = scale_to_q32(s.a, w->e_d[row] + e + l->r);
 	if (!w->e_n)
 		return y;
 	if (l->sub)
