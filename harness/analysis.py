@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness import checkpatch, coccinelle, core, kbuild_module, kernels, sanitized
@@ -23,7 +24,7 @@ from harness.paths import CORE, ROOT
 ACCEPTED = ROOT / "harness" / "accepted_findings.toml"
 
 _FINDING = re.compile(
-    r"^(?P<file>[^\s:]+):(?P<line>\d+)(?:[:.][\d:-]*\d)?: *(?P<text>(?!note:| *In file ).*\S)$"
+    r"^(?P<file>[^\s:]+):(?P<line>\d+)(?:[:.][\d:-]*\d)?: *+(?P<text>(?!note:).*\S)$"
 )
 
 _GCC = (
@@ -64,6 +65,7 @@ class Explanation:
 
     tool: str
     file: str
+    """From the repository's root, with wildcards where it has any."""
     pattern: str
     """A regular expression that is found in the finding's text."""
     reason: str
@@ -73,7 +75,7 @@ class Explanation:
 
     def covers(self, finding: Finding) -> bool:
         """Whether the finding is one of those that are explained."""
-        here = (finding.tool, finding.file) == (self.tool, self.file)
+        here = finding.tool == self.tool and fnmatchcase(finding.file, self.file)
         return here and re.search(self.pattern, finding.text) is not None
 
 
@@ -185,7 +187,8 @@ def _compile(compiler: str, options: Sequence[str], files: Sequence[Path]) -> li
 
     def run(path: Path) -> str:
         include = [f"-I{os.path.relpath(folder, ROOT)}" for folder in (CORE, core.NATIVE)]
-        command = [compiler, *core.FLAGS, *options, *include, os.path.relpath(path, ROOT)]
+        command = [compiler, *core.FLAGS, "-Wno-unused-parameter", *options, *include]
+        command.append(os.path.relpath(path, ROOT))
         done = subprocess.run(
             command,
             capture_output=True,

@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,10 @@ def test_a_finding_is_read(tool: str) -> None:
     assert LINES[tool].endswith(found.text)
 
 
+def test_checkpatch_has_no_unexplained_complaint() -> None:
+    assert analysis.judge(analysis.by_checkpatch(), analysis.explanations()).unexplained == []
+
+
 def by_kbuild(files: Sequence[Path]) -> list[Finding]:
     (file,) = files
     (file.parent / "Kbuild").write_text(f"obj-m := {file.stem}.o\n")
@@ -112,6 +117,8 @@ def test_a_compiler_that_fails_is_no_silence(tmp_path: Path) -> None:
 def test_judgement() -> None:
     accepted = [EXPLANATION]
     assert analysis.judge([FINDING], accepted) == analysis.Verdict([], [])
+    everywhere = replace(EXPLANATION, file="kmod/*")
+    assert analysis.judge([FINDING], [everywhere]) == analysis.Verdict([], [])
     assert analysis.judge([FINDING], []) == analysis.Verdict([FINDING], [])
     assert analysis.judge([], accepted) == analysis.Verdict([], accepted)
     for other in (
