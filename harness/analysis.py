@@ -23,10 +23,7 @@ from harness.paths import CORE, ROOT
 
 ACCEPTED = ROOT / "harness" / "accepted_findings.toml"
 
-_FINDING = re.compile(
-    r"^(?P<file>[^\s:]+):(?P<line>\d+)(?:[:.][\d:-]*\d)?: *+(?P<text>(?!note:).*\S)$"
-)
-
+_FINDING = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+)[\d:-]*: +(?!note:)(?P<text>\S.*)$")
 _GCC = (
     "-fanalyzer",
     "-fdiagnostics-plain-output",

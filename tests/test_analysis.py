@@ -87,7 +87,7 @@ def by_kbuild(files: Sequence[Path]) -> list[Finding]:
             'MODULE_LICENSE("GPL");\nMODULE_DESCRIPTION("x");\n',
             "plain integer as NULL",
         ),
-        (analysis.by_checkpatch, f"{HEAD}int f(int a){{return a;}}\n", "ERROR:OPEN_BRACE"),
+        (analysis.by_checkpatch, f"{HEAD}int f(int a){{return a;}}\n", "ERROR:SPACING"),
         (analysis.by_checkpatch, f"{HEAD}static int a = (1<<2);\n", "CHECK:SPACING"),
         (analysis.by_coccinelle, PATCHABLE, "NULL check before some freeing functions"),
         (analysis.by_coccinelle, "void f(void)\n{\n\tint = = 3;\n}\n", "not read"),
