@@ -68,11 +68,12 @@ def report(files: Sequence[Path], target: Kernel) -> str:
     ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = "".join(pool.map(lambda mode: _spatch([*mode, *names]), modes))
-    return found + _unread(names)
+    return found + unread(files)
 
 
-def _unread(names: Sequence[str]) -> str:
-    """What spatch cannot parse and would pass over in silence."""
+def unread(files: Sequence[Path]) -> str:
+    """What spatch cannot parse and would pass over in silence, a line each."""
+    names = [os.path.relpath(path, ROOT) for path in files]
     output = _spatch(["--parse-c", "--no-includes", *names])
     return "".join(
         f"{match['file']}:{match['line']}: not read: {match['text']}\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import analysis, kernels
+from harness import analysis, coccinelle, kernels
 from harness.analysis import Explanation, Finding
 from harness.architectures import ARCHITECTURES, KERNELS
 from harness.cli import main
@@ -90,7 +90,6 @@ def by_kbuild(files: Sequence[Path]) -> list[Finding]:
         (analysis.by_checkpatch, f"{HEAD}int f(int a){{return a;}}\n", "ERROR:SPACING"),
         (analysis.by_checkpatch, f"{HEAD}static int a = (1<<2);\n", "CHECK:SPACING"),
         (analysis.by_coccinelle, PATCHABLE, "NULL check before some freeing functions"),
-        (analysis.by_coccinelle, "void f(void)\n{\n\tint = = 3;\n}\n", "not read"),
         (analysis.by_gcc, LEAK, "Wanalyzer-malloc-leak"),
         (analysis.by_gcc, LEAK, "Wanalyzer-use-after-free"),
         (analysis.by_clang, LEAK, "unix.Malloc"),
@@ -104,6 +103,13 @@ def test_a_planted_fault_is_found(
     found = [finding for finding in find([file]) if fault in finding.text]
     assert found
     assert all(finding.file.endswith("planted.c") and finding.line for finding in found)
+
+
+def test_what_spatch_cannot_read_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "planted.c"
+    file.write_text("void f(void)\n{\n\tint = = 3;\n}\n")
+    (found,) = analysis.parse("coccinelle", coccinelle.unread([file]))
+    assert (found.line, found.text) == (3, "not read: int = = 3;")
 
 
 def test_a_compiler_that_fails_is_no_silence(tmp_path: Path) -> None:
