@@ -88,12 +88,13 @@ static int choose_context(struct llamux_model *model, bool first)
 
 	if (registry.n_ctx == -1) {
 		model->n_ctx = min_t(u32, DEFAULT_N_CTX, own);
-	} else if (registry.n_ctx > own && first) {
+		return 0;
+	}
+	if (registry.n_ctx > own && first) {
 		pr_err("n_ctx is %d, the model's own context is %u\n", registry.n_ctx, own);
 		return -EINVAL;
-	} else {
-		model->n_ctx = min_t(u32, registry.n_ctx, own);
 	}
+	model->n_ctx = min_t(u32, registry.n_ctx, own);
 	return 0;
 }
 
