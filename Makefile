@@ -26,7 +26,7 @@ clean:
 venv:
 	@sh harness/bootstrap.sh
 
-demo shell test analyze bench stress: venv
+demo shell test verify analyze bench stress: venv
 	@$(NOX) $@
 
-.PHONY: module clean venv demo shell test analyze bench stress
+.PHONY: module clean venv demo shell test verify analyze bench stress

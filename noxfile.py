@@ -11,6 +11,8 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 PYTHON = str(Path(".venv/bin/python").absolute())
+VERIFIED = ("module", "bad_input", "threads")
+"""The guests' tests that `verify` runs, before those of each kernel in tests/verify."""
 
 
 def harness(session: nox.Session, *arguments: str) -> None:
@@ -92,3 +94,24 @@ def test(session: nox.Session) -> None:
         *session.posargs,
         external=True,
     )
+
+
+@nox.session
+def verify(session: nox.Session) -> None:
+    """The guests' tests on kernels that look for faults. Arguments go to pytest, for both."""
+    kernels = ("6.12-kasan", "6.12-kcsan")
+    prepare(session, "--arch", "x86_64", *(f"--kernel={name}" for name in kernels))
+    for name in kernels:
+        session.log(f"{', '.join(VERIFIED)} on {name}")
+        session.run(
+            PYTHON,
+            "-m",
+            "pytest",
+            f"--kernel={name}",
+            "--timeout=7200",
+            "--durations=5",
+            *(f"tests/test_guest_{tests}.py" for tests in VERIFIED),
+            f"tests/verify/test_{name.split('-')[1]}.py",
+            *session.posargs,
+            external=True,
+        )

@@ -9,6 +9,9 @@ from harness.errors import UsageError
 KERNELS = ("6.1", "6.12")
 """The Debian kernel series that the module is built for and booted on."""
 
+DEBUG_KERNELS = ("6.12-kasan", "6.12-kcsan")
+"""Kernels of our own that look for faults while they run."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -26,6 +29,8 @@ class Architecture:
     """Number of the first ``ttyS`` after the console."""
     series: tuple[str, ...] = KERNELS
     """The kernel series there are for it, the default first."""
+    debug_series: tuple[str, ...] = ()
+    """Those that only a person or `make verify` asks for."""
     emulator: str = ""
     """Nothing where a kernel is a program of the host."""
     machine: str = ""
@@ -50,6 +55,7 @@ ARCHITECTURES = {
         tcg_cpu="max,la57=off",
         console="ttyS0",
         first_port=1,
+        debug_series=DEBUG_KERNELS,
     ),
     "aarch64": Architecture(
         name="aarch64",

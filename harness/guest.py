@@ -386,6 +386,7 @@ class Guest:
 
     def serve(self, until: Callable[[], bool], timeout: float, what: str) -> None:
         """Handle what arrives until the condition holds."""
+        timeout *= self.kernel.slowness
         deadline = time.monotonic() + timeout
         while not until():
             left = deadline - time.monotonic()

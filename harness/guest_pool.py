@@ -24,6 +24,10 @@ class GuestPool:
             guest.boot()
         return guest
 
+    def running(self) -> list[Guest]:
+        """Those that are of use."""
+        return [guest for guest in self._guests.values() if not guest.broken]
+
     def discard(self, guest: Guest) -> None:
         """Let the next test have a fresh guest."""
         guest.close()

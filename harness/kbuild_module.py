@@ -74,7 +74,8 @@ def build(
     build fails.
     """
     files = sources(source)
-    key = hashlib.sha256(repr((target.release, tuple(make_args), clean)).encode())
+    all_args = (*target.make_args, *make_args)
+    key = hashlib.sha256(repr((target.release, all_args, clean)).encode())
     for name, path in sorted(files.items()):
         key.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     options = hashlib.sha256(repr((str(source), tuple(make_args))).encode()).hexdigest()[:8]

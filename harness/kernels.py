@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernels of guests: an image to boot, headers to build against.
 
-Debian's own for an emulator, and one built from its source for User-mode Linux.
-The cloud flavours, because they boot quickest and have all that a guest needs
-built in. Nothing is installed: packages are downloaded and unpacked into the
-cache, a folder for each package version, and reused from there for good.
+Debian's own for an emulator, and some built from its source: one for User-mode
+Linux, and those that look for faults while they run (debug_kernel.py). Of
+Debian's the cloud flavours, because they boot quickest and have all that a
+guest needs built in. Nothing is installed: packages are downloaded and unpacked
+into the cache, a folder for each package version, and reused from there for good.
 """
 
 import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import apt_root, uml_kernel
+from harness import apt_root, debug_kernel, kernel_build, uml_kernel
 from harness.architectures import UML, Architecture, host_architecture
 from harness.errors import UsageError
 from harness.lock import exclusive
@@ -41,6 +42,8 @@ class Kernel:
     """What ``make -C`` takes."""
     make_args: tuple[str, ...] = ()
     """What else make takes to build for it."""
+    slowness: float = 1
+    """What time limits are multiplied by."""
 
 
 def kernel(arch: Architecture, series: str | None = None) -> Kernel:
@@ -49,24 +52,27 @@ def kernel(arch: Architecture, series: str | None = None) -> Kernel:
     Raises SetupError where Debian's packages cannot be had.
     """
     series = series or arch.series[0]
-    if series not in arch.series:
-        known = ", ".join(arch.series)
+    if series not in (*arch.series, *arch.debug_series):
+        known = ", ".join((*arch.series, *arch.debug_series))
         raise UsageError(f"no kernel {series!r} for {arch.name}: choose one of {known}")
     if arch == UML:
-        return _uml(arch, series)
+        return _built(arch, series, uml_kernel.folder(), uml_kernel.IMAGE)
+    if series in arch.debug_series:
+        built = _built(arch, series, debug_kernel.folder(series), debug_kernel.IMAGE)
+        make_args = (*built.make_args, *debug_kernel.MODULE_ARGS)
+        return replace(built, make_args=make_args, slowness=debug_kernel.SLOWNESS)
     return _debian(arch, series)
 
 
-def _uml(arch: Architecture, series: str) -> Kernel:
-    root = uml_kernel.folder()
+def _built(arch: Architecture, series: str, root: Path, image: Path) -> Kernel:
     return Kernel(
         architecture=arch,
         series=series,
-        release=(root / "include" / "config" / "kernel.release").read_text().strip(),
-        image=root / "linux",
+        release=kernel_build.release(root),
+        image=root / image,
         config=root / ".config",
         headers=root,
-        make_args=uml_kernel.MAKE_ARGS,
+        make_args=kernel_build.MAKE_ARGS,
     )
 
 

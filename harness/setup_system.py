@@ -21,17 +21,18 @@ GUESTS = (
 )
 """To build the module and boot it."""
 
-UML = (
+KERNELS = (
     "make",
     "gcc-12",
     "libc6-dev",
+    "libelf-dev",  # objtool
     "bc",
     "bison",
     "flex",
     "patch",
     "xz-utils",  # the kernel source
 )
-"""To build the kernel of User-mode Linux, and the module for it."""
+"""To build the kernels that are built from source, and the module for them."""
 
 ANALYSIS = (
     "make",
@@ -50,7 +51,7 @@ ANALYSIS = (
 
 TESTS = (
     *GUESTS,
-    *UML,
+    *KERNELS,
     *ANALYSIS,
     "libc6-dev-arm64-cross",
     "libclang-rt-14-dev",  # sanitizers and libFuzzer

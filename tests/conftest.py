@@ -13,12 +13,24 @@ import guest_lab
 import pytest
 
 from harness import models
-from harness.architectures import ARCHITECTURES
+from harness.architectures import ARCHITECTURES, DEBUG_KERNELS
 from harness.guest import Guest
 from harness.guest_errors import GuestError
 from harness.guest_pool import GuestPool
 
 _failed = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make verify` have the guests of `lab` and `smp` run a kernel that looks for faults."""
+    parser.addoption("--kernel", choices=DEBUG_KERNELS, help="of x86_64; tests of others go")
+
+
+@pytest.fixture(scope="session")
+def kernel(request: pytest.FixtureRequest) -> str | None:
+    """The kernel that was asked for."""
+    name: str | None = request.config.getoption("--kernel")
+    return name
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +64,11 @@ def bare_guest(request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str)
 
 
 @pytest.fixture
-def lab(request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str) -> Iterator[Guest]:
+def lab(
+    request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str, kernel: str | None
+) -> Iterator[Guest]:
     """A guest with the models of guest_lab.py, and the module in reach but not loaded."""
-    guest = guest_pool.get(arch, **guest_lab.options(arch))
+    guest = guest_pool.get(arch, kernel, **guest_lab.options(arch, kernel))
     yield guest
     _settle(request, guest_pool, guest)
 
@@ -81,8 +95,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests that share a guest in one worker, and mark them as boots."""
+    if config.getoption("--kernel"):
+        foreign = [item for item in items if "aarch64" in item.nodeid]
+        config.hook.pytest_deselected(items=foreign)
+        items[:] = [item for item in items if item not in foreign]
     for item in items:
         callspec = getattr(item, "callspec", None)
         arch = callspec.params.get("arch") if callspec else None

@@ -19,9 +19,12 @@ MODEL = "/golden/tiny-tied-Q8_0.gguf"
 
 
 @pytest.fixture(params=["x86_64-6.1", "aarch64-6.12"])
-def smp(request: pytest.FixtureRequest, guest_pool: GuestPool) -> Iterator[Guest]:
+def smp(
+    request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
+) -> Iterator[Guest]:
     """A guest with four processors, and a kernel log that stays clean."""
-    arch, kernel = request.param.split("-")
+    arch, series = request.param.split("-")
+    kernel = kernel or series
     guest = guest_pool.get(arch, kernel, smp=4, **guest_lab.options(arch, kernel))
     failed = request.session.testsfailed
     yield guest

@@ -123,7 +123,7 @@ def engines(args: argparse.Namespace) -> list[bench.Engine]:
     """Who takes turns, ours first."""
     some: list[bench.Engine] = [bench.NativeEngine()]
     if args.on == "uml":
-        setup_system.ensure(setup_system.UML)
+        setup_system.ensure(setup_system.KERNELS)
         some.insert(0, bench_uml.UmlEngine())
     if args.peer:
         peer = bench.PeerEngine()

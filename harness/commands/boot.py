@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from harness import models, setup_system
-from harness.architectures import GUESTS, KERNELS, UML
+from harness.architectures import DEBUG_KERNELS, GUESTS, KERNELS, UML
 from harness.errors import UsageError
 from harness.guest import Guest
 from harness.progress import say, step
@@ -37,7 +37,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def add_guest_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what guest it shall be."""
     parser.add_argument(
-        "--kernel", choices=KERNELS, help="Debian's kernel series; default 6.1, uml 6.12"
+        "--kernel",
+        choices=(*KERNELS, *DEBUG_KERNELS),
+        help="Debian's kernel series, or a kernel that looks for faults (x86_64, built in "
+        "minutes, once); default 6.1, uml 6.12",
     )
     parser.add_argument(
         "--model",
@@ -63,7 +66,7 @@ def open_guest(args: argparse.Namespace, load_module: bool = True) -> Guest:
     """A guest, not yet booted, for the options of :func:`add_guest_options` and ``args.arch``."""
     if args.smp is not None and args.smp < 1:
         raise UsageError("--smp: a guest needs a processor")
-    setup_system.ensure(setup_system.UML if args.arch == UML.name else setup_system.GUESTS)
+    setup_system.ensure(setup_system.KERNELS if args.arch == UML.name else setup_system.GUESTS)
     model = None if args.model == NO_MODEL or not load_module else models.resolve(args.model)
     files: dict[str, bytes | Path] = {}
     for pair in args.file:

@@ -8,7 +8,7 @@ that a machine can go offline, or tests start with everything in place.
 import argparse
 
 from harness import busybox, checkpatch, coccinelle, kbuild_module, kernels, models, setup_system
-from harness.architectures import ARCHITECTURES, GUESTS, KERNELS
+from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS, KERNELS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arch", action="append", choices=GUESTS, help="default: all; uml for tests"
     )
-    parser.add_argument("--kernel", action="append", choices=KERNELS, help="default: all")
+    parser.add_argument(
+        "--kernel",
+        action="append",
+        choices=(*KERNELS, *DEBUG_KERNELS),
+        help=f"default: {' and '.join(KERNELS)}; may be repeated",
+    )
     parser.add_argument("--tests", action="store_true", help="for `make test`, too")
     parser.add_argument("--no-module", action="store_true", help="do not build the module")
 
@@ -32,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     for name in args.arch or (GUESTS if args.tests else ARCHITECTURES):
         arch = GUESTS[name]
         busybox.busybox(arch)
-        for series in arch.series:
-            if args.kernel and series not in args.kernel:
+        for series in (*arch.series, *arch.debug_series):
+            if series not in (args.kernel or arch.series):
                 continue
             kernel = kernels.kernel(arch, series)
             if not args.no_module:

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel that looks for data races in modules sees one.
+
+`make verify` runs the guests' tests on it first.
+"""
+
+import pytest
+
+from harness import guest_errors, kbuild_module
+from harness.guest import MODULE_PATH, Guest
+from harness.paths import ROOT
+
+
+def test_a_race_is_seen(kernel: str) -> None:
+    module = kbuild_module.build_module("x86_64", kernel, ROOT / "fixtures" / "faults")
+    with (
+        Guest("x86_64", kernel, load_module=False, module=module) as guest,
+        pytest.raises(guest_errors.GuestBug) as caught,
+    ):
+        guest.run(f"insmod {MODULE_PATH} kind=race", timeout=60)
+    assert "BUG: KCSAN: data-race in " in caught.value.log
