@@ -76,9 +76,7 @@ def test_the_oldest_turns_go(model: Model, path: Path) -> None:
             if i and prompt[: len(before)] != before:
                 dropped += 1
                 # The system prompt and a turn from the middle, as if the dialogue had begun there.
-                starts = [
-                    template.turn(t, system=b"w5", family=options.chat) for t in texts[1:-1]
-                ]
+                starts = [template.turn(t, system=b"w5", family=options.chat) for t in texts[1:-1]]
                 assert any(prompt[: len(start)] == start for start in starts)
                 kept = prompt[: -len(new)]
                 assert any(kept[len(s) :] == before[len(s) - len(kept) :] for s in starts)

@@ -61,7 +61,7 @@ def check_registers(guest: Guest) -> list[str]:
     pids = helpers(guest)
     before = used_ns(guest, pids)
     started = "".join(
-        f"/register_check {ROUNDS} {waits} >/tmp/o{i} 2>&1 & checks=\"$checks $!\"\n"
+        f'/register_check {ROUNDS} {waits} >/tmp/o{i} 2>&1 & checks="$checks $!"\n'
         for i, waits in enumerate(WAITS)
     )
     guest.check(

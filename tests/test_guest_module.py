@@ -73,7 +73,7 @@ def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
     assert known["memory_bytes"] == known["model_bytes"]
     assert int(known["memory_peak_bytes"]) >= int(known["model_bytes"]) > 100_000
     assert int(known["load_us"]) > 0
-    idle = [key for key in STATS[STATS.index("conversations") :-1] if known[key] != "0"]
+    idle = [key for key in STATS[STATS.index("conversations") : -1] if known[key] != "0"]
     assert idle == []
     assert known["threads"] == "2"
     assert "threads         2\n" in status

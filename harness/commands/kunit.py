@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    setup_system.ensure(setup_system.UML if args.arch == UML.name else setup_system.GUESTS)
+    setup_system.ensure(setup_system.KERNELS if args.arch == UML.name else setup_system.GUESTS)
     report = kunit.run(args.arch, args.kernel)
     print(report.ktap, end="")
     for failure in report.failures:

@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    setup_system.ensure(setup_system.UML if args.arch == UML.name else setup_system.GUESTS)
+    setup_system.ensure(setup_system.KERNELS if args.arch == UML.name else setup_system.GUESTS)
     report = latency.run(
         args.seconds,
         arch=args.arch,
