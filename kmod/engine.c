@@ -539,8 +539,11 @@ static int begin_turn(struct llamux_conversation *c, const struct llama_options 
 {
 	struct gguf_str text = prompt_text(c);
 	struct llamux_memory tmp;
-	int err = text_reserve(&c->said, text.len);
+	int err;
 
+	if (text.len > U32_MAX - c->said.n)
+		return -EMSGSIZE;
+	err = text_reserve(&c->said, text.len);
 	if (err)
 		return err;
 	memcpy(c->said.memory.data + c->said.n, text.data, text.len);
