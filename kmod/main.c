@@ -32,6 +32,10 @@ static char *isa;
 module_param(isa, charp, 0444);
 MODULE_PARM_DESC(isa, "instruction set to compute with, such as avx2, neon, swar or generic (default the fastest)");
 
+static bool selftest = true;
+module_param(selftest, bool, 0444);
+MODULE_PARM_DESC(selftest, "hold every path against the generic one first (default yes)");
+
 static uint threads;
 module_param(threads, uint, 0444);
 MODULE_PARM_DESC(threads, "processors that compute together (default 0: all that are online)");
@@ -117,7 +121,7 @@ static int __init llamux_init(void)
 	};
 	int err = check_limits();
 
-	if (!err)
+	if (!err && selftest)
 		err = test_paths();
 	if (!err)
 		err = choose_path();

@@ -45,6 +45,8 @@ STATS = [
     "threads",
     "last_log_prob",
     "last_margin",
+    "model_sha256",
+    "signature",
 ]
 
 
@@ -73,15 +75,16 @@ def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
     assert known["memory_bytes"] == known["model_bytes"]
     assert int(known["memory_peak_bytes"]) >= int(known["model_bytes"]) > 100_000
     assert int(known["load_us"]) > 0
-    idle = [key for key in STATS[STATS.index("conversations") : -1] if known[key] != "0"]
-    assert idle == []
+    busy = {key for key in STATS[STATS.index("conversations") :] if known[key] != "0"}
+    assert busy == {"threads", "model_sha256", "signature"}
     assert known["threads"] == "2"
     assert "threads         2\n" in status
     assert status.startswith("🦙 random tiny Q8_0 0, ")
     assert "\ncontext         256 tokens (the model was trained for 256)\n" in status
     assert "\nconversations   0 of 16\n" in status
     assert sorted(filter(None, modes)) == [
-        "logits 600", "options 666", "prompt 666", "stats 444", "status 444",
+        "chat 660", "control 600", "logits 600", "models 440", "options 660", "prompt 660",
+        "stats 440", "status 440",
     ]  # fmt: skip
 
 
