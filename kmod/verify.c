@@ -67,7 +67,7 @@ static int hash(const u8 *data, size_t size, u8 *sha256, const struct llama_yiel
 
 /* Cut an appended signature off: @id->size becomes that of what it signs. */
 static int cut_off(const u8 *data, struct llamux_identity *id, struct signature *sig,
-	       struct llama_diag *diag)
+		   struct llama_diag *diag)
 {
 	struct module_signature trailer;
 	size_t left = id->size;
