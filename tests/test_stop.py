@@ -35,8 +35,8 @@ def passed(pieces: Sequence[str], stops: Sequence[str]) -> tuple[str, bool]:
         text += out.raw[:n]
         if done:
             return text.decode(), True
-    text += out.raw[: lib.llama_stop_end(ctypes.byref(state), out)]
-    return text.decode(), False
+    n = lib.llama_stop_end(ctypes.byref(state), out)
+    return (text + out.raw[:n]).decode(), False
 
 
 def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
