@@ -4,8 +4,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "engine.h"
 #include "evaluation.h"
+#include "reader.h"
 #include "registry.h"
 #include "threads.h"
 

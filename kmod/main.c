@@ -48,6 +48,14 @@ static uint max_user_conversations;
 module_param(max_user_conversations, uint, 0444);
 MODULE_PARM_DESC(max_user_conversations, "conversations of one user at once (default 0: no limit of its own)");
 
+static uint max_user_prompts;
+module_param(max_user_prompts, uint, 0444);
+MODULE_PARM_DESC(max_user_prompts, "prompts of one user being answered at once (default 0: no limit of its own)");
+
+static uint max_user_tokens;
+module_param(max_user_tokens, uint, 0444);
+MODULE_PARM_DESC(max_user_tokens, "tokens of one user in caches at once (default 0: no limit of its own)");
+
 static uint max_memory;
 module_param(max_memory, uint, 0444);
 MODULE_PARM_DESC(max_memory, "MiB of models and conversations together (default 0: what there is)");
@@ -116,8 +124,12 @@ static int __init llamux_init(void)
 {
 	const struct llamux_limits limits = {
 		.max_conversations = max_conversations,
-		.max_user_conversations = max_user_conversations,
 		.max_prompt = max_prompt,
+		.user = {
+			[LLAMUX_CONVERSATIONS] = max_user_conversations,
+			[LLAMUX_PROMPTS] = max_user_prompts,
+			[LLAMUX_CACHE] = max_user_tokens,
+		},
 	};
 	int err = check_limits();
 

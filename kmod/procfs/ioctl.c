@@ -8,10 +8,10 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "engine.h"
 #include "include/uapi/llamux.h"
 #include "log.h"
 #include "procfs.h"
+#include "reader.h"
 
 static_assert(LLAMUX_MODEL_BYTES == LLAMUX_KEY);
 static_assert(LLAMUX_SYSTEM_BYTES == LLAMUX_MAX_SYSTEM);

@@ -7,9 +7,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "engine.h"
 #include "log.h"
 #include "procfs.h"
+#include "reader.h"
 #include "registry.h"
 
 #define MAX_TEXT (2 * LLAMUX_MAX_SYSTEM)

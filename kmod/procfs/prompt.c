@@ -2,10 +2,12 @@
 /* /proc/llamux/prompt and chat: a prompt in, the answer out. */
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/uio.h>
 
-#include "engine.h"
 #include "procfs.h"
+#include "reader.h"
 
 /* An open file keeps the module, so that rmmod says EBUSY instead of pulling it away. */
 static int open(struct inode *inode, struct file *file, enum llamux_kind kind)
@@ -24,6 +26,7 @@ static int open(struct inode *inode, struct file *file, enum llamux_kind kind)
 		return err;
 	}
 	file->private_data = r;
+	file->f_mode |= FMODE_NOWAIT;
 	return stream_open(inode, file);
 }
 
@@ -47,19 +50,34 @@ static int prompt_release(struct inode *inode, struct file *file)
 
 static ssize_t prompt_write(struct file *file, const char __user *text, size_t n, loff_t *pos)
 {
-	return llamux_write(file->private_data, text, n);
+	struct iov_iter from;
+
+	iov_iter_ubuf(&from, WRITE, (void __user *)text, n);
+	return llamux_write(file->private_data, &from);
 }
 
-static ssize_t prompt_read(struct file *file, char __user *buf, size_t n, loff_t *pos)
+static ssize_t prompt_read(struct kiocb *iocb, struct iov_iter *to)
 {
-	return llamux_read(file->private_data, buf, n);
+	const struct llama_yield yield = { .fn = llamux_yield_caller };
+	bool wait = !(iocb->ki_filp->f_flags & O_NONBLOCK) && !(iocb->ki_flags & IOCB_NOWAIT);
+
+	return llamux_read(iocb->ki_filp->private_data, to, wait, &yield);
+}
+
+static __poll_t prompt_poll(struct file *file, poll_table *table)
+{
+	struct llamux_reader *r = file->private_data;
+
+	poll_wait(file, &r->c->wait, table);
+	return llamux_poll(r, poll_requested_events(table));
 }
 
 const struct proc_ops llamux_prompt_ops = {
 	.proc_open = prompt_open,
 	.proc_release = prompt_release,
-	.proc_read = prompt_read,
+	.proc_read_iter = prompt_read,
 	.proc_write = prompt_write,
+	.proc_poll = prompt_poll,
 	.proc_ioctl = llamux_ioctl,
 #ifdef CONFIG_COMPAT
 	.proc_compat_ioctl = llamux_compat_ioctl,
@@ -69,8 +87,9 @@ const struct proc_ops llamux_prompt_ops = {
 const struct proc_ops llamux_chat_ops = {
 	.proc_open = chat_open,
 	.proc_release = prompt_release,
-	.proc_read = prompt_read,
+	.proc_read_iter = prompt_read,
 	.proc_write = prompt_write,
+	.proc_poll = prompt_poll,
 	.proc_ioctl = llamux_ioctl,
 #ifdef CONFIG_COMPAT
 	.proc_compat_ioctl = llamux_compat_ioctl,

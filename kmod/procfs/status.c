@@ -31,14 +31,14 @@ static int status_show(struct seq_file *m, void *unused)
 {
 	struct llamux_model *model = llamux_registry_get("");
 	const struct llamux_limits *limits = llamux_engine_limits();
-	struct llamux_totals t;
 	char name[LLAMUX_NAME];
+	u32 conversations, peak;
 	u64 prefill, decode;
 
-	llamux_totals(&t);
+	llamux_engine_count(&conversations, &peak);
 	llamux_model_name(model, name);
-	prefill = rate(t.prompt_tokens, t.prefill_us);
-	decode = rate(t.tokens, t.decode_us);
+	prefill = rate(llamux_total(LLAMUX_PROMPT_TOKENS), llamux_total(LLAMUX_PREFILL_US));
+	decode = rate(llamux_total(LLAMUX_TOKENS), llamux_total(LLAMUX_DECODE_US));
 	seq_printf(m, "🦙 %s, %llu million parameters in %s\n", name, model->m.n_params / 1000000,
 		   model->m.file_type);
 	seq_printf(m, "computing with  %s integer arithmetic\n", llama_isa());
@@ -51,14 +51,16 @@ static int status_show(struct seq_file *m, void *unused)
 	seq_printf(m, "memory          %llu MiB (model %llu MiB), at most %llu MiB so far\n",
 		   mib(llamux_memory_now()), mib(model->image.size + model->arena.size),
 		   mib(llamux_memory_peak()));
-	seq_printf(m, "conversations   %llu of %u\n", t.conversations, limits->max_conversations);
-	seq_printf(m, "answers         %llu\n", t.answers);
-	seq_printf(m, "prompts         %llu tokens, %llu.%llu a second\n", t.prompt_tokens,
-		   prefill / 10, prefill % 10);
-	seq_printf(m, "answered        %llu tokens, %llu.%llu a second\n", t.tokens, decode / 10,
-		   decode % 10);
-	seq_printf(m, "not evaluated   %llu tokens of prompts, known before\n", t.reused);
-	seq_printf(m, "guessed ahead   %llu tokens, %llu of them right\n", t.drafted, t.accepted);
+	seq_printf(m, "conversations   %u of %u\n", conversations, limits->max_conversations);
+	seq_printf(m, "answers         %llu\n", llamux_total(LLAMUX_ANSWERS));
+	seq_printf(m, "prompts         %llu tokens, %llu.%llu a second\n",
+		   llamux_total(LLAMUX_PROMPT_TOKENS), prefill / 10, prefill % 10);
+	seq_printf(m, "answered        %llu tokens, %llu.%llu a second\n",
+		   llamux_total(LLAMUX_TOKENS), decode / 10, decode % 10);
+	seq_printf(m, "not evaluated   %llu tokens of prompts, known before\n",
+		   llamux_total(LLAMUX_REUSED));
+	seq_printf(m, "guessed ahead   %llu tokens, %llu of them right\n",
+		   llamux_total(LLAMUX_DRAFTED), llamux_total(LLAMUX_ACCEPTED));
 	llamux_registry_put(model);
 	return 0;
 }
@@ -67,10 +69,10 @@ static int stats_show(struct seq_file *m, void *unused)
 {
 	struct llamux_model *model = llamux_registry_get("");
 	struct llamux_figures last;
-	struct llamux_totals t;
+	u32 conversations, peak;
 	char name[LLAMUX_NAME];
 
-	llamux_totals(&t);
+	llamux_engine_count(&conversations, &peak);
 	llamux_last_figures(&last);
 	llamux_model_name(model, name);
 	seq_printf(m, "model %s\n", name);
@@ -81,22 +83,22 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "model_bytes %zu\n", model->image.size + model->arena.size);
 	seq_printf(m, "memory_bytes %llu\n", llamux_memory_now());
 	seq_printf(m, "memory_peak_bytes %llu\n", llamux_memory_peak());
-	seq_printf(m, "conversations %llu\n", t.conversations);
-	seq_printf(m, "conversations_peak %llu\n", t.conversations_peak);
-	seq_printf(m, "answers %llu\n", t.answers);
-	seq_printf(m, "interrupted %llu\n", t.interrupted);
-	seq_printf(m, "tokens_prompt %llu\n", t.prompt_tokens);
-	seq_printf(m, "tokens_generated %llu\n", t.tokens);
-	seq_printf(m, "prefill_us %llu\n", t.prefill_us);
-	seq_printf(m, "decode_us %llu\n", t.decode_us);
+	seq_printf(m, "conversations %u\n", conversations);
+	seq_printf(m, "conversations_peak %u\n", peak);
+	seq_printf(m, "answers %llu\n", llamux_total(LLAMUX_ANSWERS));
+	seq_printf(m, "interrupted %llu\n", llamux_total(LLAMUX_INTERRUPTED));
+	seq_printf(m, "tokens_prompt %llu\n", llamux_total(LLAMUX_PROMPT_TOKENS));
+	seq_printf(m, "tokens_generated %llu\n", llamux_total(LLAMUX_TOKENS));
+	seq_printf(m, "prefill_us %llu\n", llamux_total(LLAMUX_PREFILL_US));
+	seq_printf(m, "decode_us %llu\n", llamux_total(LLAMUX_DECODE_US));
 	seq_printf(m, "last_prompt_tokens %llu\n", last.prompt_tokens);
 	seq_printf(m, "last_tokens %llu\n", last.tokens);
 	seq_printf(m, "last_ttft_us %llu\n", last.ttft_us);
 	seq_printf(m, "last_prefill_us %llu\n", last.prefill_us);
 	seq_printf(m, "last_decode_us %llu\n", last.decode_us);
-	seq_printf(m, "tokens_reused %llu\n", t.reused);
-	seq_printf(m, "tokens_drafted %llu\n", t.drafted);
-	seq_printf(m, "tokens_accepted %llu\n", t.accepted);
+	seq_printf(m, "tokens_reused %llu\n", llamux_total(LLAMUX_REUSED));
+	seq_printf(m, "tokens_drafted %llu\n", llamux_total(LLAMUX_DRAFTED));
+	seq_printf(m, "tokens_accepted %llu\n", llamux_total(LLAMUX_ACCEPTED));
 	seq_printf(m, "last_reused %llu\n", last.reused);
 	seq_printf(m, "last_drafted %llu\n", last.drafted);
 	seq_printf(m, "last_accepted %llu\n", last.accepted);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/err.h>
+#include <linux/freezer.h>
+#include <linux/memcontrol.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+
+#include "conversation.h"
+
+#define AHEAD 4096	/* bytes that are made before somebody reads them */
+
+/* Whether to stop; a thread that is to freeze goes on afterwards. */
+static int heed(void *arg)
+{
+	const struct llamux_conversation *c = arg;
+
+	cond_resched();
+	if (READ_ONCE(c->maker.halted) || !READ_ONCE(c->streaming) || freezing(current))
+		return -ERESTARTSYS;
+	return 0;
+}
+
+static bool is_wanted(const struct llamux_conversation *c)
+{
+	return !c->maker.halted && c->streaming && !c->done && !c->failure &&
+	       c->answer.n < c->taken + AHEAD;
+}
+
+static void make(struct kthread_work *work)
+{
+	struct llamux_conversation *c = container_of(work, struct llamux_conversation, maker.work);
+	const struct llama_yield yield = { .fn = heed, .arg = c };
+	struct mem_cgroup *memcg;
+	bool wanted;
+	size_t have;
+	u64 serial;
+	int err;
+
+	mutex_lock(&c->answer_lock);
+	wanted = is_wanted(c);
+	serial = c->serial;
+	have = c->answer.n;
+	mutex_unlock(&c->answer_lock);
+	if (!wanted)
+		return;
+	memcg = set_active_memcg(c->maker.memcg);
+	err = llamux_conversation_advance(c, serial, have, &yield);
+	set_active_memcg(memcg);
+	if (err && err != -ERESTARTSYS) {
+		mutex_lock(&c->answer_lock);
+		c->failure = err;
+		mutex_unlock(&c->answer_lock);
+		wake_up_all(&c->wait);
+		return;
+	}
+	kthread_queue_work(c->maker.worker, &c->maker.work);
+}
+
+void llamux_maker_init(struct llamux_conversation *c)
+{
+	kthread_init_work(&c->maker.work, make);
+	c->maker.memcg = get_mem_cgroup_from_mm(current->mm);
+}
+
+/* What the caller may do, its thread may. */
+static void lend(struct task_struct *task)
+{
+	int nice = current->policy == SCHED_IDLE ? MAX_NICE : task_nice(current);
+
+	if (task_nice(task) != nice)
+		set_user_nice(task, nice);
+	if (!cpumask_equal(task->cpus_ptr, current->cpus_ptr))
+		set_cpus_allowed_ptr(task, current->cpus_ptr);
+}
+
+int llamux_maker_start(struct llamux_conversation *c)
+{
+	struct kthread_worker *worker = c->maker.worker;
+
+	if (!worker) {
+		worker = kthread_create_worker(KTW_FREEZABLE, "llamux/answer");
+		if (IS_ERR(worker))
+			return PTR_ERR(worker);
+		c->maker.worker = worker;
+	}
+	lend(worker->task);
+	kthread_queue_work(worker, &c->maker.work);
+	return 0;
+}
+
+void llamux_maker_halt(struct llamux_conversation *c)
+{
+	struct kthread_worker *worker;
+
+	mutex_lock(&c->answer_lock);
+	worker = c->maker.worker;
+	WRITE_ONCE(c->maker.halted, true);
+	mutex_unlock(&c->answer_lock);
+	if (worker)
+		kthread_cancel_work_sync(&c->maker.work);
+	mutex_lock(&c->answer_lock);
+	WRITE_ONCE(c->maker.halted, false);
+	/* Somebody may have asked for the answer meanwhile. */
+	if (worker && is_wanted(c))
+		kthread_queue_work(worker, &c->maker.work);
+	mutex_unlock(&c->answer_lock);
+}
+
+void llamux_maker_free(struct llamux_conversation *c)
+{
+	if (c->maker.worker) {
+		WRITE_ONCE(c->maker.halted, true);
+		kthread_cancel_work_sync(&c->maker.work);
+		kthread_destroy_worker(c->maker.worker);
+	}
+	mem_cgroup_put(c->maker.memcg);
+}

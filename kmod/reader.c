@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/err.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+
+#include "reader.h"
+
+int llamux_yield_caller(void *unused)
+{
+	cond_resched();
+	return signal_pending(current) ? -ERESTARTSYS : 0;
+}
+
+int llamux_open(struct llamux_reader *r, enum llamux_kind kind, bool private)
+{
+	struct llamux_conversation *c = llamux_conversation_open(kind, private);
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	*r = (struct llamux_reader){ .c = c };
+	return 0;
+}
+
+/* Answer lock held. The answer is among those that the user is owed at once, or no longer. */
+static bool count(struct llamux_conversation *c, bool counted)
+{
+	if (counted && !c->counted && !llamux_user_take(c->user, LLAMUX_PROMPTS, 1))
+		return false;
+	if (!counted && c->counted)
+		llamux_user_return(c->user, LLAMUX_PROMPTS, 1);
+	c->counted = counted;
+	return true;
+}
+
+/* Answer lock held. The answer is owed to the file. */
+static int claim(struct llamux_reader *r)
+{
+	struct llamux_conversation *c = r->c;
+
+	if (!count(c, !c->done))
+		return -EBUSY;
+	if (!r->streaming)
+		WRITE_ONCE(c->streaming, c->streaming + 1);
+	r->streaming = true;
+	return 0;
+}
+
+/* Answer lock held. It is not. */
+static void waive(struct llamux_reader *r)
+{
+	struct llamux_conversation *c = r->c;
+
+	if (!r->streaming)
+		return;
+	r->streaming = false;
+	WRITE_ONCE(c->streaming, c->streaming - 1);
+	if (c->streaming)
+		return;
+	count(c, false);
+	wake_up_all(&c->wait);
+}
+
+void llamux_close(struct llamux_reader *r)
+{
+	mutex_lock(&r->c->answer_lock);
+	waive(r);
+	mutex_unlock(&r->c->answer_lock);
+	llamux_conversation_close(r->c);
+}
+
+/* Both locks, when nobody reads. */
+static int lock_idle(struct llamux_conversation *c)
+{
+	if (READ_ONCE(c->streaming))
+		return -EBUSY;
+	llamux_maker_halt(c);
+	if (mutex_lock_interruptible(&c->lock))
+		return -ERESTARTSYS;
+	mutex_lock(&c->answer_lock);
+	if (!c->streaming)
+		return 0;
+	mutex_unlock(&c->answer_lock);
+	mutex_unlock(&c->lock);
+	return -EBUSY;
+}
+
+static void unlock(struct llamux_conversation *c)
+{
+	mutex_unlock(&c->answer_lock);
+	mutex_unlock(&c->lock);
+}
+
+/* Both locks held. Take all that @from has at the end of the prompt, or leave that as it is. */
+static int append(struct llamux_conversation *c, struct iov_iter *from)
+{
+	size_t n = iov_iter_count(from), tail;
+	char *end;
+
+	if (n > llamux_engine_limits()->max_prompt - c->prompt.n)
+		return -EMSGSIZE;
+	if (llamux_text_reserve(&c->prompt, n))
+		return -ENOMEM;
+	end = llamux_text_end(&c->prompt);
+	if (!copy_from_iter_full(end, n, from))
+		return -EFAULT;
+	if (memchr(end, 0, n))
+		return -EINVAL;
+	n += c->prompt.n - c->valid;
+	if (utf8_check((char *)c->prompt.memory.data + c->valid, n, &tail))
+		return -EILSEQ;
+	c->prompt.n = c->valid + n;
+	c->valid = c->prompt.n - tail;
+	return 0;
+}
+
+/* Whether what the file writes goes on with its prompt. Either lock held. */
+static bool is_writing(const struct llamux_reader *r)
+{
+	return r->writing && r->writing == r->c->serial && !r->c->begun;
+}
+
+ssize_t llamux_write(struct llamux_reader *r, struct iov_iter *from)
+{
+	struct llamux_conversation *c = r->c;
+	size_t n = iov_iter_count(from);
+	int err;
+
+	if (!n)
+		return 0;
+	err = lock_idle(c);
+	if (err)
+		return err;
+	if (!is_writing(r)) {
+		llamux_conversation_renew(c);
+		r->writing = ++c->serial;
+	}
+	err = append(c, from);
+	unlock(c);
+	return err ? err : n;
+}
+
+/* Answer lock held. Begin with the newest answer. */
+static void turn_to(struct llamux_reader *r)
+{
+	if (r->reading == r->c->serial)
+		return;
+	waive(r);
+	r->reading = r->c->serial;
+	r->pos = 0;
+}
+
+/* Answer lock held. Return: whether there is something to say at once; -EAGAIN in @said if not. */
+static bool is_ready(struct llamux_reader *r, int *said)
+{
+	struct llamux_conversation *c = r->c;
+
+	turn_to(r);
+	*said = 0;
+	if (r->pos < c->answer.n)
+		return true;
+	if (c->failure)
+		*said = c->failure;
+	else if (c->done)
+		*said = c->error;
+	else if (!c->begun && !llamux_conversation_prompt(c).len)
+		*said = -ENODATA;
+	else if (!c->begun && c->valid != c->prompt.n)
+		*said = -EILSEQ;
+	else
+		*said = claim(r) ? -EBUSY : -EAGAIN;
+	return *said != -EAGAIN;
+}
+
+/* Answer lock held. Bytes that are there. */
+static ssize_t copy(struct llamux_reader *r, struct iov_iter *to)
+{
+	struct llamux_conversation *c = r->c;
+	const char *text = c->answer.memory.data;
+	size_t n;
+
+	if (claim(r))
+		return -EBUSY;
+	n = copy_to_iter(text + r->pos, min(iov_iter_count(to), c->answer.n - r->pos), to);
+	if (!n)
+		return -EFAULT;
+	r->pos += n;
+	c->taken = max(c->taken, r->pos);
+	return n;
+}
+
+/* Return: bytes, 0 at the end, -errno; -EAGAIN where more has to be made. */
+static ssize_t take(struct llamux_reader *r, struct iov_iter *to)
+{
+	struct llamux_conversation *c = r->c;
+	ssize_t got;
+	int said;
+
+	if (mutex_lock_interruptible(&c->answer_lock))
+		return -ERESTARTSYS;
+	if (!is_ready(r, &said)) {
+		got = -EAGAIN;
+	} else if (r->pos < c->answer.n) {
+		got = copy(r, to);
+	} else {
+		got = said;
+		c->failure = 0;
+		if (!c->begun || c->done)
+			waive(r);
+	}
+	mutex_unlock(&c->answer_lock);
+	return got;
+}
+
+/* Make some more. */
+static int advance(struct llamux_reader *r, const struct llama_yield *yield)
+{
+	struct llamux_conversation *c = r->c;
+	int err = llamux_conversation_advance(c, r->reading, r->pos, yield);
+
+	if (!err)
+		return 0;
+	mutex_lock(&c->answer_lock);
+	if (!c->begun)
+		waive(r);
+	mutex_unlock(&c->answer_lock);
+	return err;
+}
+
+/* Have the conversation's thread do so. */
+static int ask(struct llamux_reader *r)
+{
+	int err;
+
+	mutex_lock(&r->c->answer_lock);
+	err = llamux_maker_start(r->c);
+	mutex_unlock(&r->c->answer_lock);
+	return err ? err : -EAGAIN;
+}
+
+/* Take over options where what comes next is a new answer's beginning. */
+static int follow(struct llamux_conversation *c)
+{
+	bool begun;
+
+	mutex_lock(&c->answer_lock);
+	begun = c->begun;
+	mutex_unlock(&c->answer_lock);
+	return begun ? 0 : llamux_conversation_follow(c);
+}
+
+ssize_t llamux_read(struct llamux_reader *r, struct iov_iter *to, bool wait,
+		    const struct llama_yield *yield)
+{
+	ssize_t got;
+
+	if (!iov_iter_count(to))
+		return 0;
+	got = follow(r->c);
+	while (!got) {
+		got = take(r, to);
+		if (got != -EAGAIN)
+			return got;
+		got = wait ? advance(r, yield) : ask(r);
+	}
+	return got;
+}
+
+__poll_t llamux_poll(struct llamux_reader *r, __poll_t wanted)
+{
+	struct llamux_conversation *c = r->c;
+	bool in = wanted & (EPOLLIN | EPOLLRDNORM);
+	int err = in ? follow(c) : 0;
+	__poll_t can = 0;
+	int said;
+
+	mutex_lock(&c->answer_lock);
+	if (in && (err || is_ready(r, &said) || llamux_maker_start(c)))
+		can |= EPOLLIN | EPOLLRDNORM;
+	if (!c->streaming)
+		can |= EPOLLOUT | EPOLLWRNORM;
+	mutex_unlock(&c->answer_lock);
+	return can;
+}
+
+int llamux_forget(struct llamux_reader *r)
+{
+	struct llamux_conversation *c = r->c;
+	int err;
+
+	mutex_lock(&c->answer_lock);
+	waive(r);
+	mutex_unlock(&c->answer_lock);
+	err = lock_idle(c);
+	if (err)
+		return err;
+	llamux_conversation_forget(c);
+	c->serial++;
+	unlock(c);
+	return 0;
+}
+
+int llamux_forget_shared(void)
+{
+	struct llamux_reader r = { .c = llamux_conversation_shared(LLAMUX_CHAT) };
+	int err;
+
+	if (!r.c)
+		return 0;
+	err = llamux_forget(&r);
+	llamux_close(&r);
+	return err;
+}
