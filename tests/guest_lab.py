@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest with every model a test may want, and the module ready to be loaded with any."""
 
+import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness import goldens, kbuild_module, malformed, models
+from harness import cross, goldens, kbuild_module, malformed, models
 from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
-from harness.paths import cache_dir
+from harness.paths import ROOT, cache_dir
 from harness.tiny import make_model
 
 PROMPT = "/proc/llamux/prompt"
@@ -18,6 +19,7 @@ CHAT = "/proc/llamux/chat"
 CONTROL = "/proc/llamux/control"
 OPTIONS = "/proc/llamux/options"
 LOGITS = "/proc/llamux/logits"
+READINESS = ROOT / "harness" / "native" / "tools" / "readiness.c"
 TINY = "/models/tiny.gguf"
 TINY_SPM = "/models/tiny-spm.gguf"
 
@@ -50,7 +52,9 @@ def golden_path(golden: goldens.Golden) -> str:
 def options(arch: str, kernel: str | None = None) -> dict[str, Any]:
     """For GuestPool.get(): equal for all tests, so that they share a guest."""
     module = kbuild_module.build_module(arch, kernel)
-    return {"load_module": False, "module": module, "files": files()}
+    machine = platform.machine() if arch == "uml" else arch
+    programs = {"/readiness": cross.executable(READINESS, machine, with_core=False)}
+    return {"load_module": False, "module": module, "files": {**files(), **programs}}
 
 
 def insmod(guest: Guest, model: str = TINY, arguments: str = "") -> Result:

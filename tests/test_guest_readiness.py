@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+"""poll, select, epoll, io_uring and O_NONBLOCK: the same answers, from a thread of the kernel."""
+
+import pytest
+from guest_lab import OPTIONS, PROMPT, ask, loaded, stats
+
+from harness.guest import Guest
+
+pytestmark = pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True)
+
+TEXT = "Once upon a time"
+RAW = f"printf 'template none\\nmax_tokens 24\\n' >{OPTIONS}"
+
+
+def readiness(guest: Guest, way: str) -> bytes:
+    """What the program prints."""
+    done = guest.run(f"{RAW}; chmod +x /readiness; /readiness {way} '{TEXT}'", timeout=120)
+    assert done.exit_code == 0, (way, done.errors)
+    return done.output
+
+
+def threads(guest: Guest) -> int:
+    """Threads that answer."""
+    return int(guest.check("grep -l ^llamux/answer /proc/[0-9]*/comm 2>/dev/null | wc -l"))
+
+
+def test_answers_are_the_same(lab: Guest) -> None:
+    with loaded(lab):
+        answer = ask(lab, TEXT)
+        assert len(answer) > 20
+        for way in ("poll", "select", "epoll", "uring", "mixed"):
+            assert readiness(lab, way) == answer, way
+        assert threads(lab) == 0
+
+
+def test_readiness(lab: Guest) -> None:
+    with loaded(lab):
+        for way in ("owed", "leave", "errors"):
+            assert readiness(lab, way) == b"ok\n", way
+        assert stats(lab)["conversations"] == "1"
+
+
+def test_a_polled_answer_is_what_a_reader_finds(lab: Guest) -> None:
+    """A thread answers, a reader comes, both are killed, and nothing is lost."""
+    with loaded(lab):
+        answer = ask(lab, TEXT)
+        lab.check(f"{RAW}; printf '{TEXT}' >{PROMPT}")
+        # A shell's `read -t` polls first.
+        lab.run(f"read -t 0 x <{PROMPT}; timeout -s KILL 0.05 cat {PROMPT} >/dev/null")
+        assert lab.run(f"cat {PROMPT}").output == answer
