@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -11,7 +12,8 @@
 
 #define ALONE 4		/* turns for each processor while one user computes alone */
 #define GRACE HZ	/* how long somebody who computed counts as computing */
-#define LOOK (HZ / 10)	/* between looks whether to wait on */
+#define LOOK (HZ / 50)	/* between looks whether to wait on */
+#define PATIENCE (HZ / 50)	/* how long a user without a turn waits for others */
 
 /**
  * struct llamux_user - A user who has conversations.
@@ -22,6 +24,8 @@
  * @turns:   Steps being made.
  * @waiting: Who waits for one, the first first.
  * @ended:   Jiffies of the latest turn's end.
+ * @used:    Nanoseconds that its turns took, or could have taken while it had none.
+ * @charged: When @used was brought up to date.
  */
 struct llamux_user {
 	struct list_head node;
@@ -31,10 +35,13 @@ struct llamux_user {
 	u32 turns;
 	struct list_head waiting;
 	unsigned long ended;
+	u64 used;
+	u64 charged;
 };
 
 struct waiter {
 	struct list_head node;
+	unsigned long since;
 	struct wait_queue_head wait;
 	bool granted;
 };
@@ -43,6 +50,7 @@ static struct {
 	u32 limits[LLAMUX_QUOTAS];
 	spinlock_t lock;		/* guards what follows, and users */
 	struct list_head list;
+	u32 turns;
 } users = {
 	.lock = __SPIN_LOCK_UNLOCKED(users.lock),
 	.list = LIST_HEAD_INIT(users.list),
@@ -125,21 +133,84 @@ void llamux_user_return(struct llamux_user *user, enum llamux_quota what, u32 n)
 }
 
 /* Lock held. */
-static bool is_active(const struct llamux_user *user)
+static bool is_busy(const struct llamux_user *user)
 {
-	return user->turns || !list_empty(&user->waiting) ||
-	       time_before(jiffies, user->ended + GRACE);
+	return user->turns || !list_empty(&user->waiting);
 }
 
-/* Lock held. Turns at once of every user who computes. */
-static u32 share(void)
+/* Lock held. Whether more than one user computes, or did a moment ago. */
+static bool is_contended(void)
 {
 	const struct llamux_user *user;
-	u32 active = 0;
+	u32 n = 0;
 
 	list_for_each_entry(user, &users.list, node)
-		active += is_active(user);
-	return active > 1 ? max(num_online_cpus() / active, 1u) : ALONE * num_online_cpus();
+		n += is_busy(user) || time_before(jiffies, user->ended + GRACE);
+	return n > 1;
+}
+
+/* Lock held. */
+static void charge(struct llamux_user *user)
+{
+	u64 now = ktime_get_ns();
+
+	user->used += user->turns * (now - user->charged);
+	user->charged = now;
+}
+
+/* Lock held. Who begins to compute has no claim to the time in which others did. */
+static void catch_up(struct llamux_user *user)
+{
+	u64 least = U64_MAX;
+	struct llamux_user *other;
+
+	list_for_each_entry(other, &users.list, node) {
+		charge(other);
+		if (other != user && is_busy(other))
+			least = min(least, other->used);
+	}
+	if (least != U64_MAX)
+		user->used = max(user->used, least);
+}
+
+/* Lock held. Whether nobody else who computes has used less. */
+static bool is_behind(const struct llamux_user *user)
+{
+	const struct llamux_user *other;
+
+	list_for_each_entry(other, &users.list, node)
+		if (is_busy(other) && other->used < user->used)
+			return false;
+	return true;
+}
+
+/* Lock held. */
+static bool may_begin(const struct llamux_user *user, bool contended)
+{
+	const struct waiter *first;
+
+	if (list_empty(&user->waiting))
+		return false;
+	if (!contended)
+		return user->turns < ALONE * num_online_cpus();
+	first = list_first_entry(&user->waiting, struct waiter, node);
+	return users.turns < num_online_cpus() ||
+	       (!user->turns && time_after(jiffies, first->since + PATIENCE) && is_behind(user));
+}
+
+/* Lock held. Of those who may begin, the one who used the least. */
+static struct llamux_user *next(void)
+{
+	bool contended = is_contended();
+	struct llamux_user *user, *chosen = NULL;
+
+	list_for_each_entry(user, &users.list, node)
+		charge(user);
+	list_for_each_entry(user, &users.list, node) {
+		if (may_begin(user, contended) && (!chosen || user->used < chosen->used))
+			chosen = user;
+	}
+	return chosen;
 }
 
 /* Lock held. Let those go on who may. */
@@ -147,20 +218,27 @@ static void grant(void)
 {
 	struct llamux_user *user;
 	struct waiter *first;
-	u32 most = share();
 
-	list_for_each_entry(user, &users.list, node) {
-		while (user->turns < most && !list_empty(&user->waiting)) {
-			first = list_first_entry(&user->waiting, struct waiter, node);
-			list_del_init(&first->node);
-			first->granted = true;
-			user->turns++;
-			wake_up(&first->wait);
-		}
+	while ((user = next())) {
+		first = list_first_entry(&user->waiting, struct waiter, node);
+		list_del_init(&first->node);
+		first->granted = true;
+		user->turns++;
+		users.turns++;
+		wake_up(&first->wait);
 	}
 }
 
-/* A user's share grows with time, too, when others compute no more. */
+/* Lock held. */
+static void end_turn(struct llamux_user *user)
+{
+	charge(user);
+	user->turns--;
+	users.turns--;
+	user->ended = jiffies;
+}
+
+/* What others do is not all: time passes, too. */
 static bool is_granted(const struct waiter *w)
 {
 	bool granted;
@@ -178,7 +256,7 @@ static void leave(struct llamux_user *user, struct waiter *w)
 {
 	spin_lock(&users.lock);
 	if (w->granted)
-		user->turns--;
+		end_turn(user);
 	else
 		list_del(&w->node);
 	grant();
@@ -187,12 +265,14 @@ static void leave(struct llamux_user *user, struct waiter *w)
 
 int llamux_turn_begin(struct llamux_user *user, const struct llama_yield *yield)
 {
-	struct waiter w = { };
+	struct waiter w = { .since = jiffies };
 	long left;
 	int err;
 
 	init_waitqueue_head(&w.wait);
 	spin_lock(&users.lock);
+	if (!is_busy(user))
+		catch_up(user);
 	list_add_tail(&w.node, &user->waiting);
 	grant();
 	spin_unlock(&users.lock);
@@ -210,8 +290,7 @@ int llamux_turn_begin(struct llamux_user *user, const struct llama_yield *yield)
 void llamux_turn_end(struct llamux_user *user)
 {
 	spin_lock(&users.lock);
-	user->turns--;
-	user->ended = jiffies;
+	end_turn(user);
 	grant();
 	spin_unlock(&users.lock);
 }

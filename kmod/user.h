@@ -4,10 +4,11 @@
  *
  * Whoever computes for a user takes a *turn* for each step (a token, or a batch of a
  * prompt). While one user computes alone, there are turns enough for whoever reads, and
- * the scheduler decides. While several do, each of them has an equal share of the
- * processors in turns at once, one at the least, and its other readers wait in the order
- * in which they came: so a user with a hundred readers does not slow down one who has one.
- * A user never waits for another's turn to end.
+ * the scheduler decides. While several do, there is one for each processor, and the user
+ * whose turns have taken the least time has the next; of a user's readers, the one who
+ * came first. So a user with a hundred readers does not slow down one who has one. Who has
+ * used the least and waits for 20 ms all the same, because others lost their processors to
+ * something else, waits no longer.
  */
 #ifndef LLAMUX_USER_H
 #define LLAMUX_USER_H

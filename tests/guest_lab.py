@@ -19,7 +19,8 @@ CHAT = "/proc/llamux/chat"
 CONTROL = "/proc/llamux/control"
 OPTIONS = "/proc/llamux/options"
 LOGITS = "/proc/llamux/logits"
-READINESS = ROOT / "harness" / "native" / "tools" / "readiness.c"
+TOOLS = ROOT / "harness" / "native" / "tools"
+PROGRAMS = ("readiness", "crowd")
 TINY = "/models/tiny.gguf"
 TINY_SPM = "/models/tiny-spm.gguf"
 
@@ -53,7 +54,10 @@ def options(arch: str, kernel: str | None = None) -> dict[str, Any]:
     """For GuestPool.get(): equal for all tests, so that they share a guest."""
     module = kbuild_module.build_module(arch, kernel)
     machine = platform.machine() if arch == "uml" else arch
-    programs = {"/readiness": cross.executable(READINESS, machine, with_core=False)}
+    programs = {
+        f"/{name}": cross.executable(TOOLS / f"{name}.c", machine, with_core=False)
+        for name in PROGRAMS
+    }
     return {"load_module": False, "module": module, "files": {**files(), **programs}}
 
 
