@@ -19,7 +19,7 @@ from harness import checkpatch, coccinelle, core, kbuild_module, kernels, saniti
 from harness.architectures import ARCHITECTURES, KERNELS
 from harness.errors import HarnessError
 from harness.kernels import Kernel
-from harness.paths import CORE, ROOT
+from harness.paths import CORE, INCLUDE, LIBRARY, ROOT
 
 ACCEPTED = ROOT / "harness" / "accepted_findings.toml"
 
@@ -180,10 +180,11 @@ def _compile(compiler: str, options: Sequence[str], files: Sequence[Path]) -> li
     compiled for general registers, too.
     """
     if not files:
-        files = [*sanitized.sources(), *(core.NATIVE / "tools").glob("*.c")]
+        tools = (core.NATIVE / "tools").glob("*.c")
+        files = [*sanitized.sources(), *tools, *LIBRARY.glob("*.c")]
 
     def run(path: Path) -> str:
-        include = [f"-I{os.path.relpath(folder, ROOT)}" for folder in (CORE, core.NATIVE)]
+        include = [f"-I{os.path.relpath(folder, ROOT)}" for folder in (CORE, core.NATIVE, INCLUDE)]
         command = [compiler, *core.FLAGS, "-Wno-unused-parameter", *options, *include]
         command.append(os.path.relpath(path, ROOT))
         done = subprocess.run(

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import core
 from harness.architectures import ARCHITECTURES
 from harness.errors import HarnessError
-from harness.paths import CORE, cache_dir
+from harness.paths import CORE, INCLUDE, cache_dir
 
 
 def emulator(machine: str, cpu: str) -> list[str]:
@@ -48,9 +48,9 @@ def program(folder: Path, machine: str) -> Path:
     """Build all C files of a folder into a program without the core; cached by content."""
     prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
     sources = sorted(folder.glob("*.c"))
-    command = [f"{prefix}gcc", *core.FLAGS, "-static", *map(str, sources)]
+    command = [f"{prefix}gcc", *core.FLAGS, f"-I{INCLUDE}", "-static", *map(str, sources)]
     digest = hashlib.sha256("\0".join(command[: -len(sources)]).encode())
-    for file in [*sources, *sorted(folder.glob("*.h"))]:
+    for file in [*sources, *sorted(folder.glob("*.h")), *sorted((INCLUDE / "uapi").glob("*.h"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     built = cache_dir("native", f"static-{machine}")
     target = built / f"{folder.name}-{digest.hexdigest()[:16]}"

@@ -10,6 +10,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "kmod" / "ggml_kernel"
 """The portable integer core."""
 
+INCLUDE = ROOT / "kmod" / "include"
+"""What programs and other modules include."""
+
+LIBRARY = ROOT / "libllamux"
+"""The C client."""
+
 
 def cache_dir(*parts: str) -> Path:
     """A folder below the one cache folder, made if missing.

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <uapi/llamux.h>
+
+#include "llamux.h"
+
+#define PROMPT "/proc/llamux/prompt"
+#define CHAT "/proc/llamux/chat"
+#define STATS "/proc/llamux/stats"
+#define CONTROL "/proc/llamux/control"
+
+#define RATIO 65536
+#define PIECE 4096
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static_assert(LLAMUX_N_STOPS == LLAMUX_STOPS, "stop texts");
+
+struct llamux {
+	int fd;
+};
+
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	/* ENOENT is a model's that is not there; without the module no file is. */
+	return errno == ENOENT ? -ENODEV : -errno;
+}
+
+/* Ratios are in 65536ths. */
+static int take_ratio(uint32_t *to, double ratio)
+{
+	/* Not a number is neither. */
+	if (!(ratio >= 0 && ratio < RATIO - 1))
+		return -EINVAL;
+	*to = (uint32_t)(ratio * RATIO + 0.5);
+	return 0;
+}
+
+static int take_template(int32_t *to, const char *name)
+{
+	static const char *const names[] = { "none", "chatml", "zephyr", "llama-2", "llama-3" };
+	uint32_t i;
+
+	*to = LLAMUX_TEMPLATE_AUTO;
+	if (!name)
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i])) {
+			*to = (int32_t)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int take_stops(struct llamux_ioc_options *to, const char *const *stops)
+{
+	uint32_t i;
+	size_t n;
+
+	for (i = 0; i < LLAMUX_STOPS && stops[i]; i++) {
+		n = strlen(stops[i]);
+		if (n > LLAMUX_STOP_BYTES)
+			return -EINVAL;
+		memcpy(to->stops[i], stops[i], n);
+		to->stop_bytes[i] = (uint8_t)n;
+	}
+	to->n_stops = i;
+	return 0;
+}
+
+static int take_texts(struct llamux_ioc_options *to, const struct llamux_options *from)
+{
+	size_t n;
+
+	to->n_system = LLAMUX_OWN_SYSTEM;
+	if (from->system) {
+		n = strlen(from->system);
+		if (n > LLAMUX_SYSTEM_BYTES)
+			return -EINVAL;
+		memcpy(to->system, from->system, n);
+		to->n_system = (uint32_t)n;
+	}
+	if (from->model) {
+		n = strlen(from->model);
+		if (n >= LLAMUX_MODEL_BYTES)
+			return -EINVAL;
+		memcpy(to->model, from->model, n);
+	}
+	return take_stops(to, from->stops);
+}
+
+static int set_options(int fd, const struct llamux_options *from)
+{
+	struct llamux_ioc_options to = {
+		.top_k = from->top_k,
+		.max_tokens = from->max_tokens,
+		.seed = from->seed,
+		.speculate = from->speculate,
+	};
+	int err = take_ratio(&to.temperature, from->temperature);
+
+	if (!err)
+		err = take_ratio(&to.top_p, from->top_p);
+	if (!err)
+		err = take_ratio(&to.min_p, from->min_p);
+	if (!err)
+		err = take_ratio(&to.repeat_penalty, from->repeat_penalty);
+	if (!err)
+		err = take_template(&to.chat_template, from->chat_template);
+	if (!err)
+		err = take_texts(&to, from);
+	if (err)
+		return err;
+	return ioctl(fd, LLAMUX_IOC_SET_OPTIONS, &to) ? -errno : 0;
+}
+
+static int write_all(int fd, const char *text, size_t n)
+{
+	ssize_t done;
+
+	while (n) {
+		done = write(fd, text, n);
+		if (done < 0)
+			return -errno;
+		text += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+/* Return: the descriptor of a conversation that has been asked, or -errno. */
+static int ask(const char *prompt, const struct llamux_options *options, int flags)
+{
+	int fd = open_file(options && options->chat ? CHAT : PROMPT, O_RDWR | flags);
+	int err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (options)
+		err = set_options(fd, options);
+	if (!err)
+		err = write_all(fd, prompt, strlen(prompt));
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int llamux_stream(const char *prompt, const struct llamux_options *options,
+		  llamux_piece_fn *take, void *data)
+{
+	int fd = ask(prompt, options, 0);
+	char piece[PIECE];
+	ssize_t n;
+	int err = 0;
+
+	if (fd < 0)
+		return fd;
+	while (!err) {
+		n = read(fd, piece, sizeof(piece));
+		if (!n)
+			break;
+		err = n < 0 ? -errno : take(piece, (size_t)n, data);
+	}
+	close(fd);
+	return err;
+}
+
+/* A string that grows. */
+struct text {
+	char *data;
+	size_t n;
+	size_t size;
+};
+
+static int append(const char *piece, size_t n, void *data)
+{
+	struct text *text = data;
+	size_t size = text->size;
+	char *grown;
+
+	while (size - text->n <= n)
+		size *= 2;
+	if (size > text->size) {
+		grown = realloc(text->data, size);
+		if (!grown)
+			return -ENOMEM;
+		text->data = grown;
+		text->size = size;
+	}
+	memcpy(text->data + text->n, piece, n);
+	text->n += n;
+	return 0;
+}
+
+int llamux_query(const char *prompt, const struct llamux_options *options, char **answer)
+{
+	struct text text = { .data = malloc(PIECE), .size = PIECE };
+	int err = text.data ? llamux_stream(prompt, options, append, &text) : -ENOMEM;
+
+	*answer = NULL;
+	if (err) {
+		free(text.data);
+		return err;
+	}
+	text.data[text.n] = '\0';
+	*answer = text.data;
+	return 0;
+}
+
+int llamux_start(struct llamux **handle, const char *prompt,
+		 const struct llamux_options *options)
+{
+	struct llamux *made = malloc(sizeof(*made));
+
+	*handle = NULL;
+	if (!made)
+		return -ENOMEM;
+	made->fd = ask(prompt, options, O_NONBLOCK);
+	if (made->fd < 0) {
+		int err = made->fd;
+
+		free(made);
+		return err;
+	}
+	*handle = made;
+	return 0;
+}
+
+int llamux_fd(const struct llamux *handle)
+{
+	return handle->fd;
+}
+
+ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size)
+{
+	ssize_t n = read(handle->fd, buffer, size);
+
+	return n < 0 ? -errno : n;
+}
+
+int llamux_next(struct llamux *handle, const char *prompt)
+{
+	return write_all(handle->fd, prompt, strlen(prompt));
+}
+
+int llamux_figures(const struct llamux *handle, struct llamux_figures *figures)
+{
+	struct llamux_ioc_figures f;
+
+	if (ioctl(handle->fd, LLAMUX_IOC_FIGURES, &f))
+		return -errno;
+	*figures = (struct llamux_figures){
+		.prompt_tokens = f.prompt_tokens,
+		.reused_tokens = f.reused_tokens,
+		.tokens = f.tokens,
+		.ttft_us = f.ttft_us,
+		.prefill_us = f.prefill_us,
+		.decode_us = f.decode_us,
+	};
+	return 0;
+}
+
+void llamux_finish(struct llamux *handle)
+{
+	if (handle)
+		close(handle->fd);
+	free(handle);
+}
+
+/* Lines of /proc/llamux/stats that are numbers. */
+static const struct {
+	const char *key;
+	size_t offset;
+} numbers[] = {
+	{ "n_ctx", offsetof(struct llamux_stats, n_ctx) },
+	{ "memory_bytes", offsetof(struct llamux_stats, memory_bytes) },
+	{ "conversations", offsetof(struct llamux_stats, conversations) },
+	{ "answers", offsetof(struct llamux_stats, answers) },
+	{ "tokens_prompt", offsetof(struct llamux_stats, tokens_prompt) },
+	{ "tokens_generated", offsetof(struct llamux_stats, tokens_generated) },
+	{ "prefill_us", offsetof(struct llamux_stats, prefill_us) },
+	{ "decode_us", offsetof(struct llamux_stats, decode_us) },
+};
+
+static void take_line(struct llamux_stats *stats, const char *key, const char *value)
+{
+	uint64_t number = strtoull(value, NULL, 10);
+	size_t i;
+
+	if (!strcmp(key, "model"))
+		snprintf(stats->model, sizeof(stats->model), "%s", value);
+	if (!strcmp(key, "isa"))
+		snprintf(stats->isa, sizeof(stats->isa), "%s", value);
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (!strcmp(key, numbers[i].key))
+			memcpy((char *)stats + numbers[i].offset, &number, sizeof(number));
+}
+
+int llamux_stats(struct llamux_stats *stats)
+{
+	int fd = open_file(STATS, O_RDONLY);
+	char *line = NULL, *value;
+	size_t size = 0;
+	ssize_t n;
+	FILE *file;
+	int err;
+
+	memset(stats, 0, sizeof(*stats));
+	if (fd < 0)
+		return fd;
+	file = fdopen(fd, "r");
+	if (!file) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	while ((n = getline(&line, &size, file)) > 0) {
+		line[n - 1] = '\0';
+		value = strchr(line, ' ');
+		if (value) {
+			*value++ = '\0';
+			take_line(stats, line, value);
+		}
+	}
+	err = ferror(file) ? -EIO : 0;
+	free(line);
+	fclose(file);
+	return err;
+}
+
+int llamux_set_model(const char *name)
+{
+	char command[32 + LLAMUX_MODEL_BYTES];
+	int fd, err;
+
+	if (!*name || strlen(name) >= LLAMUX_MODEL_BYTES)
+		return -ENOENT;
+	fd = open_file(CONTROL, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	snprintf(command, sizeof(command), "default %s", name);
+	err = write_all(fd, command, strlen(command));
+	close(fd);
+	return err;
+}
+
+const char *llamux_strerror(int err)
+{
+	switch (-err) {
+	case ENODEV:
+		return "the module is not loaded: insmod llamux.ko model=FILE.gguf, as root";
+	case EACCES:
+		return "not allowed: be root, or in the group that the module's `group` names";
+	case EPERM:
+		return "not allowed: this needs root (CAP_SYS_ADMIN)";
+	case ENOENT:
+		return "there is no such model: /proc/llamux/models lists what there is";
+	case EBUSY:
+		return "an answer is being read: read it to its end, or end its reader";
+	case EUSERS:
+		return "too many conversations are open: end one, or raise max_conversations";
+	case EMSGSIZE:
+		return "the text is too long: shorten it, or load with a larger n_ctx";
+	case EILSEQ:
+		return "the text is not UTF-8";
+	case ENODATA:
+		return "there is no prompt: an empty text has no answer";
+	case ENOMEM:
+		return "too little memory: unload a model, or end a conversation";
+	case EINVAL:
+		return "a value is out of its range: the kernel's log (dmesg) says which";
+	case EAGAIN:
+		return "the answer is being made: poll() says when there is more";
+	case EINTR:
+		return "interrupted by a signal";
+	default:
+		return strerror(-err);
+	}
+}

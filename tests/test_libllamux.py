@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The C client: libllamux, by way of its example, on the host and in guests."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import guest_lab
+import pytest
+from guest_lab import loaded
+
+from harness import cross
+from harness.core import Model, Options, Session
+from harness.guest import Guest, Result
+from harness.paths import INCLUDE, LIBRARY
+
+EXAMPLE = "/tmp/example"
+PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
+SHORT = Options(max_tokens=24)
+"""As the example has it."""
+
+STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang", "aarch64-linux-gnu-gcc"])
+@pytest.mark.parametrize("source", ["llamux.c", "example.c"])
+def test_compilers_have_nothing_to_say(compiler: str, source: str, tmp_path: Path) -> None:
+    command = [compiler, *STRICT, f"-I{INCLUDE}", "-O2", "-c", str(LIBRARY / source)]
+    subprocess.run([*command, "-o", str(tmp_path / "object.o")], check=True)
+
+
+def test_the_header_is_for_cpp_too(tmp_path: Path) -> None:
+    program = '#include "llamux.h"\nint main() { return !llamux_strerror(-1); }\n'
+    command = ["g++", "-Wall", "-Werror", f"-I{LIBRARY}", "-x", "c++", "-c", "-"]
+    subprocess.run([*command, "-o", str(tmp_path / "x.o")], input=program.encode(), check=True)
+
+
+def test_it_is_built_and_installed(tmp_path: Path) -> None:
+    """With sanitizers, and without the module it says how to load it."""
+    for file in LIBRARY.glob("*"):
+        if file.suffix in (".c", ".h") or file.name == "Makefile":
+            (tmp_path / "libllamux").mkdir(exist_ok=True)
+            (tmp_path / "libllamux" / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "kmod").mkdir()
+    (tmp_path / "kmod" / "include").symlink_to(INCLUDE)
+    make = ["make", "-s", "-C", str(tmp_path / "libllamux")]
+    sanitize = "-g -fsanitize=address,undefined"
+    subprocess.run([*make, f"CFLAGS={sanitize}", f"LDFLAGS={sanitize}"], check=True)
+    subprocess.run([*make, "install", f"PREFIX={tmp_path}"], check=True)
+    assert (tmp_path / "lib" / "libllamux.a").exists()
+    assert (tmp_path / "include" / "llamux.h").exists()
+    for words in (["query", "x"], ["stream", "x"], ["poll", "x", "y"], ["chat", "x"],
+                  ["stats"], ["use", "x"]):  # fmt: skip
+        done = subprocess.run(
+            [tmp_path / "libllamux" / "example", *words], capture_output=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"the module is not loaded: insmod llamux.ko"), done
+
+
+@pytest.fixture
+def example(lab: Guest, arch: str) -> Iterator[Guest]:
+    """A guest with the module, a tiny model, and the example."""
+    lab.put_file(EXAMPLE, cross.program(LIBRARY, arch).read_bytes())
+    lab.check(f"chmod 755 {EXAMPLE}")
+    with loaded(lab):
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    """The same model in the userspace library."""
+    path = guest_lab.files()[guest_lab.TINY]
+    assert not isinstance(path, bytes)
+    with Model(path) as model, Session(model, 256) as session:
+        yield session
+
+
+def run(guest: Guest, *words: bytes) -> Result:
+    """The example, each word in quotation marks."""
+    return guest.run(" ".join([EXAMPLE, *(f"'{word.decode()}'" for word in words)]), timeout=120)
+
+
+def test_answers_are_the_librarys(example: Guest, session: Session) -> None:
+    answers = [b"".join(session.answer(prompt, SHORT)) for prompt in PROMPTS]
+    assert len(set(answers)) == len(answers)
+    for prompt, answer in zip(PROMPTS, answers, strict=True):
+        for verb in (b"query", b"stream", b"poll"):
+            done = run(example, verb, prompt)
+            assert (done.exit_code, done.output) == (0, answer), done
+    assert run(example, b"poll", *PROMPTS).output == b"".join(answers)
+
+
+def test_a_dialogue_remembers(example: Guest, session: Session) -> None:
+    session.forget()
+    turns = [b"".join(session.say(prompt, SHORT)) for prompt in PROMPTS]
+    counts = session.counts()
+    known = f"[{counts.reused} of {counts.prompt} tokens were known]\n".encode()
+    assert run(example, b"chat", *PROMPTS).output == b"".join(turns) + known
+
+
+def test_statistics_and_models(example: Guest) -> None:
+    run(example, b"query", b"x")
+    stats = guest_lab.stats(example)
+    expected = (
+        f"{stats['model']} with {stats['isa']}: {stats['n_ctx']} tokens of context, "
+        f"{stats['answers']} answers, {stats['tokens_generated']} tokens made\n"
+    )
+    assert run(example, b"stats").text == expected
+    assert int(stats["tokens_generated"]) > 0
+    example.check(f"echo load {guest_lab.TINY_SPM} >{guest_lab.CONTROL}")
+    assert run(example, b"use", b"tiny-spm").exit_code == 0
+    assert "tiny-spm\tdefault" in example.check("cat /proc/llamux/models")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((b"query", b""), "there is no prompt"),
+        ((b"query", b"z" * 2000), "the text is too long"),
+        ((b"use", b"none"), "there is no such model"),
+        ((b"use", b"x" * 64), "there is no such model"),
+    ],
+)
+def test_errors_say_what_to_do(example: Guest, words: tuple[bytes, ...], message: str) -> None:
+    done = run(example, *words)
+    assert done.exit_code == 1
+    assert done.errors.decode().startswith(message), done
+
+
+def test_others_are_told_what_they_lack(example: Guest) -> None:
+    for command, message in (
+        (f"su user -c '{EXAMPLE} query x'", "not allowed: be root, or in the group"),
+        (f"printf 'a\\377' | xargs {EXAMPLE} query", "the text is not UTF-8"),
+        (
+            f"exec 3<>{guest_lab.PROMPT} 4<>{guest_lab.PROMPT}; {EXAMPLE} query x",
+            "too many conversations",
+        ),
+    ):
+        if message.startswith("too many"):
+            example.check("rmmod llamux")
+            assert guest_lab.insmod(example, arguments="max_conversations=2").exit_code == 0
+        done = example.run(command, timeout=60)
+        assert done.exit_code, command
+        assert message in done.errors.decode(), done
