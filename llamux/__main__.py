@@ -2,44 +2,50 @@
 """llamux: ask the model in the kernel from a shell."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 
+from llamux import bench as measure
 from llamux import client
 from llamux.client import Conversation, LlamuxError, Options
+from llamux.doctor import findings
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """How answers shall be made."""
-    default = Options()
-    parser.add_argument("--model", default="", metavar="NAME", help="of `llamux models`")
-    parser.add_argument("--system", metavar="TEXT", help="system prompt (default the model's own)")
-    parser.add_argument("--max-tokens", type=int, default=default.max_tokens, metavar="N")
-    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy")
-    parser.add_argument("--top-p", type=float, default=1.0, metavar="P")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument(
-        "--stop", action="append", default=[], metavar="TEXT", help="end the answer there"
-    )
+    """How answers shall be made; what is not said is as `llamux options` has it."""
+    parser.add_argument("--model", metavar="NAME", help="of `llamux models`")
+    parser.add_argument("--system", metavar="TEXT", help="system prompt")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="of the answer")
+    parser.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
+    parser.add_argument("--top-p", type=float, metavar="P", help="1 keeps all")
+    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--stop", action="append", metavar="TEXT", help="end the answer there")
 
 
-def options(args: argparse.Namespace) -> Options:
-    """What was asked for."""
-    return Options(
-        model=args.model,
-        system=args.system,
-        max_tokens=args.max_tokens,
-        temperature=args.temperature,
-        top_p=args.top_p,
-        seed=args.seed,
-        stop=tuple(args.stop),
-    )
+def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversation:
+    """One with the options that were given."""
+    opened = Conversation(chat=chat)
+    try:
+        given = {
+            name: value
+            for name in ("model", "system", "max_tokens", "temperature", "top_p", "seed")
+            if (value := getattr(args, name)) is not None
+        }
+        if args.stop:
+            given["stop"] = tuple(args.stop)
+        opened.set_options(replace(opened.options(), **given))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
-def show(conversation: Conversation, text: str) -> None:
+def show(asked: Conversation, text: str) -> None:
     """An answer, as it is made."""
-    for piece in conversation.stream(text):
+    for piece in asked.stream(text):
         print(piece, end="", flush=True)
 
 
@@ -47,23 +53,23 @@ def ask(args: argparse.Namespace) -> None:
     """Answer one prompt; what is on standard input comes before it."""
     context = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
     text = f"{context}\n\n{args.prompt}" if context else args.prompt
-    with Conversation(options(args)) as conversation:
-        show(conversation, text)
+    with conversation(args) as asked:
+        show(asked, text)
 
 
 def chat(args: argparse.Namespace) -> None:
     """A dialogue, a line a turn, until the end of the input."""
     prompt = "> " if sys.stdin.isatty() else ""
-    with Conversation(options(args), chat=True) as conversation:
+    with conversation(args, chat=True) as asked:
         while True:
             try:
                 text = input(prompt)
             except EOFError:
                 return
             if text == "/reset":
-                conversation.reset()
+                asked.reset()
             elif text.strip():
-                show(conversation, text)
+                show(asked, text)
 
 
 def status(_: argparse.Namespace) -> None:
@@ -74,13 +80,25 @@ def status(_: argparse.Namespace) -> None:
 
 def stats(args: argparse.Namespace) -> None:
     """The same for programs."""
+    clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
     while True:
-        for key, value in client.stats().items():
-            print(key, value)
-        if not args.watch:
+        lines = [f"{key} {value}" for key, value in client.stats().items()]
+        print(f"{clear}{chr(10).join(lines)}")
+        if args.watch is None:
             return
+        print(end="" if clear else "\n", flush=True)
         time.sleep(args.watch)
-        print(flush=True)
+
+
+def options(args: argparse.Namespace) -> None:
+    """Show how this terminal's answers are made, or change it: `llamux options seed=7 top_k=40`."""
+    changes = [(key, value) for key, _, value in (word.partition("=") for word in args.change)]
+    if args.reset:
+        changes.insert(0, ("reset", ""))
+    if changes:
+        client.set_session_options(changes)
+    else:
+        print(client.session_options(), end="")
 
 
 def models(_: argparse.Namespace) -> None:
@@ -95,13 +113,53 @@ def use(args: argparse.Namespace) -> None:
     client.set_model(args.name)
 
 
+def bench(args: argparse.Namespace) -> None:
+    """How many tokens a second the module makes."""
+    asking = Options(
+        template="none", max_tokens=args.max_tokens, speculate=args.speculate, model=args.model
+    )
+    measured = []
+    for figures in measure.runs(asking, args.words, args.repeats):
+        measured.append(figures)
+        if sys.stderr.isatty():
+            print(f"\r{len(measured)} of {args.repeats} runs", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    found = measure.report(measured)
+    if args.json:
+        print(json.dumps(asdict(found)))
+        return
+    stats = client.stats()
+    print(f"{args.model or stats['model']} with {stats['isa']}, {stats['threads']} processors")
+    for name, spread, unit in (
+        (f"prompt of {found.prompt_tokens} tokens", found.prefill, "tokens/s"),
+        (f"answer of {found.tokens} tokens", found.decode, "tokens/s"),
+        ("first token after", found.first_token, "s"),
+    ):
+        digits = f"{spread.median:10.3f} {unit:8} ({spread.least:.3f} to {spread.most:.3f})"
+        print(f"{name:24} {digits}")
+
+
 def doctor(_: argparse.Namespace) -> None:
     """What is missing, and how to get it."""
+    if not client.ROOT.is_dir():
+        for finding in findings():
+            print(f"{'missing' if finding.advice else 'ok':8} {finding.what}")
+            if finding.advice:
+                print(f"{'':8} -> {finding.advice}")
     stats = client.stats()
     print(f"the module is loaded and serves {stats['model']} with {stats['isa']}")
-    with Conversation(Options(max_tokens=1)) as conversation:
-        conversation.ask("Hello")
-        print(f"it answers: the first token came after {conversation.figures().first_token:.2f} s")
+    with Conversation(Options(max_tokens=1)) as asked:
+        asked.ask("Hello")
+        print(f"it answers: the first token came after {asked.figures().first_token:.2f} s")
+
+
+def positive(word: str) -> int:
+    """A number of at least 1."""
+    number = int(word)
+    if number < 1:
+        raise ValueError(word)
+    return number
 
 
 def parser() -> argparse.ArgumentParser:
@@ -122,8 +180,26 @@ def parser() -> argparse.ArgumentParser:
     verb(stats).add_argument(
         "--watch", type=float, nargs="?", const=2.0, metavar="SECONDS", help="again and again"
     )
+    changing = verb(options)
+    changing.add_argument(
+        "change", nargs="*", metavar="KEY=VALUE", help="for the next answer of this terminal"
+    )
+    changing.add_argument("--reset", action="store_true", help="back to the defaults first")
     verb(models)
     verb(use).add_argument("name")
+    measuring = verb(bench)
+    measuring.add_argument("--repeats", type=positive, default=5, metavar="N", help="(default 5)")
+    measuring.add_argument(
+        "--words", type=positive, default=128, metavar="N", help="of the prompt (default 128)"
+    )
+    measuring.add_argument(
+        "--max-tokens", type=positive, default=64, metavar="N", help="of the answer (default 64)"
+    )
+    measuring.add_argument(
+        "--speculate", type=int, default=0, metavar="N", help="tokens to guess ahead (default 0)"
+    )
+    measuring.add_argument("--model", default="", metavar="NAME", help="of `llamux models`")
+    measuring.add_argument("--json", action="store_true", help="for programs")
     verb(doctor)
     return top
 

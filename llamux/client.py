@@ -7,7 +7,7 @@ import ctypes
 import errno
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from llamux import abi
 
 ROOT = Path("/proc/llamux")
 _PIECE = 4096
+_TEXTS = ("stop", "system")  # options whose values may have newlines
 
 
 class LlamuxError(Exception):
@@ -120,6 +121,35 @@ class Options:
             ctypes.memmove(ctypes.byref(packed, abi.IocOptions.system.offset), system, len(system))
         return packed
 
+    @classmethod
+    def unpacked(cls, packed: abi.IocOptions) -> Self:
+        """As the kernel has them."""
+        data = bytes(packed)
+        stops = [
+            data[at : at + n].decode()
+            for at, n in zip(
+                range(abi.IocOptions.stops.offset, len(data), abi.STOP_BYTES),
+                packed.stop_bytes[: packed.n_stops],
+                strict=False,
+            )
+        ]
+        at = abi.IocOptions.system.offset
+        own = packed.n_system == abi.OWN_SYSTEM
+        return cls(
+            temperature=packed.temperature / abi.RATIO,
+            top_k=packed.top_k,
+            top_p=packed.top_p / abi.RATIO,
+            min_p=packed.min_p / abi.RATIO,
+            repeat_penalty=packed.repeat_penalty / abi.RATIO,
+            seed=packed.seed,
+            max_tokens=packed.max_tokens,
+            speculate=packed.speculate,
+            template=abi.TEMPLATES[packed.chat_template + 1],
+            stop=tuple(stops),
+            system=None if own else data[at : at + packed.n_system].decode(),
+            model=packed.model.decode(),
+        )
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -186,17 +216,36 @@ class Conversation:
             os.close(self._fd)
         self._fd = -1
 
+    def options(self) -> Options:
+        """What the next answer is made with; at first, those of the terminal session."""
+        packed = abi.IocOptions()
+        with explained("no options"):
+            fcntl.ioctl(self._fd, abi.GET_OPTIONS, packed)
+        return Options.unpacked(packed)
+
     def set_options(self, options: Options) -> None:
         """For the next answer."""
         with explained("bad options"):
             fcntl.ioctl(self._fd, abi.SET_OPTIONS, options.packed())
 
-    def stream(self, text: str) -> Iterator[str]:
-        """The answer to a text, in pieces, as they are made."""
+    def _write(self, text: str) -> None:
         with explained("the prompt was refused"):
             data = text.encode()
             while data:
                 data = data[os.write(self._fd, data) :]
+
+    async def _readable(self) -> None:
+        """Wait until there is something to read; it is this that makes the answer."""
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._fd, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(self._fd)
+
+    def stream(self, text: str) -> Iterator[str]:
+        """The answer to a text, in pieces, as they are made."""
+        self._write(text)
         decode = codecs.getincrementaldecoder("utf-8")().decode
         while True:
             with explained("no answer"):
@@ -206,6 +255,28 @@ class Conversation:
             text = decode(piece)
             if text:
                 yield text
+
+    async def astream(self, text: str) -> AsyncIterator[str]:
+        """The same without blocking the event loop."""
+        self._write(text)
+        decode = codecs.getincrementaldecoder("utf-8")().decode
+        os.set_blocking(self._fd, False)
+        try:
+            while True:
+                await self._readable()
+                with explained("no answer"):
+                    try:
+                        piece = os.read(self._fd, _PIECE)
+                    except BlockingIOError:
+                        continue
+                if not piece:
+                    return
+                text = decode(piece)
+                if text:
+                    yield text
+        finally:
+            if self._fd >= 0:
+                os.set_blocking(self._fd, True)
 
     def ask(self, text: str) -> str:
         """The whole answer."""
@@ -243,15 +314,15 @@ def query(text: str, options: Options | None = None) -> str:
 
 
 async def aquery(text: str, options: Options | None = None) -> str:
-    """The same without blocking the event loop: it is computed in a thread."""
-    return await asyncio.to_thread(query, text, options)
+    """The same without blocking the event loop."""
+    with Conversation(options) as conversation:
+        return "".join([piece async for piece in conversation.astream(text)])
 
 
 async def astream(text: str, options: Options | None = None) -> AsyncIterator[str]:
     """The answer in pieces, without blocking the event loop."""
     with Conversation(options) as conversation:
-        pieces = conversation.stream(text)
-        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        async for piece in conversation.astream(text):
             yield piece
 
 
@@ -260,6 +331,22 @@ def stats() -> dict[str, str]:
     with explained("no stats"):
         lines = (ROOT / "stats").read_text().splitlines()
     return dict(line.split(" ", 1) for line in lines)
+
+
+def session_options() -> str:
+    """Those of the terminal session, a ``key value`` a line."""
+    with explained("no options"):
+        return (ROOT / "options").read_text()
+
+
+def set_session_options(changes: Sequence[tuple[str, str]]) -> None:
+    """Change some of them, all or none; keys and values are those of docs/procfs-abi.md."""
+    lines = []
+    for key, value in changes:
+        escaped = value.replace("\\", "\\\\").replace("\n", "\\n") if key in _TEXTS else value
+        lines.append(f"{key} {escaped}\n" if escaped else f"{key}\n")
+    with explained("bad options"):
+        (ROOT / "options").write_text("".join(lines))
 
 
 def models() -> list[LoadedModel]:
