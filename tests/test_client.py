@@ -5,22 +5,26 @@ import asyncio
 import ctypes
 import io
 import json
+import os
 import platform
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import guest_lab
+import pexpect
 import pytest
 from guest_lab import loaded
 
 from harness.core import Model, Options, Session
 from harness.guest import Guest, Result
 from harness.paths import ROOT, cache_dir
-from llamux import abi, client
+from llamux import abi, bench, client, doctor
 from llamux.__main__ import main
 
 HOST = "/tmp/host"
@@ -56,31 +60,131 @@ def test_without_the_module_it_says_how_to_load_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    for arguments in (["status"], ["ask", "x"], ["doctor"], ["models"], ["use", "x"], ["stats"]):
+    for arguments in (["status"], ["ask", "x"], ["doctor"], ["models"], ["use", "x"], ["stats"],
+                      ["chat"], ["options"], ["options", "seed=1"], ["bench"]):  # fmt: skip
         assert main(arguments) == 1
         assert "insmod llamux.ko" in capsys.readouterr().err
 
 
 def test_asking_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The asynchronous ways, over a conversation that waits for the loop."""
+    """The asynchronous ways, over a conversation whose answer waits for the loop."""
     free = threading.Event()
+    threads = []
+
+    def answer(end: socket.socket) -> None:
+        with end:
+            for byte in end.recv(64):
+                assert free.wait(10)
+                end.sendall(bytes([byte]))
 
     class Echo(client.Conversation):
         def __init__(self, options: client.Options | None = None, *, chat: bool = False) -> None:
-            self._fd = -1
-
-        def stream(self, text: str) -> Iterator[str]:
-            for piece in text:
-                assert free.wait(10)
-                yield piece
+            own, other = socket.socketpair()
+            self._fd = own.detach()
+            threads.append(threading.Thread(target=answer, args=(other,)))
+            threads[-1].start()
 
     monkeypatch.setattr(client, "Conversation", Echo)
 
-    async def ask() -> tuple[str, list[str]]:
+    async def ask() -> tuple[tuple[str, str], list[str]]:
         asyncio.get_running_loop().call_later(0.05, free.set)
-        return await client.aquery("abc"), [piece async for piece in client.astream("de")]
+        whole = await asyncio.gather(client.aquery("abc"), client.aquery("d"))
+        return whole, [piece async for piece in client.astream("éf")]
 
-    assert asyncio.run(ask()) == ("abc", ["d", "e"])
+    whole, pieces = asyncio.run(ask())
+    for thread in threads:
+        thread.join()
+    assert whole == ("abc", "d")
+    assert "".join(pieces) == "éf"
+    assert all(pieces)
+
+
+def test_options_come_back_as_they_went() -> None:
+    for options in (
+        client.Options(),
+        client.Options(temperature=0.5, top_k=3, seed=2**64 - 1, system="", model="m"),
+        client.Options(template="llama-3", stop=("a", "é" * 32, "c", "d"), system="s" * 4096),
+    ):
+        assert client.Options.unpacked(options.packed()) == options
+
+
+def test_options_of_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is written to the file of options, and shown of it."""
+    monkeypatch.setattr(client, "ROOT", tmp_path)
+    assert main(["options", "--reset", "seed=7", "system=a\\b\nc", "stop="]) == 0
+    written = (tmp_path / "options").read_text()
+    assert written == "reset\nseed 7\nsystem a\\\\b\\nc\nstop\n"
+    assert main(["options"]) == 0
+    assert capsys.readouterr().out == written
+
+
+def test_a_terminal_is_watched(tmp_path: Path) -> None:
+    """Each time on a cleared screen, until Ctrl-C."""
+    (tmp_path / "stats").write_text("model m\nanswers 1\n")
+    program = f"""
+import sys; from pathlib import Path; from llamux import __main__, client
+client.ROOT = Path({str(tmp_path)!r})
+sys.exit(__main__.main(["stats", "--watch", "0.1"]))
+"""
+    child = pexpect.spawn(sys.executable, ["-c", program], cwd=str(ROOT), timeout=60)
+    child.expect_exact("\x1b[H\x1b[Jmodel m\r\nanswers 1\r\n")
+    (tmp_path / "stats").write_text("model m\nanswers 2\n")
+    child.expect_exact("\x1b[H\x1b[Jmodel m\r\nanswers 2\r\n")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+
+
+def test_the_doctor_finds_what_is_missing(tmp_path: Path) -> None:
+    def missing() -> list[str]:
+        return [found.what for found in doctor.findings(tmp_path, "6.12.1-x") if found.advice]
+
+    rights = [] if os.geteuid() == 0 else ["you are not root, who alone may load modules"]
+    assert missing() == [
+        "no headers of this kernel",
+        "no llamux.ko is here or installed",
+        "no model is at /lib/firmware/llamux/model.gguf",
+        *rights,
+    ]
+    build = tmp_path / "lib" / "modules" / "6.12.1-x" / "build"
+    build.mkdir(parents=True)
+    (build / "Makefile").touch()
+    model = tmp_path / doctor.MODEL
+    model.parent.mkdir(parents=True)
+    model.write_bytes(bytes(1 << 20))
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    1000 kB\n")
+    security = tmp_path / "sys" / "kernel" / "security"
+    security.mkdir(parents=True)
+    (security / "lockdown").write_text("none [integrity] confidentiality\n")
+    assert missing() == [
+        "no llamux.ko is here or installed",
+        "/lib/firmware/llamux/model.gguf has 1 MiB, 0 MiB of memory are free",
+        "the kernel loads signed modules alone",
+        *rights,
+    ]
+    (security / "lockdown").write_text("[none] integrity confidentiality\n")
+    (tmp_path / "proc" / "meminfo").write_text("MemAvailable:    2000 kB\n")
+    (build.parent / "updates").mkdir()
+    (build.parent / "updates" / "llamux.ko.xz").touch()
+    assert missing() == rights
+    assert doctor.findings(tmp_path, "5.10.0")[0].advice == "boot Linux 6.1 or newer"
+
+
+def test_rates_are_medians() -> None:
+    def figures(prefill: float, decode: float, tokens: int = 11) -> client.Figures:
+        return client.Figures(25, 5, tokens, 0, 0, prefill, prefill, decode, 0.0, 0.0)
+
+    report = bench.report([figures(1.0, 2.0), figures(4.0, 1.0), figures(2.0, 10.0)])
+    assert (report.prompt_tokens, report.tokens) == (25, 11)
+    assert report.prefill == bench.Spread(10.0, 5.0, 20.0)
+    assert report.decode == bench.Spread(5.0, 1.0, 10.0)
+    assert report.first_token == bench.Spread(2.0, 1.0, 4.0)
+    with pytest.raises(client.LlamuxError, match="second token"):
+        bench.report([figures(1.0, 2.0, 1)])
 
 
 @pytest.fixture
@@ -175,6 +279,73 @@ with Conversation() as c:
         assert len(lines) == 13
         assert all("dmesg" in line for line in lines[:5])
         assert lines[5:] == ["22"] * 4 + ["84", "25", "14", "True"]
+
+    def test_many_are_asked_in_one_loop(self, uml: Guest) -> None:
+        """Asynchronous answers are the others, and the loop turns while they are made."""
+        program = """
+import asyncio, json
+from llamux import Conversation, Options, aquery, astream, query
+o = Options(max_tokens=40, template="none")
+texts = ["one", "two", "three"]
+async def main():
+    turns = 0
+    async def tick():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.001)
+    ticking = asyncio.create_task(tick())
+    answers = await asyncio.gather(*(aquery(text, o) for text in texts))
+    streamed = "".join([piece async for piece in astream("one", o)])
+    with Conversation(o, chat=True) as c:
+        said = ["".join([piece async for piece in c.astream(text)]) for text in texts[:2]]
+        c.reset()
+        said.append(c.ask("one"))
+    try:
+        await aquery("")
+    except Exception as error:
+        failed = str(error)
+    ticking.cancel()
+    return answers, streamed, said, turns, failed
+print(json.dumps([asyncio.run(main()), [query(text, o) for text in texts]]))
+"""
+        with loaded(uml):
+            done = run(uml, sys.executable, "-c", program)
+        assert done.exit_code == 0, done.errors
+        (answers, streamed, said, turns, failed), expected = json.loads(done.output)
+        assert answers == expected
+        assert streamed == expected[0] == said[0] == said[2]
+        assert said[1]
+        assert turns > 20
+        assert "there is no prompt" in failed
+
+    def test_the_session_s_options(self, uml: Guest) -> None:
+        """They count for `ask`, as for echo and cat; what `ask` is told goes before them."""
+        here = f"cd {shlex.quote(str(ROOT))} && exec 2>&1; l='{sys.executable} -m llamux'; "
+        script = here + (
+            "$l options max_tokens=5 template=none; $l ask x | md5sum; $l ask --max-tokens 9 x"
+            " | md5sum; echo x >/proc/llamux/prompt; md5sum </proc/llamux/prompt; $l options"
+            " | head -7 | tail -1; $l options --reset; $l options | grep max; $l options seed=x"
+        )
+        with loaded(uml):
+            done = uml.run(f"chroot {HOST} sh -c {shlex.quote(script)}", timeout=120)
+            ask, longer, cat, changed, reset, bad = done.text.splitlines()
+        assert ask == cat != longer
+        assert (changed, reset) == ("max_tokens 5", "max_tokens 256")
+        assert "dmesg" in bad
+
+    def test_speed_is_the_modules_own(self, uml: Guest) -> None:
+        few = ("--repeats", "3", "--words", "20", "--max-tokens", "8")
+        with loaded(uml):
+            report = json.loads(llamux(uml, "bench", *few, "--json").output)
+            text = llamux(uml, "bench", *few).text
+            tokens = int(guest_lab.stats(uml)["tokens_generated"])
+        assert report["tokens"] == 8
+        assert tokens >= 6 * 8
+        for name in ("prefill", "decode", "first_token"):
+            spread = report[name]
+            assert 0 < spread["least"] <= spread["median"] <= spread["most"], report
+        assert f"prompt of {report['prompt_tokens']} tokens" in text
 
     def test_the_program(self, uml: Guest) -> None:
         short = ("--max-tokens", "6")

@@ -67,7 +67,7 @@ def example(lab: Guest, arch: str) -> Iterator[Guest]:
         yield lab
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def session() -> Iterator[Session]:
     """The same model in the userspace library."""
     path = guest_lab.files()[guest_lab.TINY]
@@ -92,7 +92,6 @@ def test_answers_are_the_librarys(example: Guest, session: Session) -> None:
 
 
 def test_a_dialogue_remembers(example: Guest, session: Session) -> None:
-    session.forget()
     turns = [b"".join(session.say(prompt, SHORT)) for prompt in PROMPTS]
     counts = session.counts()
     known = f"[{counts.reused} of {counts.prompt} tokens were known]\n".encode()
