@@ -46,18 +46,25 @@ class Load:
     n_texts: int = 150
     n_logits: int = 30
     n_ids: int = 40
+    n_dialogues: int = 30
+    other: str = "tiny"
+    """A model that is loaded beside it now and then."""
 
     def path(self) -> Path:
         """The model's file, made or fetched if need be."""
-        if self.model in models.MODELS:
-            return models.resolve(self.model)
-        return make_model(self.model, "Q8_0", cache_dir("lab") / f"{self.model}.gguf")
+        return _path(self.model)
+
+
+def _path(model: str) -> Path:
+    if model in models.MODELS:
+        return models.resolve(model)
+    return make_model(model, "Q8_0", cache_dir("lab") / f"{model}.gguf")
 
 
 LOADS = (
-    Load("tiny", 0.5, 1, 60),
+    Load("tiny", 0.5, 1, 60, other="tiny-spm"),
     Load("tiny-spm", 0.25, 1, 60),
-    Load("smollm2", 0.25, 0.1, 3, n_phrases=2, n_texts=40, n_logits=6, n_ids=3),
+    Load("smollm2", 0.25, 0.1, 3, n_phrases=2, n_texts=40, n_logits=6, n_ids=3, n_dialogues=5),
 )
 """What there is by default."""
 
@@ -79,16 +86,20 @@ class Question:
 
 @dataclass(frozen=True)
 class Questions:
-    """Texts with their options, and token ids with their logits."""
+    """Texts with their options, token ids with their logits, and more texts."""
 
     texts: Sequence[Question]
     logits: Sequence[Question]
+    dialogues: Sequence[Question]
+    """Turns; those that go on with a dialogue have no options."""
+    others: Sequence[Question]
+    """Of another model."""
 
     def packed(self) -> bytes:
         """As the guest's program reads them."""
         return b"".join(
             struct.pack("<I", len(some)) + b"".join(question.packed() for question in some)
-            for some in (self.texts, self.logits)
+            for some in (self.texts, self.logits, self.dialogues, self.others)
         )
 
 
@@ -138,16 +149,40 @@ def _native(options: Mapping[str, str]) -> Options:
     )
 
 
-def _texts(load: Load, model: Model, draw: random.Random) -> Iterator[Question]:
-    with Session(model, min(_DEFAULT_N_CTX, model.n_ctx_train)) as session:
-        for _ in range(load.n_texts):
+def _session(model: Model) -> Session:
+    """With the context that the module gives a conversation."""
+    return Session(model, min(_DEFAULT_N_CTX, model.n_ctx_train))
+
+
+def _prompt(load: Load, draw: random.Random) -> bytes:
+    return f"{' '.join(draw.choices(_PHRASES, k=draw.randint(1, load.n_phrases)))}.".encode()
+
+
+def _lines(options: Mapping[str, str]) -> bytes:
+    """As they are written to the file of options."""
+    return "".join(["reset\n", *(f"{key} {value}\n" for key, value in options.items())]).encode()
+
+
+def _texts(load: Load, model: Model, draw: random.Random, n: int) -> Iterator[Question]:
+    with _session(model) as session:
+        for _ in range(n):
             options = _options(draw, load.max_tokens)
-            phrases = draw.choices(_PHRASES, k=draw.randint(1, load.n_phrases))
-            prompt = f"{' '.join(phrases)}.".encode()
+            prompt = _prompt(load, draw)
             answer = b"".join(session.answer(prompt, _native(options)))
-            lines = "".join(f"{key} {value}\n" for key, value in options.items())
             newline = draw.choice([b"", b"\n"])  # which `echo` puts there
-            yield Question(f"reset\n{lines}".encode(), prompt + newline, answer)
+            yield Question(_lines(options), prompt + newline, answer)
+
+
+def _dialogues(load: Load, model: Model, draw: random.Random) -> Iterator[Question]:
+    """Some of them with more turns than the tiny models' contexts have room for."""
+    for _ in range(load.n_dialogues):
+        options = _options(draw, load.max_tokens)
+        lines = _lines(options)
+        with _session(model) as session:
+            for _ in range(draw.randint(2, 5)):
+                prompt = _prompt(load, draw)
+                yield Question(lines, prompt, b"".join(session.say(prompt, _native(options))))
+                lines = b""
 
 
 def _logits(load: Load, model: Model, draw: random.Random) -> Iterator[Question]:
@@ -160,8 +195,13 @@ def _logits(load: Load, model: Model, draw: random.Random) -> Iterator[Question]
 def questions(load: Load, seed: int) -> Questions:
     """What is asked under a load; the same for the same seed."""
     draw = random.Random(f"{load.model} {seed}")
-    with Model(load.path()) as model:
-        return Questions(list(_texts(load, model, draw)), list(_logits(load, model, draw)))
+    with Model(load.path()) as model, Model(_path(load.other)) as other:
+        return Questions(
+            list(_texts(load, model, draw, load.n_texts)),
+            list(_logits(load, model, draw)),
+            list(_dialogues(load, model, draw)),
+            list(_texts(load, other, draw, 30)),
+        )
 
 
 def parse(output: str, report: Report) -> None:
@@ -201,7 +241,8 @@ def _under(guest: Guest, load: Load, report: Report, seed: int) -> None:
     )
     before = _settled(guest)
     done = guest.run(
-        f"/stress/stress /stress/{load.model}.questions {report.seconds} {report.clients} {seed}",
+        f"/stress/stress /stress/{load.model}.questions {report.seconds} {report.clients} {seed}"
+        f" /stress/{load.model}.gguf /stress/{load.other}.gguf",
         timeout=report.seconds + _GRACE,
     )
     if not done.output:
@@ -242,6 +283,7 @@ def run(
     with step("answers to compare with"):
         for load in loads:
             files[f"/stress/{load.model}.gguf"] = load.path()
+            files[f"/stress/{load.other}.gguf"] = _path(load.other)
             asked = ask[load.model] if ask else questions(load, seed)
             files[f"/stress/{load.model}.questions"] = asked.packed()
     whole = sum(load.share for load in loads)

@@ -3,15 +3,21 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <uapi/llamux.h>
 
 #include "stress.h"
 
@@ -21,8 +27,11 @@
 #define LOGITS "/proc/llamux/logits"
 #define STATUS "/proc/llamux/status"
 #define STATS "/proc/llamux/stats"
+#define CONTROL "/proc/llamux/control"
 
 #define MAX_READ 65536
+#define MAX_POLLED 3
+#define SMALL (4 << 20)		/* bytes of a model that may be loaded twice */
 #define LATER_US 100000		/* at most, before what failed is tried again */
 
 /* How a reader asks for bytes. */
@@ -115,10 +124,14 @@ static uint32_t how_many(enum manner manner)
 /* Whose bytes these are, where they are no answer to what was asked. */
 static void fail_mixed(const struct question *q, uint32_t pos, const char *got, uint32_t n)
 {
-	const struct questions *all = q >= logits.list && q < logits.list + logits.n ?
-				      &logits : &texts;
+	static const struct questions *const lists[] = { &texts, &logits, &dialogues, &others };
+	const struct questions *all = &texts;
 	const char *whose = "of no answer";
 	uint32_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++)
+		if (q >= lists[i]->list && q < lists[i]->list + lists[i]->n)
+			all = lists[i];
 
 	for (i = 0; i < all->n && n > 1; i++) {
 		const struct bytes *a = &all->list[i].answer;
@@ -646,10 +659,380 @@ static int run_busy(void)
 	return end_talk(&t, pos < 0 ? pos : 0);
 }
 
+/* A turn of the session's dialogue, by a writer that comes and goes. */
+static int say_shared(const struct question *turn)
+{
+	int fd = open_file(CHAT, O_WRONLY);
+	int err = fd < 0 ? fd : write_all(fd, turn->prompt);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* All turns of a dialogue. */
+static int run_dialogue(void)
+{
+	const struct question *end = dialogues.list + dialogues.n, *turn = choose(&dialogues);
+	bool shared = random_below(2);
+	struct talk t = { .prompt = -1 };
+	int err;
+
+	while (!turn->options.n)
+		turn--;
+	t.options = set_options(turn);
+	if (t.options < 0)
+		return t.options;
+	t.prompt = open_file(CHAT, shared ? O_RDONLY : O_RDWR);
+	err = t.prompt < 0 ? t.prompt : 0;
+	do {
+		if (!err)
+			err = shared ? say_shared(turn) : write_all(t.prompt, turn->prompt);
+		if (!err)
+			err = read_answer(t.prompt, turn);
+	} while (!err && !record->over && ++turn < end && !turn->options.n);
+	return end_talk(&t, err);
+}
+
+/* Return: 0 or -errno. */
+static int call(int fd, unsigned long command, void *argument)
+{
+	if (!ioctl(fd, command, argument))
+		return 0;
+	record_error(errno);
+	return -errno;
+}
+
+/* Options that must be refused, one mistake in each. */
+static int spoil(struct llamux_ioc_options *o)
+{
+	switch (random_below(9)) {
+	case 0:
+		o->reserved = 1;
+		break;
+	case 1:
+		o->temperature = 17 << 16;
+		break;
+	case 2:
+		o->max_tokens = 0;
+		break;
+	case 3:
+		o->n_system = LLAMUX_SYSTEM_BYTES + 1;
+		break;
+	case 4:
+		o->speculate = 8;
+		break;
+	case 5:
+		o->chat_template = 9;
+		break;
+	case 6:
+		o->n_stops = LLAMUX_STOPS + 1;
+		break;
+	case 7:
+		strcpy(o->model, "none");
+		break;
+	default:
+		o->n_system = 1;
+		o->system[0] = '\xff';
+		return -EILSEQ;
+	}
+	return -EINVAL;
+}
+
+static void expect_call(const char *what, int err, int right)
+{
+	if (err != right && !is_passing(err))
+		fail("ioctl %s gave %d instead of %d", what, err, right);
+}
+
+/* Change options there and back, bad ones in between. Return: 0 or -errno. */
+static int turn_options(int fd)
+{
+	static struct llamux_ioc_options before, changed, bad, after;
+	int right, err = call(fd, LLAMUX_IOC_GET_OPTIONS, &before);
+
+	if (err)
+		return err;
+	changed = before;
+	changed.seed = random_below(UINT32_MAX);
+	changed.max_tokens = 1 + random_below(100);
+	changed.n_stops = 1;
+	changed.stop_bytes[0] = 2;
+	memcpy(changed.stops[0], "zq", 2);
+	err = call(fd, LLAMUX_IOC_SET_OPTIONS, &changed);
+	if (err)
+		return err;
+	bad = changed;
+	right = spoil(&bad);
+	expect_call("with bad options", call(fd, LLAMUX_IOC_SET_OPTIONS, &bad), right);
+	expect_call("without options", call(fd, LLAMUX_IOC_SET_OPTIONS, NULL), -EFAULT);
+	expect_call("of no number", call(fd, _IO(0xBE, 99), NULL), -ENOTTY);
+	err = call(fd, LLAMUX_IOC_GET_OPTIONS, &after);
+	if (err)
+		return err;
+	if (memcmp(&changed, &after, sizeof(after)))
+		fail("options did not come back as they were set");
+	return call(fd, LLAMUX_IOC_SET_OPTIONS, &before);
+}
+
+static void check_figures(int fd)
+{
+	struct llamux_ioc_figures f;
+	int err = call(fd, LLAMUX_IOC_FIGURES, &f);
+
+	if (err)
+		expect_call("for figures", err, 0);
+	else if (!f.prompt_tokens || f.reused_tokens > f.prompt_tokens || f.accepted > f.drafted ||
+		 f.sampled > f.tokens + 1 || f.log_prob > 0)
+		fail("figures make no sense: %llu of %llu tokens known, %llu of %llu right",
+		     (unsigned long long)f.reused_tokens, (unsigned long long)f.prompt_tokens,
+		     (unsigned long long)f.accepted, (unsigned long long)f.drafted);
+}
+
+/* What programs ask of an open file, before, within and after an answer. */
+static int run_ioctls(void)
+{
+	const struct question *q = choose(&texts);
+	struct talk t = { .prompt = -1 };
+	long pos;
+	int err;
+
+	t.options = set_options(q);
+	if (t.options < 0)
+		return t.options;
+	t.prompt = open_file(random_below(2) ? PROMPT : CHAT, O_RDWR);
+	err = t.prompt < 0 ? t.prompt : turn_options(t.prompt);
+	if (!err)
+		err = write_all(t.prompt, q->prompt);
+	if (!err) {
+		pos = read_some(t.prompt, q, 0, 1 + random_below(8), ODD);
+		err = pos < 0 ? pos : 0;
+	}
+	if (!err)
+		check_figures(t.prompt);
+	if (!err)
+		err = call(t.prompt, LLAMUX_IOC_RESET, NULL);
+	if (!err && (read(t.prompt, &pos, 1) >= 0 || errno != ENODATA))
+		fail("something could be read after a reset");
+	if (!err)
+		err = write_all(t.prompt, q->prompt);
+	if (!err)
+		err = read_answer(t.prompt, q);
+	return end_talk(&t, err);
+}
+
+/* A command to the registry of models. Return: 0 or -errno. */
+__attribute__((format(printf, 1, 2))) static int control(const char *format, ...)
+{
+	struct bytes command;
+	char text[256];
+	va_list args;
+	int fd, err, tries = 0;
+
+	va_start(args, format);
+	command = (struct bytes){ text, vsnprintf(text, sizeof(text), format, args) };
+	va_end(args);
+	do {
+		fd = open_file(CONTROL, O_WRONLY);
+	} while (fd == -ENOMEM && tries++ < 100 && (pause_up_to(LATER_US), true));
+	if (fd < 0)
+		return fd;
+	/* Memory for a model may be long in coming. */
+	err = strncmp(text, "load", 4) ? write_all(fd, command) :
+					 write_once(fd, command.data, command.n);
+	close(fd);
+	return err;
+}
+
+/* A model by a name that nobody else has. */
+static int load_model(const char *path, char name[32])
+{
+	snprintf(name, 32, "m%d", getpid());
+	return control("load %s %s", path, name);
+}
+
+/* Ask a model by its name, in a conversation of its own. */
+static int ask_model(struct talk *t, const struct question *q, const char *name)
+{
+	char line[64];
+	struct bytes choice = { line, snprintf(line, sizeof(line), "model %s\n", name) };
+	int err;
+
+	t->prompt = -1;
+	t->options = set_options(q);
+	if (t->options < 0)
+		return t->options;
+	err = write_all(t->options, choice);
+	if (err)
+		return err;
+	t->prompt = open_file(PROMPT, O_RDWR);
+	return t->prompt < 0 ? t->prompt : write_all(t->prompt, q->prompt);
+}
+
+/* Another model for one conversation, unloaded before its answer is complete. */
+static int run_models(void)
+{
+	const struct question *q = choose(&others);
+	char name[32];
+	struct talk t;
+	long pos = 0;
+	int gone, err = load_model(other_path, name);
+
+	if (err)
+		return err;
+	err = ask_model(&t, q, name);
+	if (!err) {
+		pos = read_some(t.prompt, q, 0, 1 + random_below(8), ODD);
+		err = pos < 0 ? pos : 0;
+	}
+	gone = control("unload %s", name);
+	if (gone)
+		fail("a model in use could not be unloaded: %d", gone);
+	if (!err) {
+		pos = read_some(t.prompt, q, pos, UINT32_MAX, random_below(N_MANNERS));
+		err = pos < 0 ? pos : 0;
+	}
+	gone = control("default %s", name);
+	if (gone != -ENOENT)
+		fail("a model that is gone became the default: %d", gone);
+	return end_talk(&t, err);
+}
+
+/* The name that the first model has. */
+static void name_first(char name[32])
+{
+	const char *base = strrchr(model_path, '/');
+
+	snprintf(name, 32, "%s", base ? base + 1 : model_path);
+	if (strlen(name) > 5)
+		name[strlen(name) - 5] = '\0';	/* .gguf */
+}
+
+/* The same file once more is the default for a while: answers are what they were. */
+static int run_default(void)
+{
+	const struct question *q = choose(&texts);
+	char name[32], first[32];
+	struct stat facts;
+	struct talk t;
+	int gone, err;
+
+	if (stat(model_path, &facts) || facts.st_size > SMALL)
+		return 0;
+	name_first(first);
+	err = load_model(model_path, name);
+	if (err)
+		return err;
+	err = control("default %s", name);
+	if (err)
+		fail("default %s: %d", name, err);
+	err = ask_private(&t, q);
+	if (!err)
+		err = read_answer(t.prompt, q);
+	end_talk(&t, 0);
+	/* Somebody else may have chosen another one meanwhile. */
+	gone = control("unload %s", name);
+	if (gone == -EBUSY) {
+		gone = control("default %s", first);
+		if (!gone)
+			gone = control("unload %s", name);
+	}
+	if (gone)
+		fail("a default that is none any more could not be unloaded: %d", gone);
+	return err;
+}
+
+/* An answer that is never waited for but in poll(). */
+struct polled {
+	const struct question *q;
+	struct talk t;
+	uint32_t pos;
+	bool done;
+};
+
+/* What is there. Return: 1 where something came, 0, or -errno. */
+static int take(struct polled *p)
+{
+	const struct bytes *a = &p->q->answer;
+	char data[256];
+	ssize_t n = read(p->t.prompt, data, 1 + random_below(sizeof(data)));
+
+	if (n < 0) {
+		record_error(errno);
+		return errno == EAGAIN || errno == ENOMEM ? 0 : -errno;
+	}
+	if (n > a->n - p->pos || memcmp(data, a->data + p->pos, n) || (!n && p->pos != a->n)) {
+		fail_mixed(p->q, p->pos, data, n);
+		p->done = true;
+		return 1;
+	}
+	p->pos += n;
+	p->done = !n;
+	record_add(n ? COUNT_BYTES : COUNT_COMPARED, n ? n : 1);
+	return 1;
+}
+
+/* Until all are done. Return: 0 or -errno. */
+static int take_all(struct polled *polled, uint32_t n)
+{
+	struct pollfd ready[MAX_POLLED];
+	uint32_t i, left = n, idle = 0;
+	int got;
+
+	for (i = 0; i < n; i++)
+		ready[i] = (struct pollfd){ .fd = polled[i].t.prompt, .events = POLLIN };
+	while (left && idle < 3000) {
+		if (poll(ready, n, 100) < 0)
+			return -errno;
+		idle++;
+		for (i = 0; i < n; i++) {
+			if (polled[i].done || (!ready[i].revents && random_below(4)))
+				continue;
+			got = take(&polled[i]);
+			if (got < 0)
+				return got;
+			if (got)
+				idle = 0;
+			else
+				pause_up_to(1000);
+			if (polled[i].done) {
+				ready[i].fd = -1;
+				left--;
+			}
+		}
+	}
+	if (left)
+		fail("%u of %u answers that are polled do not come", left, n);
+	return 0;
+}
+
+static int run_polled(void)
+{
+	struct polled polled[MAX_POLLED] = { };
+	uint32_t i, n = 1 + random_below(MAX_POLLED);
+	int err = 0;
+
+	for (i = 0; i < n && !err; i++) {
+		struct polled *p = &polled[i];
+
+		p->q = choose(&texts);
+		err = ask_private(&p->t, p->q);
+		if (!err && fcntl(p->t.prompt, F_SETFL, O_RDWR | O_NONBLOCK))
+			err = -errno;
+	}
+	n = i;
+	if (!err)
+		err = take_all(polled, n);
+	for (i = 0; i < n; i++)
+		end_talk(&polled[i].t, 0);
+	return err;
+}
+
 const struct kind kinds[] = {
 	{ "private", 6, false, run_private },
 	{ "shared", 6, false, run_shared },
 	{ "chat", 4, false, run_chat },
+	{ "dialogue", 4, false, run_dialogue },
 	{ "again", 3, false, run_again },
 	{ "pieces", 4, false, run_pieces },
 	{ "several", 5, false, run_several },
@@ -661,6 +1044,10 @@ const struct kind kinds[] = {
 	{ "status", 4, false, run_status },
 	{ "malformed", 6, false, run_malformed },
 	{ "busy", 3, false, run_busy },
+	{ "ioctls", 5, false, run_ioctls },
+	{ "models", 3, true, run_models },
+	{ "default", 2, true, run_default },
+	{ "polled", 5, false, run_polled },
 };
 
 const uint32_t n_kinds = ARRAY_SIZE(kinds);

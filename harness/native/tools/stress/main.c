@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- *	stress QUESTIONS SECONDS CLIENTS SEED
+ *	stress QUESTIONS SECONDS CLIENTS SEED MODEL OTHER
  *
  * So many clients use /proc/llamux for so long, each operation in a process and
  * a session of its own, and every answer is compared with the one in the file.
+ * MODEL is the file that is loaded, OTHER another one.
  * Prints what happened; exits 1 where anything was wrong.
  */
 #define _GNU_SOURCE
@@ -22,6 +23,8 @@
 
 #define USER 1000		/* whom half of the operations belong to, and its group */
 #define GRACE 300		/* seconds for the operations that are under way at the end */
+
+const char *model_path, *other_path;
 
 static const struct kind *choose_kind(void)
 {
@@ -124,13 +127,15 @@ int main(int argc, char **argv)
 	uint32_t i, n, stuck, seconds, clients;
 	uint64_t seed;
 
-	if (argc != 5) {
-		fprintf(stderr, "stress QUESTIONS SECONDS CLIENTS SEED\n");
+	if (argc != 7) {
+		fprintf(stderr, "stress QUESTIONS SECONDS CLIENTS SEED MODEL OTHER\n");
 		return 2;
 	}
 	seconds = atoi(argv[2]);
 	clients = atoi(argv[3]);
 	seed = strtoull(argv[4], NULL, 0) << 16;
+	model_path = argv[5];
+	other_path = argv[6];
 	questions_load(argv[1]);
 	record_open();
 	for (i = 0; i < n_disturbers; i++)

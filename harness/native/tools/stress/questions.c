@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The file of questions: for texts, then for logits, a count and so many times
- * options, prompt and answer, each a length and bytes. Numbers have 32 bits,
- * little-endian.
+ * The file of questions: for texts, logits, dialogues and others, a count and so
+ * many times options, prompt and answer, each a length and bytes. Numbers have
+ * 32 bits, little-endian.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "stress.h"
 
-struct questions texts, logits;
+struct questions texts, logits, dialogues, others;
 
 static const char *at, *end;
 
@@ -76,7 +76,9 @@ void questions_load(const char *path)
 	end = data + size;
 	texts = take_questions();
 	logits = take_questions();
-	if (!texts.n || !logits.n) {
+	dialogues = take_questions();
+	others = take_questions();
+	if (!texts.n || !logits.n || !dialogues.n || !others.n) {
 		fprintf(stderr, "%s has no questions\n", path);
 		exit(2);
 	}

@@ -39,10 +39,17 @@ struct questions {
 	uint32_t n;
 };
 
-extern struct questions texts, logits;
+/*
+ * Of dialogues, all turns but the first have no options. Others are what another model
+ * answers.
+ */
+extern struct questions texts, logits, dialogues, others;
 
 /* Read the file's questions, for good. */
 void questions_load(const char *path);
+
+/* Files of the model that was loaded first, and of another. */
+extern const char *model_path, *other_path;
 
 enum count {
 	COUNT_COMPARED,		/* answers, to their last byte */
