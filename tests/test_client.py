@@ -94,7 +94,7 @@ def test_asking_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> N
     whole, pieces = asyncio.run(ask())
     for thread in threads:
         thread.join()
-    assert whole == ("abc", "d")
+    assert list(whole) == ["abc", "d"]
     assert "".join(pieces) == "éf"
     assert all(pieces)
 
@@ -293,10 +293,12 @@ async def main():
         nonlocal turns
         while True:
             turns += 1
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
     ticking = asyncio.create_task(tick())
     answers = await asyncio.gather(*(aquery(text, o) for text in texts))
-    streamed = "".join([piece async for piece in astream("one", o)])
+    before = turns
+    pieces = [piece async for piece in astream("one", o)]
+    turns -= before
     with Conversation(o, chat=True) as c:
         said = ["".join([piece async for piece in c.astream(text)]) for text in texts[:2]]
         c.reset()
@@ -306,8 +308,14 @@ async def main():
     except Exception as error:
         failed = str(error)
     ticking.cancel()
-    return answers, streamed, said, turns, failed
-print(json.dumps([asyncio.run(main()), [query(text, o) for text in texts]]))
+    return answers, "".join(pieces), said, turns / len(pieces), failed
+class Loop(asyncio.SelectorEventLoop):  # this kernel has no sockets to wake it up with
+    _csock = None
+    def _make_self_pipe(self): pass
+    def _close_self_pipe(self): pass
+with asyncio.Runner(loop_factory=Loop) as runner:
+    found = runner.run(main())
+print(json.dumps([found, [query(text, o) for text in texts]]))
 """
         with loaded(uml):
             done = run(uml, sys.executable, "-c", program)
@@ -316,7 +324,7 @@ print(json.dumps([asyncio.run(main()), [query(text, o) for text in texts]]))
         assert answers == expected
         assert streamed == expected[0] == said[0] == said[2]
         assert said[1]
-        assert turns > 20
+        assert turns > 3  # one and a little, where the loop waits for each piece
         assert "there is no prompt" in failed
 
     def test_the_session_s_options(self, uml: Guest) -> None:

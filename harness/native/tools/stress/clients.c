@@ -1032,7 +1032,7 @@ const struct kind kinds[] = {
 	{ "private", 6, false, run_private },
 	{ "shared", 6, false, run_shared },
 	{ "chat", 4, false, run_chat },
-	{ "dialogue", 4, false, run_dialogue },
+	{ "dialogue", 8, false, run_dialogue },
 	{ "again", 3, false, run_again },
 	{ "pieces", 4, false, run_pieces },
 	{ "several", 5, false, run_several },
