@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Bad input in a guest: every row of the table in docs/procfs-abi.md."""
 
+import ctypes
 import errno
 import os
 import re
+from typing import Any
 
 import guest_lab
 import pytest
@@ -21,10 +23,11 @@ from guest_lab import (
     new_lines,
 )
 
-from harness import malformed
+from harness import cross, malformed
 from harness.guest import MODEL_PATH as SMOLLM2
 from harness.guest import Guest
-from harness.paths import ROOT
+from harness.paths import INCLUDE, ROOT
+from llamux import abi
 
 
 def fails(guest: Guest, command: str, error: int) -> None:
@@ -331,11 +334,237 @@ def test_malformed_models(lab: Guest) -> None:
     assert "llamux" not in lab.check("cat /proc/vmallocinfo")
 
 
+@pytest.mark.parametrize(
+    ("argument", "error"),
+    [
+        ("n_ctx=many", errno.EINVAL),
+        ("n_ctx=2147483648", errno.ERANGE),
+        ("max_conversations=", errno.EINVAL),
+        ("max_prompt=-1", errno.EINVAL),
+        ("max_user_conversations=4294967296", errno.ERANGE),
+        ("max_user_prompts=x", errno.EINVAL),
+        ("max_user_tokens=x", errno.EINVAL),
+        ("max_memory=1M", errno.EINVAL),
+        ("threads=1.5", errno.EINVAL),
+        ("group=users", errno.EINVAL),
+        ("selftest=2", errno.EINVAL),
+        ("require_signature=maybe", errno.EINVAL),
+    ],
+)
+def test_parameters_that_cannot_be_read(lab: Guest, argument: str, error: int) -> None:
+    name, value = argument.split("=")
+    done = insmod(lab, arguments=argument)
+    assert done.exit_code == error, done
+    message = f"llamux: `{value}' invalid for parameter `{name}'"
+    if error == errno.ERANGE:
+        message = f"llamux: `{value}' is out of range for parameter `{name}'"
+    log = lab.check("dmesg | tail -n 3")
+    assert message in log or "invalid for parameter" in log, log
+    assert lab.run("grep -q ^llamux /proc/modules").exit_code
+
+
+def test_an_unknown_parameter(lab: Guest) -> None:
+    with loaded(lab, arguments="colour=1"):
+        assert "llamux: unknown parameter 'colour' ignored" in lab.check("dmesg | tail -n 20")
+
+
+def test_parameters_are_constant(lab: Guest) -> None:
+    with loaded(lab):
+        names = lab.check("ls /sys/module/llamux/parameters").split()
+        assert set(names) == parameters()
+        for name in names:
+            path = f"/sys/module/llamux/parameters/{name}"
+            lab.check(f"cat {path}")
+            fails(lab, f"echo 1 >{path}", errno.EACCES)
+
+
+def parameters() -> set[str]:
+    """Those of the module, from its source."""
+    source = "".join(path.read_text() for path in (ROOT / "kmod").glob("*.c"))
+    return set(re.findall(r"^module_param\((\w+),", source, re.MULTILINE))
+
+
+def ioctls() -> set[str]:
+    """Those of the header."""
+    header = (INCLUDE / "uapi" / "llamux.h").read_text()
+    return set(re.findall(r"^#define (LLAMUX_IOC_\w+) ", header, re.MULTILINE))
+
+
 def test_the_table_names_these_tests() -> None:
-    table = (ROOT / "docs" / "procfs-abi.md").read_text()
+    """A row for each test, and a test for each parameter and ioctl."""
+    table = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input")[1]
     named = set(re.findall(r"`(test_\w+)`", table))
     here = {name for name in globals() if name.startswith("test_")}
     assert named == here - {"test_the_table_names_these_tests"}
+    assert len(parameters()) > 10
+    for name in sorted(parameters() | ioctls()):
+        rows = [line for line in table.splitlines() if f"`{name}`" in line]
+        assert any("test_" in row for row in rows), name
+
+
+# --- ioctls -------------------------------------------------------------------
+
+COMMANDS = (abi.GET_OPTIONS, abi.SET_OPTIONS, abi.FIGURES, abi.RESET)
+FILES = (PROMPT, CHAT)
+
+
+def call(
+    guest: Guest, path: str, command: int, data: bytes = b"", where: str = "data", mode: str = "<>"
+) -> tuple[int, bytes]:
+    """Errno of an ioctl on a file opened that way, and what its argument is afterwards."""
+    if guest.run("test -x /tmp/ioctl_call").exit_code:
+        program = ROOT / "harness" / "native" / "tools" / "ioctl_call.c"
+        arch = guest.kernel.architecture.name
+        built = cross.executable(program, arch, with_core=False)
+        guest.put_file("/tmp/ioctl_call", built.read_bytes())
+        guest.check("chmod 755 /tmp/ioctl_call")
+    done = guest.run(f"exec 3{mode}{path}; exec /tmp/ioctl_call {command} {where}", stdin=data)
+    assert not done.errors, done
+    return done.exit_code, done.output
+
+
+def changed(**fields: Any) -> bytes:
+    """The default options, but for these fields."""
+    options = abi.IocOptions(
+        top_p=abi.RATIO,
+        repeat_penalty=abi.RATIO,
+        max_tokens=256,
+        speculate=7,
+        chat_template=-1,
+        n_system=abi.OWN_SYSTEM,
+    )
+    for name, value in fields.items():
+        setattr(options, name, value)
+    return bytes(options)
+
+
+def stop(text: bytes, n: int) -> bytes:
+    """The default options, but for a stop text that is said to have so many bytes."""
+    options = abi.IocOptions.from_buffer_copy(changed(n_stops=1))
+    options.stop_bytes[0] = n
+    ctypes.memmove(options.stops[0], text, len(text))
+    return bytes(options)
+
+
+def test_an_unknown_ioctl(lab: Guest) -> None:
+    size = ctypes.sizeof(abi.IocOptions)
+    unknown = (
+        0xBE00,
+        0xBE05,
+        0xBEFF,
+        0x5401,  # a terminal's
+        abi.GET_OPTIONS ^ 3 << 30,  # the other direction
+        abi.SET_OPTIONS | 3 << 30,
+        abi.RESET | 1 << 30,
+        abi.GET_OPTIONS + (1 << 16),  # another size
+        abi.SET_OPTIONS - (1 << 16),
+        abi.SET_OPTIONS - (size << 16),
+        abi.FIGURES + (8 << 16),
+        abi.GET_OPTIONS + (1 << 8),  # another letter
+    )
+    with loaded(lab):
+        for path in FILES:
+            for command in unknown:
+                assert call(lab, path, command, changed())[0] == errno.ENOTTY, hex(command)
+        assert call(lab, PROMPT, abi.GET_OPTIONS, bytes(size)) == (0, changed())
+
+
+def test_ioctls_of_files_that_take_none(lab: Guest) -> None:
+    with loaded(lab):
+        for name in ("status", "stats", "models", "options", "logits", "control"):
+            mode = ">" if name == "control" else "<"
+            for command in COMMANDS:
+                found = call(lab, f"/proc/llamux/{name}", command, changed(), mode=mode)
+                assert found[0] == errno.ENOTTY, (name, hex(command))
+
+
+def test_a_bad_address(lab: Guest) -> None:
+    wrong = [
+        (command, where)
+        for command in (abi.GET_OPTIONS, abi.SET_OPTIONS, abi.FIGURES)
+        for where in ("null", "kernel", "edge", "constant")
+        if (command, where) != (abi.SET_OPTIONS, "constant")
+    ]
+    with loaded(lab):
+        for path in FILES:
+            for command, where in wrong:
+                found = call(lab, path, command, changed(), where)
+                assert found[0] == errno.EFAULT, (hex(command), where)
+        assert call(lab, PROMPT, abi.SET_OPTIONS, changed(), "constant")[0] == 0
+
+
+BAD_OPTIONS = {
+    "temperature": (changed(temperature=(16 << 16) + 1), "temperature must be from 0 to 16"),
+    "top_p 0": (changed(top_p=0), "top_p must be above 0 and at most 1"),
+    "top_p": (changed(top_p=(1 << 16) + 1), "top_p must be above 0 and at most 1"),
+    "min_p": (changed(min_p=(1 << 16) + 1), "min_p must be from 0 to 1"),
+    "repeat_penalty": (changed(repeat_penalty=0), "repeat_penalty must be from 0.5 to 16"),
+    "max_tokens": (changed(max_tokens=0), "max_tokens must be at least 1"),
+    "speculate": (changed(speculate=8), "speculate is 8, at most 7"),
+    "model": (changed(model=b"none"), "there is no model of that name"),
+    "long model": (changed(model=b"m" * 64), "the model's name is too long"),
+    "empty stop": (stop(b"", 0), "a stop text has from 1 to 64 bytes"),
+}
+"""What is wrong in a structure, and what the log says of it."""
+
+SHAPELESS_OPTIONS = {
+    "chat_template": (changed(chat_template=5), errno.EINVAL),
+    "chat_template -2": (changed(chat_template=-2), errno.EINVAL),
+    "n_stops": (changed(n_stops=5), errno.EINVAL),
+    "n_system": (changed(n_system=4097), errno.EINVAL),
+    "reserved": (changed(reserved=1), errno.EINVAL),
+    "stop_bytes": (stop(b"a" * 64, 65), errno.EILSEQ),
+    "stop": (stop(b"\xc0\x80", 2), errno.EILSEQ),
+    "half a stop": (stop(b"a\xe2\x82\xac", 3), errno.EILSEQ),
+    "stop with a NUL": (stop(b"a\0b", 3), errno.EILSEQ),
+    "system": (changed(n_system=2, system=b"a\xff"), errno.EILSEQ),
+    "system with a NUL": (changed(n_system=2, system=b"a\0"), errno.EILSEQ),
+}
+"""The same, of which the log says nothing."""
+
+
+def test_bad_values_in_options(lab: Guest) -> None:
+    with loaded(lab):
+        for what, (data, message) in BAD_OPTIONS.items():
+            with new_lines(lab) as lines:
+                assert call(lab, PROMPT, abi.SET_OPTIONS, data)[0] == errno.EINVAL, what
+            assert lines == [f"options: {message}"], what
+            lab.check("sleep 1")  # such lines are rate-limited
+
+
+def test_options_without_a_shape(lab: Guest) -> None:
+    with loaded(lab), new_lines(lab) as lines:
+        for what, (data, error) in SHAPELESS_OPTIONS.items():
+            for path in FILES:
+                assert call(lab, path, abi.SET_OPTIONS, data)[0] == error, what
+        assert call(lab, CHAT, abi.SET_OPTIONS, stop("€".encode(), 3))[0] == 0
+    assert lines == []
+
+
+def test_bad_options_change_nothing(lab: Guest) -> None:
+    """Those of the session, which an ioctl on a file that is written to alone changes."""
+    size = ctypes.sizeof(abi.IocOptions)
+    good = changed(seed=2**64 - 1, top_k=5, n_system=3, system=b"abc")
+    with loaded(lab):
+        lab.check(f"exec 4<{PROMPT}; echo reset >{OPTIONS}")
+        assert call(lab, PROMPT, abi.SET_OPTIONS, good, mode=">")[0] == 0
+        for data in (BAD_OPTIONS["max_tokens"][0], SHAPELESS_OPTIONS["reserved"][0]):
+            assert call(lab, PROMPT, abi.SET_OPTIONS, data, mode=">")[0] == errno.EINVAL
+        assert call(lab, PROMPT, abi.GET_OPTIONS, bytes(size), mode="<") == (0, good)
+        assert "seed 18446744073709551615\n" in lab.check(f"cat {OPTIONS}")
+
+
+def test_a_reset_while_somebody_reads(lab: Guest) -> None:
+    with loaded(lab):
+        for path in FILES:
+            lab.check(f"printf 'template chatml\nmax_tokens 9\n' >{OPTIONS}; echo a >{path}")
+            whole = lab.check(f"cat {path}")
+            call(lab, path, abi.FIGURES, bytes(88))
+            reading = f"exec 4<{path}; dd bs=1 count=1 <&4 >/dev/null 2>&1; exec 3>{path}"
+            reset = f"/tmp/ioctl_call {abi.RESET} </dev/null"
+            done = lab.run(f"{reading}; {reset}; echo $?; cat <&4; exec 4<&-; {reset}; echo $?")
+            assert done.text == f"{errno.EBUSY}\n{whole[1:]}0\n"
+            fails(lab, f"cat {path}", errno.ENODATA)
 
 
 # --- dialogues and models -----------------------------------------------------
@@ -409,6 +638,22 @@ def test_too_many_conversations_of_a_user(lab: Guest) -> None:
     with loaded(lab, arguments="max_user_conversations=2 group=1000"):
         fails(lab, f"exec 3<>{PROMPT} 4<>{PROMPT}; exec 5<>{PROMPT}", errno.EUSERS)
         lab.check(f"exec 3<>{PROMPT} 4<>{PROMPT}; su user -c 'exec 5<>{PROMPT}'")
+
+
+def test_too_many_answers_of_a_user(lab: Guest) -> None:
+    begun = f"exec 3<>{PROMPT}; echo a >&3; dd bs=1 count=1 <&3 2>/dev/null | wc -c"
+    with loaded(lab, arguments="max_user_prompts=1 group=1000"):
+        fails(lab, f"{begun}; exec 4<>{PROMPT}; echo a >&4; cat <&4", errno.EBUSY)
+        assert lab.run(f"{begun}; su user -c 'exec 4<>{PROMPT}; echo a >&4; cat <&4'").output
+        lab.check(f"{begun}; exec 3<&-; exec 4<>{PROMPT}; echo a >&4; cat <&4")
+
+
+def test_too_many_tokens_of_a_user(lab: Guest) -> None:
+    with loaded(lab, arguments="max_user_tokens=64"):
+        assert ask(lab, "a")
+        long = "echo 'template none' >/proc/llamux/options; seq 1 60 | tr '\\n' ' ' "
+        fails(lab, f"{long} >{PROMPT}; cat {PROMPT}", errno.ENOBUFS)
+        assert ask(lab, "a")
 
 
 def test_max_memory(lab: Guest) -> None:
