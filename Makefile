@@ -22,6 +22,10 @@ $(KDIR)/Makefile:
 
 clean:
 	@env -u ARCH $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	@$(MAKE) -C libllamux clean
+
+client:
+	@$(MAKE) -C libllamux
 
 venv:
 	@sh harness/bootstrap.sh
@@ -29,4 +33,4 @@ venv:
 demo shell test verify analyze bench stress: venv
 	@$(NOX) $@
 
-.PHONY: module clean venv demo shell test verify analyze bench stress
+.PHONY: module clean client venv demo shell test verify analyze bench stress

@@ -372,6 +372,8 @@ const char *llamux_strerror(int err)
 		return "an answer is being read: read it to its end, or end its reader";
 	case EUSERS:
 		return "too many conversations are open: end one, or raise max_conversations";
+	case ENOBUFS:
+		return "your answers fill the memory that you may have: end a conversation";
 	case EMSGSIZE:
 		return "the text is too long: shorten it, or load with a larger n_ctx";
 	case EILSEQ:

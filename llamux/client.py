@@ -47,6 +47,7 @@ _ERRORS: dict[int, tuple[type[LlamuxError], str]] = {
     errno.EPERM: (AccessError, "this needs root (CAP_SYS_ADMIN)"),
     errno.EBUSY: (BusyError, "an answer is being read: read it to its end, or close its reader"),
     errno.EUSERS: (BusyError, "too many conversations are open: close one, or raise the limit"),
+    errno.ENOBUFS: (BusyError, "your answers fill the memory you may have: end a conversation"),
     errno.EMSGSIZE: (TooLongError, "the text is too long: shorten it, or load with a larger n_ctx"),
     errno.EEXIST: (LlamuxError, "a model has that name: give another one"),
     errno.EILSEQ: (LlamuxError, "the text is not UTF-8"),

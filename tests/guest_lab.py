@@ -11,7 +11,7 @@ from typing import Any
 
 from harness import cross, goldens, kbuild_module, malformed, models
 from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
-from harness.paths import ROOT, cache_dir
+from harness.paths import LIBRARY, ROOT, cache_dir
 from harness.tiny import make_model
 
 PROMPT = "/proc/llamux/prompt"
@@ -20,7 +20,8 @@ CONTROL = "/proc/llamux/control"
 OPTIONS = "/proc/llamux/options"
 LOGITS = "/proc/llamux/logits"
 TOOLS = ROOT / "harness" / "native" / "tools"
-PROGRAMS = ("readiness", "crowd")
+PROGRAMS = ("readiness", "crowd", "ioctl_call")
+EXAMPLE = "/example"
 TINY = "/models/tiny.gguf"
 TINY_SPM = "/models/tiny-spm.gguf"
 
@@ -58,6 +59,7 @@ def options(arch: str, kernel: str | None = None) -> dict[str, Any]:
         f"/{name}": cross.executable(TOOLS / f"{name}.c", machine, with_core=False)
         for name in PROGRAMS
     }
+    programs[EXAMPLE] = cross.program(LIBRARY, machine)
     return {"load_module": False, "module": module, "files": {**files(), **programs}}
 
 

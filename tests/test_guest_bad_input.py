@@ -23,7 +23,7 @@ from guest_lab import (
     new_lines,
 )
 
-from harness import cross, malformed
+from harness import malformed
 from harness.guest import MODEL_PATH as SMOLLM2
 from harness.guest import Guest
 from harness.paths import INCLUDE, ROOT
@@ -412,13 +412,8 @@ def call(
     guest: Guest, path: str, command: int, data: bytes = b"", where: str = "data", mode: str = "<>"
 ) -> tuple[int, bytes]:
     """Errno of an ioctl on a file opened that way, and what its argument is afterwards."""
-    if guest.run("test -x /tmp/ioctl_call").exit_code:
-        program = ROOT / "harness" / "native" / "tools" / "ioctl_call.c"
-        arch = guest.kernel.architecture.name
-        built = cross.executable(program, arch, with_core=False)
-        guest.put_file("/tmp/ioctl_call", built.read_bytes())
-        guest.check("chmod 755 /tmp/ioctl_call")
-    done = guest.run(f"exec 3{mode}{path}; exec /tmp/ioctl_call {command} {where}", stdin=data)
+    words = f"chmod +x /ioctl_call; exec 3{mode}{path}; exec /ioctl_call {command} {where}"
+    done = guest.run(words, stdin=data)
     assert not done.errors, done
     return done.exit_code, done.output
 
@@ -559,9 +554,8 @@ def test_a_reset_while_somebody_reads(lab: Guest) -> None:
         for path in FILES:
             lab.check(f"printf 'template chatml\nmax_tokens 9\n' >{OPTIONS}; echo a >{path}")
             whole = lab.check(f"cat {path}")
-            call(lab, path, abi.FIGURES, bytes(88))
-            reading = f"exec 4<{path}; dd bs=1 count=1 <&4 >/dev/null 2>&1; exec 3>{path}"
-            reset = f"/tmp/ioctl_call {abi.RESET} </dev/null"
+            reading = f"exec 4<{path} 3>{path}; dd bs=1 count=1 <&4 >/dev/null 2>&1"
+            reset = f"chmod +x /ioctl_call; /ioctl_call {abi.RESET} </dev/null"
             done = lab.run(f"{reading}; {reset}; echo $?; cat <&4; exec 4<&-; {reset}; echo $?")
             assert done.text == f"{errno.EBUSY}\n{whole[1:]}0\n"
             fails(lab, f"cat {path}", errno.ENODATA)

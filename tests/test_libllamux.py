@@ -7,14 +7,12 @@ from pathlib import Path
 
 import guest_lab
 import pytest
-from guest_lab import loaded
+from guest_lab import EXAMPLE, loaded
 
-from harness import cross
 from harness.core import Model, Options, Session
 from harness.guest import Guest, Result
 from harness.paths import INCLUDE, LIBRARY
 
-EXAMPLE = "/tmp/example"
 PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
 SHORT = Options(max_tokens=24)
 """As the example has it."""
@@ -59,9 +57,8 @@ def test_it_is_built_and_installed(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def example(lab: Guest, arch: str) -> Iterator[Guest]:
+def example(lab: Guest) -> Iterator[Guest]:
     """A guest with the module, a tiny model, and the example."""
-    lab.put_file(EXAMPLE, cross.program(LIBRARY, arch).read_bytes())
     lab.check(f"chmod 755 {EXAMPLE}")
     with loaded(lab):
         yield lab
