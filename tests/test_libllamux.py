@@ -11,7 +11,7 @@ from guest_lab import EXAMPLE, loaded
 
 from harness.core import Model, Options, Session
 from harness.guest import Guest, Result
-from harness.paths import INCLUDE, LIBRARY
+from harness.paths import INCLUDE, LIBRARY, ROOT
 
 PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
 SHORT = Options(max_tokens=24)
@@ -54,6 +54,17 @@ def test_it_is_built_and_installed(tmp_path: Path) -> None:
         )
         assert done.returncode == 1
         assert done.stderr.startswith(b"the module is not loaded: insmod llamux.ko"), done
+
+
+def test_its_memory_is_sound(tmp_path: Path) -> None:
+    """Against files that only look like the module's, with sanitizers."""
+    program = tmp_path / "check"
+    source = ROOT / "harness" / "native" / "tools" / "libllamux_check.c"
+    sanitize = "-fsanitize=address,undefined"
+    command = ["clang", "-g", "-Wall", "-Wextra", "-Werror", sanitize, "-fno-sanitize-recover=all"]
+    subprocess.run([*command, f"-I{INCLUDE}", str(source), "-o", str(program)], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.fixture

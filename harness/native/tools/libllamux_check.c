@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * libllamux against files that only look like /proc/llamux, for sanitizers: sizes at
+ * their limits, answers in every kind of piece, and everything that can fail.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define open fake_open
+#define read fake_read
+#define write fake_write
+#define ioctl fake_ioctl
+static int fake_open(const char *path, int flags, ...);
+static ssize_t fake_read(int fd, void *buffer, size_t size);
+static ssize_t fake_write(int fd, const void *data, size_t n);
+static int fake_ioctl(int fd, unsigned long command, void *argument);
+
+#include "../../../libllamux/llamux.c"
+
+#define CHECK(what) \
+	do { \
+		if (!(what)) { \
+			fprintf(stderr, "line %d: %s\n", __LINE__, #what); \
+			exit(1); \
+		} \
+	} while (0)
+
+/* What the files have to say, and what they were told. */
+static struct {
+	const char *stats;
+	size_t n_answer;
+	size_t pos;
+	size_t piece;
+	int read_errno;		/* at the answer's end */
+	int write_errno;
+	char written[8192];
+	size_t n_written;
+	struct llamux_ioc_options options;
+	int is_set;
+} fake;
+
+/* The answer's byte at a position. */
+static char letter(size_t pos)
+{
+	return (char)('a' + pos % 23);
+}
+
+static int fake_open(const char *path, int flags, ...)
+{
+	int fd;
+
+	if (strcmp(path, STATS))
+		return (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", flags);
+	fd = memfd_create("stats", 0);
+	if (fd < 0 || syscall(SYS_write, fd, fake.stats, strlen(fake.stats)) < 0)
+		exit(2);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static ssize_t fake_read(int fd, void *buffer, size_t size)
+{
+	size_t i, n = fake.n_answer - fake.pos;
+
+	(void)fd;
+	n = n < size ? n : size;
+	n = n < fake.piece ? n : fake.piece;
+	for (i = 0; i < n; i++)
+		((char *)buffer)[i] = letter(fake.pos + i);
+	fake.pos += n;
+	if (n || !fake.read_errno)
+		return (ssize_t)n;
+	errno = fake.read_errno;
+	return -1;
+}
+
+/* Takes a prompt in two pieces. */
+static ssize_t fake_write(int fd, const void *data, size_t n)
+{
+	(void)fd;
+	if (fake.write_errno) {
+		errno = fake.write_errno;
+		return -1;
+	}
+	n = (n + 1) / 2;
+	memcpy(fake.written + fake.n_written, data, n);
+	fake.n_written += n;
+	return (ssize_t)n;
+}
+
+static int fake_ioctl(int fd, unsigned long command, void *argument)
+{
+	(void)fd;
+	if (command == LLAMUX_IOC_SET_OPTIONS) {
+		fake.options = *(struct llamux_ioc_options *)argument;
+		fake.is_set++;
+	} else {
+		*(struct llamux_ioc_figures *)argument = (struct llamux_ioc_figures){ .tokens = 7 };
+	}
+	return 0;
+}
+
+static void begin(size_t n_answer, size_t piece)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.n_answer = n_answer;
+	fake.piece = piece;
+}
+
+static void check_answers(void)
+{
+	static const size_t sizes[] = { 0, 1, 4095, 4096, 4097, 8192, 100000 };
+	static const size_t pieces[] = { 7, 4095, 4096, 100000 };
+	char *answer;
+	size_t i, j, at;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (j = 0; j < ARRAY_SIZE(pieces); j++) {
+			begin(sizes[i], pieces[j]);
+			CHECK(!llamux_query("why?", NULL, &answer));
+			CHECK(strlen(answer) == sizes[i]);
+			for (at = 0; at < sizes[i]; at++)
+				CHECK(answer[at] == letter(at));
+			CHECK(fake.n_written == 4 && !memcmp(fake.written, "why?", 4));
+			CHECK(!fake.is_set);
+			free(answer);
+		}
+	begin(5000, 100);
+	fake.read_errno = EIO;
+	CHECK(llamux_query("x", NULL, &answer) == -EIO && !answer);
+	begin(5, 5);
+	fake.write_errno = EMSGSIZE;
+	CHECK(llamux_query("x", NULL, &answer) == -EMSGSIZE && !answer);
+}
+
+static int stop_at_third(const char *text, size_t n, void *data)
+{
+	(void)text;
+	CHECK(n == 2);
+	return ++*(int *)data == 3 ? 42 : 0;
+}
+
+static void check_handles(void)
+{
+	struct llamux_figures figures;
+	struct llamux *handle;
+	char text[16];
+	int pieces = 0;
+
+	begin(100, 2);
+	CHECK(llamux_stream("x", NULL, stop_at_third, &pieces) == 42 && pieces == 3);
+	begin(20, 100);
+	fake.read_errno = EAGAIN;
+	CHECK(!llamux_start(&handle, "one", NULL));
+	CHECK(llamux_fd(handle) >= 0);
+	CHECK(llamux_take(handle, text, sizeof(text)) == 16);
+	CHECK(llamux_take(handle, text, sizeof(text)) == 4);
+	CHECK(llamux_take(handle, text, sizeof(text)) == -EAGAIN);
+	CHECK(!llamux_next(handle, "two") && !memcmp(fake.written, "onetwo", 6));
+	CHECK(!llamux_figures(handle, &figures) && figures.tokens == 7);
+	llamux_finish(handle);
+	llamux_finish(NULL);
+	fake.write_errno = EUSERS;
+	CHECK(llamux_start(&handle, "x", NULL) == -EUSERS && !handle);
+}
+
+/* Return: what asking with them comes to. */
+static int ask_with(const struct llamux_options *options)
+{
+	char *answer;
+	int err;
+
+	begin(1, 1);
+	err = llamux_query("x", options, &answer);
+	free(answer);
+	CHECK(fake.is_set == !err);
+	return err;
+}
+
+/* A text of so many bytes, to be freed. */
+static char *text_of(size_t n)
+{
+	char *text = malloc(n + 1);
+
+	CHECK(text);
+	memset(text, 's', n);
+	text[n] = '\0';
+	return text;
+}
+
+static void check_texts(size_t most, const char **field, struct llamux_options *options)
+{
+	char *fits = text_of(most), *does_not = text_of(most + 1);
+
+	*field = fits;
+	CHECK(!ask_with(options));
+	*field = does_not;
+	CHECK(ask_with(options) == -EINVAL);
+	*field = NULL;
+	free(fits);
+	free(does_not);
+}
+
+static void check_options(void)
+{
+	static const double bad[] = { -0.001, 65535, 1e300, -1e300, 0.0 / 0.0, 1.0 / 0.0 };
+	struct llamux_options o = LLAMUX_OPTIONS_DEFAULT;
+	double *const ratios[] = { &o.temperature, &o.top_p, &o.min_p, &o.repeat_penalty };
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(ratios); i++)
+		for (j = 0; j < ARRAY_SIZE(bad); j++) {
+			double good = *ratios[i];
+
+			*ratios[i] = bad[j];
+			CHECK(ask_with(&o) == -EINVAL);
+			*ratios[i] = good;
+		}
+	o.temperature = 0.7;
+	o.chat_template = "llama-3";
+	for (i = 0; i < LLAMUX_N_STOPS; i++) {
+		check_texts(LLAMUX_STOP_BYTES, &o.stops[i], &o);
+		o.stops[i] = "é";
+	}
+	CHECK(!ask_with(&o));
+	CHECK(fake.options.temperature == 45875 && fake.options.top_p == 65536);
+	CHECK(fake.options.max_tokens == 256 && fake.options.speculate == 7);
+	CHECK(fake.options.chat_template == 4 && fake.options.n_stops == 4);
+	CHECK(fake.options.stop_bytes[3] == 2 && fake.options.n_system == LLAMUX_OWN_SYSTEM);
+	check_texts(LLAMUX_SYSTEM_BYTES, &o.system, &o);
+	check_texts(LLAMUX_MODEL_BYTES - 1, &o.model, &o);
+	o.system = "";
+	o.chat_template = NULL;
+	CHECK(!ask_with(&o) && !fake.options.n_system);
+	CHECK(fake.options.chat_template == LLAMUX_TEMPLATE_AUTO);
+	o.chat_template = "chatml2";
+	CHECK(ask_with(&o) == -EINVAL);
+}
+
+static void check_stats(void)
+{
+	char *title = text_of(200), *text, *name = text_of(LLAMUX_MODEL_BYTES);
+	struct llamux_stats stats;
+
+	begin(0, 0);
+	CHECK(asprintf(&text, "model %s\nisa avx2\nn_ctx 9\nnew 1 2\nodd\n\nanswers %llu\n", title,
+		       ~0ull) > 0);
+	fake.stats = text;
+	CHECK(!llamux_stats(&stats));
+	CHECK(strlen(stats.model) == sizeof(stats.model) - 1 && !strcmp(stats.isa, "avx2"));
+	CHECK(stats.n_ctx == 9 && stats.answers == ~0ull && !stats.decode_us);
+	fake.stats = "";
+	CHECK(!llamux_stats(&stats) && !stats.n_ctx && !*stats.model);
+	CHECK(llamux_set_model(name) == -ENOENT && llamux_set_model("") == -ENOENT);
+	name[LLAMUX_MODEL_BYTES - 1] = '\0';
+	CHECK(!llamux_set_model(name) && fake.n_written == strlen("default ") + strlen(name));
+	free(title);
+	free(text);
+	free(name);
+}
+
+int main(void)
+{
+	int err;
+
+	check_answers();
+	check_handles();
+	check_options();
+	check_stats();
+	for (err = -200; err <= 0; err++)
+		CHECK(*llamux_strerror(err));
+	return 0;
+}
