@@ -179,7 +179,7 @@ def _dialogues(load: Load, model: Model, draw: random.Random) -> Iterator[Questi
         options = _options(draw, load.max_tokens)
         lines = _lines(options)
         with _session(model) as session:
-            for _ in range(draw.randint(2, 5)):
+            for _ in range(draw.randint(2, 4)):
                 prompt = _prompt(load, draw)
                 yield Question(lines, prompt, b"".join(session.say(prompt, _native(options))))
                 lines = b""

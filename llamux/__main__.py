@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from llamux import bench as measure
 from llamux import client
 from llamux.client import Conversation, LlamuxError, Options
-from llamux.doctor import findings
+from llamux.doctor import access, findings
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -142,16 +142,17 @@ def bench(args: argparse.Namespace) -> None:
 
 def doctor(_: argparse.Namespace) -> None:
     """What is missing, and how to get it."""
-    if not client.ROOT.is_dir():
-        for finding in findings():
-            print(f"{'missing' if finding.advice else 'ok':8} {finding.what}")
-            if finding.advice:
-                print(f"{'':8} -> {finding.advice}")
+    loaded = client.ROOT.is_dir()
+    for finding in [access(client.ROOT)] if loaded else findings():
+        print(f"{'missing' if finding.advice else 'ok':8} {finding.what}")
+        if finding.advice:
+            print(f"{'':8} -> {finding.advice}")
     stats = client.stats()
-    print(f"the module is loaded and serves {stats['model']} with {stats['isa']}")
+    print(f"{'ok':8} the module is loaded and serves {stats['model']} with {stats['isa']}")
     with Conversation(Options(max_tokens=1)) as asked:
         asked.ask("Hello")
-        print(f"it answers: the first token came after {asked.figures().first_token:.2f} s")
+        first = asked.figures().first_token
+        print(f"{'ok':8} it answers: the first token came after {first:.2f} s")
 
 
 def positive(word: str) -> int:

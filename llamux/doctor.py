@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What this machine lacks for a model in its kernel, and how to get it."""
 
+import grp
 import os
 import platform
 import re
@@ -87,6 +88,21 @@ def _right() -> Finding:
     if os.geteuid() == 0:
         return Finding("you are root, who may load modules")
     return Finding("you are not root, who alone may load modules", "use sudo for insmod")
+
+
+def access(folder: Path) -> Finding:
+    """Whether the caller may use the module that is loaded, whose files are in ``folder``."""
+    prompt = folder / "prompt"
+    if os.access(prompt, os.R_OK | os.W_OK):
+        return Finding(f"you may use {folder}")
+    what, number = f"you may not use {folder}", prompt.stat().st_gid
+    if number == 0:
+        return Finding(what, f"load the module with group={os.getgid()}, or be root")
+    try:
+        group = grp.getgrgid(number).gr_name
+    except KeyError:
+        group = str(number)
+    return Finding(what, f"join the group and log in again: sudo usermod -aG {group} $USER")
 
 
 def findings(root: Path = Path("/"), release: str = platform.release()) -> list[Finding]:

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import guest_lab
 import pexpect
@@ -172,6 +173,15 @@ def test_the_doctor_finds_what_is_missing(tmp_path: Path) -> None:
     (build.parent / "updates" / "llamux.ko.xz").touch()
     assert missing() == rights
     assert doctor.findings(tmp_path, "5.10.0")[0].advice == "boot Linux 6.1 or newer"
+
+
+def test_the_doctor_names_the_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "prompt").touch()
+    assert doctor.access(tmp_path) == doctor.Finding(f"you may use {tmp_path}")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    for number, advice in ((0, "group="), (54321, "usermod -aG 54321 ")):
+        monkeypatch.setattr(Path, "stat", lambda path, gid=number: SimpleNamespace(st_gid=gid))
+        assert advice in doctor.access(tmp_path).advice
 
 
 def test_rates_are_medians() -> None:

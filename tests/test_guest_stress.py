@@ -8,7 +8,7 @@ import pytest
 from harness import latency, stress
 from harness.errors import HarnessError
 
-SECONDS = 36
+SECONDS = 48
 HARD = ("kills", "interruptions", "hotplugs", "fills", "moves")
 ERRORS = {"EINTR", "EINVAL", "EBUSY", "EUSERS"}
 

@@ -222,6 +222,13 @@ static int end_talk(struct talk *t, int err)
 	return err;
 }
 
+/* A private conversation has options of its own once it is open: make room for others. */
+static void drop_options(struct talk *t)
+{
+	close(t->options);
+	t->options = -1;
+}
+
 /* Ask in a conversation of its own. Return: 0 or -errno. */
 static int ask_private(struct talk *t, const struct question *q)
 {
@@ -230,6 +237,7 @@ static int ask_private(struct talk *t, const struct question *q)
 	if (t->options < 0)
 		return t->options;
 	t->prompt = open_file(PROMPT, O_RDWR);
+	drop_options(t);
 	return t->prompt < 0 ? t->prompt : write_all(t->prompt, q->prompt);
 }
 
@@ -685,6 +693,8 @@ static int run_dialogue(void)
 		return t.options;
 	t.prompt = open_file(CHAT, shared ? O_RDONLY : O_RDWR);
 	err = t.prompt < 0 ? t.prompt : 0;
+	if (!shared)
+		drop_options(&t);
 	do {
 		if (!err)
 			err = shared ? say_shared(turn) : write_all(t.prompt, turn->prompt);
@@ -1032,7 +1042,7 @@ const struct kind kinds[] = {
 	{ "private", 6, false, run_private },
 	{ "shared", 6, false, run_shared },
 	{ "chat", 4, false, run_chat },
-	{ "dialogue", 8, false, run_dialogue },
+	{ "dialogue", 6, false, run_dialogue },
 	{ "again", 3, false, run_again },
 	{ "pieces", 4, false, run_pieces },
 	{ "several", 5, false, run_several },
