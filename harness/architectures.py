@@ -9,7 +9,7 @@ from harness.errors import UsageError
 KERNELS = ("6.1", "6.12")
 """The Debian kernel series that the module is built for and booted on."""
 
-DEBUG_KERNELS = ("6.12-kasan", "6.12-kcsan")
+DEBUG_KERNELS = ("6.12-kasan", "6.12-kcsan", "6.12-latency")
 """Kernels of our own that look for faults while they run."""
 
 
@@ -67,6 +67,7 @@ ARCHITECTURES = {
         tcg_cpu="max,pauth=off,sve=off,lpa2=off",
         console="ttyAMA0",
         first_port=0,
+        debug_series=("6.12-kasan",),
     ),
 }
 """Those of the guests that an emulator runs."""

@@ -1,43 +1,82 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernels that look for faults while they run: images/debug.config and one file more.
+"""Kernels that look for faults while they run: images/debug.config and two files more.
 
 ``6.12-kasan`` watches memory (KASAN, kmemleak), locks (lockdep) and sleeping, and
 can make allocations fail. ``6.12-kcsan`` looks for data races in the module.
+``6.12-latency`` measures for how long nobody else could have a processor.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import kernel_build
-from harness.architectures import ARCHITECTURES
+from harness.architectures import Architecture
 from harness.paths import ROOT
 
-IMAGE = Path("arch", "x86", "boot", "bzImage")
-"""The kernel, below its folder."""
+_CONFIGS = ROOT / "images"
 
-SLOWNESS = 10
-"""How many times as long as elsewhere something may take."""
+_BOOT = {"x86_64": ("x86", "bzImage"), "aarch64": ("arm64", "Image")}
+"""For each architecture its folder below arch, and what is made there to boot."""
 
-_IMAGES = ROOT / "images"
+
+@dataclass(frozen=True)
+class _Kind:
+    """What differs from one kind to another, besides its configuration."""
+
+    make_args: tuple[str, ...] = ()
+    """What make is handed for the kernel itself."""
+    module_args: tuple[str, ...] = ()
+    """And for the module."""
+    slowness: float = 1
+    """How many times as long as elsewhere something may take."""
+
+
+# A variable never set is no zero by luck.
+_PATTERN = ("KCFLAGS=-ftrivial-auto-var-init=pattern",)
 
 # Undefined arithmetic and races of the kernel's own are not looked for: every such report is
 # about the module, and the rest is as fast as ever. A race with the kernel is seen from the
 # module's side.
-_MAKE_ARGS = {"kasan": ("UBSAN_SANITIZE=n",), "kcsan": ("KCSAN_SANITIZE=n",)}
+_KINDS = {
+    "kasan": _Kind(("UBSAN_SANITIZE=n",), _PATTERN, slowness=10),
+    "kcsan": _Kind(("KCSAN_SANITIZE=n",), _PATTERN, slowness=10),
+    "latency": _Kind(slowness=3),
+}
 
-MODULE_ARGS = ("KCFLAGS=-ftrivial-auto-var-init=pattern",)
-"""What make is handed for the module: a variable never set is no zero by luck."""
+
+def slowness(series: str) -> float:
+    """What time limits are multiplied by."""
+    return _kind(series).slowness
 
 
-def folder(series: str) -> Path:
+def module_args(series: str) -> tuple[str, ...]:
+    """What make is handed for the module, beside what any build for the kernel is."""
+    return _kind(series).module_args
+
+
+def image(arch: Architecture) -> Path:
+    """The kernel, below its folder."""
+    folder, name = _BOOT[arch.name]
+    return Path("arch", folder, "boot", name)
+
+
+def folder(arch: Architecture, series: str) -> Path:
     """Where a kernel of Architecture.debug_series lies; built if the cache has none."""
-    kind = series.rpartition("-")[2]
+    name = series.rpartition("-")[2]
+    kept, target = _BOOT[arch.name]
     recipe = kernel_build.Recipe(
-        name=f"debug-{kind}",
-        title=f"kernel {series}",
-        arch=ARCHITECTURES["x86_64"].kbuild,
-        kept_arch=("x86",),
-        targets=("bzImage", "modules"),
-        configs=(_IMAGES / "debug.config", _IMAGES / f"debug-{kind}.config"),
-        make_args=(*kernel_build.MAKE_ARGS, *_MAKE_ARGS[kind]),
+        name=f"debug-{name}" if arch.name == "x86_64" else f"debug-{name}-{arch.name}",
+        title=f"kernel {series} for {arch.name}",
+        architecture=arch,
+        kept_arch=(kept,),
+        targets=(target, "modules"),
+        configs=tuple(
+            _CONFIGS / f"{part}.config" for part in ("debug", f"debug-{arch.name}", f"debug-{name}")
+        ),
+        make_args=_kind(series).make_args,
     )
     return kernel_build.folder(recipe)
+
+
+def _kind(series: str) -> _Kind:
+    return _KINDS[series.rpartition("-")[2]]

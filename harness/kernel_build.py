@@ -14,22 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import kernel_source, make, setup_system
-from harness.architectures import host_architecture
+from harness.architectures import Architecture, host_architecture
 from harness.guest_errors import SetupError
 from harness.lock import exclusive
 from harness.paths import cache_dir
 from harness.progress import step
 
 COMPILER = "gcc-12"
-MAKE_ARGS = (f"CC={COMPILER}", f"HOSTCC={COMPILER}")
-"""What every build of these kernels and for them hands to make."""
 
 _UNUSED = (
     *("Documentation/*/*", "arch/*/boot/dts", "sound/*.[ch]", "tools/testing"),
-    *(f"arch/{name}/*.[chS]" for name in ("arm", "arm64", "mips", "powerpc")),
     *(f"drivers/{name}/*.[ch]" for name in ("gpu", "media", "net", "scsi", "staging")),
 )
 """Much of the source; Kconfig files are needed all the same."""
+
+_LARGE_ARCH = ("arm", "arm64", "mips", "powerpc")
 
 _KEPT = ("arch", "include", "scripts", "tools")
 _KEPT_TOOL = Path("tools", "objtool", "objtool")  # checks the objects of modules, too
@@ -44,16 +43,22 @@ class Recipe:
     """Begins the folder's name."""
     title: str
     """What a person calls it."""
-    arch: str
-    """The kernel's ``ARCH=``."""
+    architecture: Architecture
     kept_arch: tuple[str, ...]
     """The folders below arch that modules need."""
     targets: tuple[str, ...]
     configs: tuple[Path, ...]
     """What differs from ``allnoconfig``."""
     patch: Path | None = None
-    make_args: tuple[str, ...] = MAKE_ARGS
-    """What make is handed for the kernel itself."""
+    make_args: tuple[str, ...] = ()
+    """What else make is handed for the kernel itself."""
+
+
+def make_args(arch: Architecture) -> tuple[str, ...]:
+    """What every build of these kernels and for them hands to make."""
+    prefix = _prefix(arch)
+    cross = (f"CROSS_COMPILE={prefix}",) if prefix else ()
+    return (*cross, f"CC={prefix}{COMPILER}", f"HOSTCC={COMPILER}")
 
 
 def folder(recipe: Recipe) -> Path:
@@ -64,8 +69,12 @@ def folder(recipe: Recipe) -> Path:
     if host_architecture() != "amd64":
         raise SetupError(f"{recipe.title} needs a host of x86_64")
     setup_system.ensure(setup_system.KERNELS)
+    if _prefix(recipe.architecture):
+        setup_system.ensure(setup_system.CROSS_KERNELS)
     source = kernel_source.archive()
-    key = hashlib.sha256(repr((_LAYOUT, source.name, _compiler(), recipe.make_args)).encode())
+    args = (*make_args(recipe.architecture), *recipe.make_args)
+    compiler = _version(f"{_prefix(recipe.architecture)}{COMPILER}")
+    key = hashlib.sha256(repr((_LAYOUT, source.name, compiler, args)).encode())
     for path in (*recipe.configs, *([recipe.patch] if recipe.patch else [])):
         key.update(path.read_bytes())
     kernels = cache_dir("kernels")
@@ -79,8 +88,8 @@ def folder(recipe: Recipe) -> Path:
             ):
                 tree = Path(scratch, "linux")
                 tree.mkdir()
-                kernel_source.extract(tree, exclude=_UNUSED)
-                _build(recipe, tree, name)
+                kernel_source.extract(tree, exclude=_unused(recipe))
+                _build(recipe, tree, name, args)
                 _prune(recipe, tree)
                 tree.rename(finished)
     return finished
@@ -91,18 +100,28 @@ def release(tree: Path) -> str:
     return (tree / "include" / "config" / "kernel.release").read_text().strip()
 
 
-def _compiler() -> bytes:
-    return subprocess.run([COMPILER, "--version"], capture_output=True, check=True).stdout
+def _prefix(arch: Architecture) -> str:
+    """Of the compiler, where the kernel is not of the host's architecture."""
+    return "" if arch.debian == host_architecture() else arch.compiler_prefix
 
 
-def _build(recipe: Recipe, tree: Path, name: str) -> None:
+def _version(compiler: str) -> bytes:
+    return subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+
+
+def _unused(recipe: Recipe) -> list[str]:
+    others = [name for name in _LARGE_ARCH if name not in recipe.kept_arch]
+    return [*_UNUSED, *(f"arch/{name}/*.[chS]" for name in others)]
+
+
+def _build(recipe: Recipe, tree: Path, name: str, args: tuple[str, ...]) -> None:
     """`name` ends the kernel's release, so that no module of another build fits."""
     if recipe.patch:
         with recipe.patch.open("rb") as patch:
             _run(recipe, tree, "patch", "-p1", stdin=patch.fileno())
     call = (
-        *("nice", "make", f"-j{os.cpu_count()}", f"ARCH={recipe.arch}"),
-        *(f"LOCALVERSION=-{name}", *recipe.make_args),
+        *("nice", "make", f"-j{os.cpu_count()}", f"ARCH={recipe.architecture.kbuild}"),
+        *(f"LOCALVERSION=-{name}", *args),
     )
     wanted = "".join(path.read_text() for path in recipe.configs)
     (tree / "wanted.config").write_text(wanted)

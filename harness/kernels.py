@@ -58,9 +58,9 @@ def kernel(arch: Architecture, series: str | None = None) -> Kernel:
     if arch == UML:
         return _built(arch, series, uml_kernel.folder(), uml_kernel.IMAGE)
     if series in arch.debug_series:
-        built = _built(arch, series, debug_kernel.folder(series), debug_kernel.IMAGE)
-        make_args = (*built.make_args, *debug_kernel.MODULE_ARGS)
-        return replace(built, make_args=make_args, slowness=debug_kernel.SLOWNESS)
+        built = _built(arch, series, debug_kernel.folder(arch, series), debug_kernel.image(arch))
+        make_args = (*built.make_args, *debug_kernel.module_args(series))
+        return replace(built, make_args=make_args, slowness=debug_kernel.slowness(series))
     return _debian(arch, series)
 
 
@@ -72,7 +72,7 @@ def _built(arch: Architecture, series: str, root: Path, image: Path) -> Kernel:
         image=root / image,
         config=root / ".config",
         headers=root,
-        make_args=kernel_build.MAKE_ARGS,
+        make_args=kernel_build.make_args(arch),
     )
 
 

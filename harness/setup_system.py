@@ -26,6 +26,7 @@ KERNELS = (
     "gcc-12",
     "libc6-dev",
     "libelf-dev",  # objtool
+    "libssl-dev",  # the list of trusted certificates
     "bc",
     "bison",
     "flex",
@@ -33,6 +34,9 @@ KERNELS = (
     "xz-utils",  # the kernel source
 )
 """To build the kernels that are built from source, and the module for them."""
+
+CROSS_KERNELS = ("gcc-aarch64-linux-gnu",)
+"""To build those of another architecture than the host's."""
 
 ANALYSIS = (
     "make",
