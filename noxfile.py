@@ -11,8 +11,20 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 PYTHON = str(Path(".venv/bin/python").absolute())
-VERIFIED = ("module", "bad_input", "threads")
-"""The guests' tests that `verify` runs, before those of each kernel in tests/verify."""
+VERIFIED = {
+    ("x86_64", "6.12-kasan"): ("module", "bad_input", "chat", "threads", "stress"),
+    ("x86_64", "6.12-kcsan"): ("module", "bad_input", "chat", "threads", "stress"),
+    ("aarch64", "6.12-kasan"): ("module", "bad_input", "chat"),
+    ("x86_64", "6.12-latency"): (),
+}
+"""Kernels that `verify` builds and boots, and the guests' tests that it runs on each."""
+
+OF_THE_KERNEL = {
+    "6.12-kasan": ("kunit_suites", "kasan"),
+    "6.12-kcsan": ("kunit_suites", "kcsan"),
+    "6.12-latency": ("latency",),
+}
+"""What follows them, of tests/verify."""
 
 
 def harness(session: nox.Session, *arguments: str) -> None:
@@ -98,20 +110,20 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """The guests' tests on kernels that look for faults. Arguments go to pytest, for both."""
-    kernels = ("6.12-kasan", "6.12-kcsan")
-    prepare(session, "--arch", "x86_64", *(f"--kernel={name}" for name in kernels))
-    for name in kernels:
-        session.log(f"{', '.join(VERIFIED)} on {name}")
+    """The guests' tests on kernels that look for faults. Arguments go to pytest, for each."""
+    for (arch, kernel), tests in VERIFIED.items():
+        prepare(session, "--arch", arch, "--kernel", kernel)
+        session.log(f"{kernel} on {arch}: {', '.join((*tests, *OF_THE_KERNEL[kernel]))}")
         session.run(
             PYTHON,
             "-m",
             "pytest",
-            f"--kernel={name}",
+            f"--kernel={kernel}",
+            f"--arch={arch}",
             "--timeout=7200",
             "--durations=5",
-            *(f"tests/test_guest_{tests}.py" for tests in VERIFIED),
-            f"tests/verify/test_{name.split('-')[1]}.py",
+            *(f"tests/test_guest_{name}.py" for name in tests),
+            *(f"tests/verify/test_{name}.py" for name in OF_THE_KERNEL[kernel]),
             *session.posargs,
             external=True,
         )

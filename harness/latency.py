@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How late others wake while the module answers."""
+"""How late others wake while the module answers, and for how long a processor is held.
+
+The latter where the kernel traces it (``6.12-latency``).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +20,24 @@ LOADS = (QUIET, "loops", "answers")
 """Nothing; processes that compute in userspace; as many that read answers."""
 
 
+TRACED = "6.12-latency"
+"""The kernel that says how long a processor is held."""
+
+_TRACING = "/sys/kernel/tracing"
+
+
+@dataclass(frozen=True)
+class Held:
+    """With preemption or interrupts off, without a break. Times in microseconds."""
+
+    p50_us: int
+    """Of each second's longest time."""
+    max_us: int
+    began: str
+    """The function in which the longest one began."""
+    ended: str
+
+
 @dataclass(frozen=True)
 class Lateness:
     """Of a task that wants to wake each millisecond. Times in microseconds."""
@@ -29,6 +50,7 @@ class Lateness:
     max_us: float
     answer_bytes: int
     """That the conversations gave meanwhile."""
+    held: Held | None
 
 
 @dataclass(frozen=True)
@@ -53,10 +75,10 @@ def parse(output: str) -> list[Lateness]:
     """What the guest's program printed."""
     rows = []
     for line in output.splitlines():
-        load, policy, wakes, p50, p99, most, read = line.split()
-        rows.append(
-            Lateness(load, policy, int(wakes), float(p50), float(p99), float(most), int(read))
-        )
+        load, policy, wakes, p50, p99, most, read, *rest = line.split()
+        held = None if rest[0] == "-" else Held(int(rest[0]), int(rest[1]), rest[2], rest[3])
+        times = (float(p50), float(p99), float(most))
+        rows.append(Lateness(load, policy, int(wakes), *times, int(read), held))
     return rows
 
 
@@ -84,6 +106,9 @@ def run(
         accel=accel,
         files={"/latency/program": cross.program(PROGRAM, machine)},
     ) as guest:
+        if kernel == TRACED:
+            guest.check(f"mount -t tracefs none {_TRACING}")
+            guest.check(f"echo preemptirqsoff >{_TRACING}/current_tracer")
         done = guest.run(
             "cp /latency/program /latency/latency && chmod 755 /latency/latency"
             f" && /latency/latency {seconds} {conversations}",

@@ -23,7 +23,8 @@ _failed = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make verify` have the guests of `lab` and `smp` run a kernel that looks for faults."""
-    parser.addoption("--kernel", choices=DEBUG_KERNELS, help="of x86_64; tests of others go")
+    parser.addoption("--kernel", choices=DEBUG_KERNELS, help="tests that boot no such guest go")
+    parser.addoption("--arch", choices=ARCHITECTURES, default="x86_64", help="of that kernel")
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +99,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests that share a guest in one worker, and mark them as boots."""
     if config.getoption("--kernel"):
-        foreign = [item for item in items if "aarch64" in item.nodeid]
+        others = set(ARCHITECTURES) - {config.getoption("--arch")}
+        foreign = [
+            item
+            for item in items
+            if "kernel" not in getattr(item, "fixturenames", ())
+            or any(other in item.nodeid for other in others)
+        ]
         config.hook.pytest_deselected(items=foreign)
         items[:] = [item for item in items if item not in foreign]
     for item in items:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness import latency, stress
+from harness import kernels, latency, stress
+from harness.architectures import ARCHITECTURES
 from harness.errors import HarnessError
 
 SECONDS = 48
@@ -14,10 +15,11 @@ ERRORS = {"EINTR", "EINVAL", "EBUSY", "EUSERS"}
 
 
 @pytest.mark.parametrize("arch", ["x86_64"])
-def test_a_hundred_clients(arch: str) -> None:
+def test_a_hundred_clients(arch: str, kernel: str | None) -> None:
     """All kinds of clients, of two models; nothing is lost, mixed or left."""
     loads = [load for load in stress.LOADS if load.model != "tiny-spm"]
-    reports = stress.run(SECONDS, arch=arch, loads=loads)
+    slowness = kernels.kernel(ARCHITECTURES[arch], kernel).slowness
+    reports = stress.run(round(SECONDS * slowness), arch=arch, kernel=kernel, loads=loads)
     assert [report.failures for report in reports] == [[], []]
     tiny = reports[0]
     assert all(tiny.operations.values()), tiny.operations

@@ -6,6 +6,12 @@ SCHED_FIFO. How late it wakes is measured while nothing else runs (quiet), while
 processes as there are conversations compute in userspace (loops: what any busy
 machine costs), and while that many conversations are answered (answers).
 
+On the kernel 6.12-latency (x86_64, built in minutes) also for how long a processor was held:
+the longest time with preemption or interrupts off, of half of all seconds and of all, and
+from which function to which.
+
+    python -m harness latency --kernel 6.12-latency
+
 Under TCG every figure is the emulator's more than the kernel's: look at the ratios.
 """
 
@@ -22,7 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=int, default=10, metavar="N", help="of each (default 10)")
     parser.add_argument("--arch", choices=GUESTS, default="x86_64", help="default x86_64")
     parser.add_argument(
-        "--kernel", choices=KERNELS, help="Debian's kernel series; default 6.1, uml 6.12"
+        "--kernel",
+        choices=(*KERNELS, latency.TRACED),
+        help="Debian's kernel series, default 6.1, uml 6.12; or the kernel that traces",
     )
     parser.add_argument(
         "--model", default="smollm2", help=f"a GGUF file, or {', '.join(models.NAMES)}"
@@ -72,3 +80,9 @@ def _show(report: latency.Report) -> None:
             f"{row.load:<8} {row.policy:<12} {row.wakes:>6} {row.p50_us:>9.1f} {row.p99_us:>9.1f} "
             f"{row.max_us:>9.1f}   " + " ".join(f"{ratio:.1f}" for ratio in ratios)
         )
+    for row in report.rows:
+        if row.held:
+            print(
+                f"{row.load:<8} {row.policy:<12} held {row.held.p50_us} µs in half of the seconds, "
+                f"at most {row.held.max_us} µs, from {row.held.began} to {row.held.ended}"
+            )

@@ -17,12 +17,16 @@ from harness.guest import MODULE_PATH, Guest, Result
 from harness.guest_pool import GuestPool
 from harness.paths import ROOT
 
-pytestmark = pytest.mark.parametrize("arch", ["x86_64"])
-
 DEBUG = "/sys/kernel/debug"
 FAULTS = ROOT / "fixtures" / "faults"
 FAILURES = 60
 """Allocations that are made to fail, one after the other; more than anything here makes."""
+
+MODULES = {
+    "x86_64": ("0xffffffffa0000000", "0xffffffffff000000"),
+    "aarch64": ("0xffffffc000000000", "0xffffffc080000000"),
+}
+"""Where modules lie."""
 
 
 def mount(guest: Guest) -> None:
@@ -73,11 +77,11 @@ def test_a_leak_is_seen(faults: Guest) -> None:
 def failing(lab: Guest) -> Iterator[Guest]:
     """`lab`, where N in /proc/self/fail-nth is a task's Nth allocation on a module's behalf."""
     mount(lab)
+    start, end = MODULES[lab.kernel.architecture.name]
     for kind in ("failslab", "fail_page_alloc"):
         lab.check(
             f"cd {DEBUG}/{kind} && echo 0 >verbose && echo N >ignore-gfp-wait && "
-            "echo 32 >stacktrace-depth && echo 0xffffffffa0000000 >require-start && "
-            "echo 0xffffffffff000000 >require-end"
+            f"echo 32 >stacktrace-depth && echo {start} >require-start && echo {end} >require-end"
         )
     lab.check(f"cd {DEBUG}/fail_page_alloc && echo N >ignore-gfp-highmem && echo 0 >min-order")
     # What the kernel says about every failure is no fault: look at the rest, afterwards.

@@ -6,9 +6,12 @@
  * nothing runs, while so many processes compute in userspace, and while as many
  * read answers of the model. Prints for each
  *
- *	LOAD POLICY WAKES P50 P99 MAX BYTES
+ *	LOAD POLICY WAKES P50 P99 MAX BYTES HELD_P50 HELD_MAX FROM TO
  *
- * in microseconds; the bytes are those of the answers meanwhile.
+ * in microseconds; the bytes are those of the answers meanwhile. Where the tracer
+ * preemptirqsoff is on, HELD is the longest time in each second for which some
+ * processor could not be taken away; the longest of all was held from one function
+ * to another. Else these are "- - - -".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,6 +32,8 @@
 #define PERIOD_NS 1000000
 #define MAX_PROCESSES 64
 #define PATIENCE 300		/* seconds to wait for answers to begin */
+#define MAX_SECONDS 3600
+#define TRACING "/sys/kernel/tracing/"
 
 static uint64_t *bytes_read;	/* by each process; shared */
 
@@ -159,22 +164,106 @@ static size_t measure(uint32_t *late, size_t n)
 	}
 }
 
+/**
+ * struct held - How long a processor could not be taken away
+ * @us:   The longest time of each second, in microseconds.
+ * @n:    Seconds.
+ * @max:  The longest of all.
+ * @from: Where that one began.
+ * @to:   Where it ended.
+ */
+struct held {
+	uint32_t us[MAX_SECONDS];
+	size_t n;
+	uint32_t max;
+	char from[64];
+	char to[64];
+};
+
+static bool tracing(void)
+{
+	char name[32] = "";
+	FILE *f = fopen(TRACING "current_tracer", "r");
+
+	if (!f)
+		return false;
+	if (fscanf(f, "%31s", name) != 1)
+		name[0] = 0;
+	fclose(f);
+	return !strcmp(name, "preemptirqsoff");
+}
+
+static void forget_held(void)
+{
+	FILE *f = fopen(TRACING "tracing_max_latency", "w");
+
+	if (!f || fputs("0", f) < 0 || fclose(f))
+		give_up("tracing_max_latency");
+}
+
+static void take_held(struct held *h)
+{
+	FILE *f = fopen(TRACING "tracing_max_latency", "r");
+	uint32_t us;
+	char line[256];
+
+	if (!f || fscanf(f, "%u", &us) != 1)
+		give_up("tracing_max_latency");
+	fclose(f);
+	h->us[h->n++] = us;
+	if (us <= h->max)
+		return;
+	h->max = us;
+	f = fopen(TRACING "trace", "r");
+	if (!f)
+		give_up("trace");
+	while (fgets(line, sizeof(line), f) && line[0] == '#') {
+		sscanf(line, "# => started at: %63s", h->from);
+		sscanf(line, "# => ended at: %63s", h->to);
+	}
+	fclose(f);
+}
+
+/* Second by second, so that one disturbance is one second's. Return: how many wakes. */
+static size_t measure_all(uint32_t *late, size_t n, struct held *h)
+{
+	size_t one = 1000000000 / PERIOD_NS, got = 0, s;
+	bool traced = tracing();
+
+	for (s = 0; s < n / one; s++) {
+		if (traced)
+			forget_held();
+		got += measure(late + got, one);
+		if (traced)
+			take_held(h);
+	}
+	return got;
+}
+
 static void report(const struct load *l, const struct policy *p, uint32_t *late, size_t n)
 {
 	struct sched_param param = { .sched_priority = p->priority };
+	static struct held held;
 	uint64_t before;
 	size_t got;
 
+	memset(&held, 0, sizeof(held));
 	if (sched_setscheduler(0, p->policy, &param))
 		give_up("sched_setscheduler");
 	before = all_bytes();
-	got = measure(late, n);
+	got = measure_all(late, n, &held);
 	if (!got)
 		exit(2);
 	qsort(late, got, sizeof(*late), compare);
-	printf("%s %s %zu %.1f %.1f %.1f %llu\n", l->name, p->name, got, late[got / 2] / 1e3,
+	printf("%s %s %zu %.1f %.1f %.1f %llu", l->name, p->name, got, late[got / 2] / 1e3,
 	       late[got * 99 / 100] / 1e3, late[got - 1] / 1e3,
 	       (unsigned long long)(all_bytes() - before));
+	if (held.n) {
+		qsort(held.us, held.n, sizeof(held.us[0]), compare);
+		printf(" %u %u %s %s\n", held.us[held.n / 2], held.max, held.from, held.to);
+	} else {
+		printf(" - - - -\n");
+	}
 	fflush(stdout);
 }
 
@@ -211,11 +300,11 @@ static void run(const struct load *l, int processes, uint32_t *late, size_t n)
 
 int main(int argc, char **argv)
 {
-	size_t i, n = argc == 3 ? atoi(argv[1]) * (1000000000ull / PERIOD_NS) : 0;
-	int processes = argc == 3 ? atoi(argv[2]) : 0;
-	uint32_t *late = calloc(n, sizeof(*late));
+	int seconds = argc == 3 ? atoi(argv[1]) : 0, processes = argc == 3 ? atoi(argv[2]) : 0;
+	size_t i, n = seconds * (1000000000ull / PERIOD_NS);
+	uint32_t *late = seconds < 1 || seconds > MAX_SECONDS ? NULL : calloc(n, sizeof(*late));
 
-	if (!n || !late || processes < 1 || processes > MAX_PROCESSES) {
+	if ( !late || processes < 1 || processes > MAX_PROCESSES) {
 		fprintf(stderr, "latency SECONDS PROCESSES\n");
 		return 2;
 	}

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The KUnit suites pass in kernels that look for faults, on both architectures."""
+
+from harness import kunit
+
+
+def test_the_suites_pass(arch: str, kernel: str) -> None:
+    report = kunit.run(arch, kernel)
+    assert report.failures == ()
+    assert report.suites

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel that says for how long nobody else could have a processor."""
+
+import pytest
+
+from harness import kbuild_module, latency
+from harness.guest import MODULE_PATH, Guest
+from harness.paths import ROOT
+
+TRACING = "/sys/kernel/tracing"
+HELD_MS = 50
+
+
+@pytest.mark.parametrize("arch", ["x86_64"])
+def test_a_held_processor_is_seen(arch: str, kernel: str) -> None:
+    module = kbuild_module.build_module(arch, kernel, ROOT / "fixtures" / "faults")
+    with Guest(arch, kernel, load_module=False, module=module) as guest:
+        guest.check(
+            f"mount -t tracefs none {TRACING} && cd {TRACING} && "
+            "echo preemptirqsoff >current_tracer && echo 0 >tracing_max_latency && "
+            f"insmod {MODULE_PATH} kind=hold"
+        )
+        assert int(guest.check(f"cat {TRACING}/tracing_max_latency")) >= HELD_MS * 1000
+
+
+@pytest.mark.parametrize("arch", ["x86_64"])
+def test_answers_hold_no_processor(arch: str, kernel: str) -> None:
+    """An emulator's processors are taken from it, too, so that this is far above the bound."""
+    report = latency.run(10, arch=arch, kernel=kernel)
+    for policy in ("SCHED_OTHER", "SCHED_FIFO"):
+        held = report.row("answers", policy).held
+        assert held
+        assert held.p50_us < HELD_MS * 1000
