@@ -18,6 +18,11 @@ _CONFIGS = ROOT / "images"
 _BOOT = {"x86_64": ("x86", "bzImage"), "aarch64": ("arm64", "Image")}
 """For each architecture its folder below arch, and what is made there to boot."""
 
+# The machine `pc` tells of its interrupts by a program, which these kernels take so long over
+# that they may give it up. That of `q35` is a table.
+MACHINES = {"x86_64": "q35", "aarch64": "virt"}
+"""What QEMU emulates."""
+
 
 @dataclass(frozen=True)
 class _Kind:

@@ -58,9 +58,15 @@ def kernel(arch: Architecture, series: str | None = None) -> Kernel:
     if arch == UML:
         return _built(arch, series, uml_kernel.folder(), uml_kernel.IMAGE)
     if series in arch.debug_series:
-        built = _built(arch, series, debug_kernel.folder(arch, series), debug_kernel.image(arch))
+        folder, image = debug_kernel.folder(arch, series), debug_kernel.image(arch)
+        machine = replace(arch, machine=debug_kernel.MACHINES[arch.name])
+        built = _built(machine, series, folder, image)
         make_args = (*built.make_args, *debug_kernel.module_args(series))
-        return replace(built, make_args=make_args, slowness=debug_kernel.slowness(series))
+        return replace(
+            built,
+            make_args=make_args,
+            slowness=debug_kernel.slowness(series),
+        )
     return _debian(arch, series)
 
 
