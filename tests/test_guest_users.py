@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Users share the processors fairly, and each has its limits."""
-
-import errno
-import os
+"""Users share the processors fairly. Their limits are in test_guest_bad_input.py."""
 
 import pytest
-from guest_lab import OPTIONS, PROMPT, ask, loaded
+from guest_lab import OPTIONS, loaded
 
 from harness.guest import MODEL_PATH, Guest
 
@@ -23,37 +20,3 @@ def test_a_crowd_does_not_starve_one(lab: Guest) -> None:
     others = int(done.output) - TOKENS
     print(f"{others} tokens for {CROWD} readers, {TOKENS} for one")
     assert 0 < others < 3 * TOKENS
-
-
-def fails(guest: Guest, command: str, error: int) -> None:
-    """The command fails, and says why."""
-    done = guest.run(command, timeout=30)
-    assert done.exit_code
-    assert os.strerror(error) in done.errors.decode(), done
-
-
-def test_too_many_prompts_of_a_user(lab: Guest) -> None:
-    begin = f"exec 3<>{PROMPT}; printf a >&3; dd bs=1 count=1 <&3 >/dev/null 2>&1"
-    second = f"exec 4<>{PROMPT}; printf b >&4; cat <&4"
-    with loaded(lab, arguments="max_user_prompts=1 group=1000"):
-        fails(lab, f"{LONG}; {begin}; {second}", errno.EBUSY)
-        assert lab.run(f"{begin}; su user -c '{second}'").output
-        alone = lab.run(f"{second}").output
-        assert alone
-        assert lab.run(f"{begin}; exec 3>&-; {second}").output == alone
-        assert lab.run(f"{begin}; cat <&3 >/dev/null; {second}").output == alone
-
-
-def test_too_many_tokens_of_a_user(lab: Guest) -> None:
-    begin = f"exec 3<>{PROMPT}; printf a >&3; dd bs=1 count=1 <&3 >/dev/null 2>&1"
-    second = f"exec 4<>{PROMPT}; printf b >&4; cat <&4"
-    with loaded(lab, arguments="max_user_tokens=128 group=1000"):
-        assert ask(lab, "a", 24)
-        fails(lab, f"{LONG}; echo {'ab ' * 60} >{PROMPT}; cat {PROMPT}", errno.ENOBUFS)
-        lab.check(f"echo x >{PROMPT}; printf 'max_tokens 24\n' >{OPTIONS}")
-        answer = lab.run(second).output
-        assert answer
-        assert lab.run(f"{begin}; {second}").output == answer
-        both = f"{begin}; exec 5<>{PROMPT}; printf c >&5; dd bs=1 count=1 <&5 >/dev/null 2>&1"
-        fails(lab, f"{both}; {second}", errno.ENOBUFS)
-        assert lab.run(f"{both}; su user -c '{second}'").output
