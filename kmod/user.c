@@ -22,7 +22,7 @@
  * @refs:    Its conversations.
  * @has:     (LLAMUX_QUOTAS,)
  * @turns:   Steps being made.
- * @waiting: Who waits for one, the first first.
+ * @waiting: Who waits for one, in the order in which they came.
  * @ended:   Jiffies of the latest turn's end.
  * @used:    Nanoseconds that its turns took, or could have taken while it had none.
  * @charged: When @used was brought up to date.
