@@ -117,13 +117,15 @@ def test_a_suspend_while_answering(smp: Guest) -> None:
         whole = ask(smp, TEXT, 16)
         done = smp.run(
             f"sh /ask '{TEXT}' 16 >/tmp/answer & reader=$!\n"
+            f"chmod +x /readiness; /readiness poll '{TEXT}' >/tmp/polled & poller=$!\n"
             "sleep 0.3\n"
             "echo shutdown >/sys/power/disk; echo disk >/sys/power/state\n"
-            "kill -0 $reader && wait $reader",
+            "kill -0 $reader && kill -0 $poller && wait $reader && wait $poller",
             timeout=120,
         )
         assert done.exit_code == 0, done.errors
         assert smp.run("cat /tmp/answer").output == whole
+        assert smp.run("cat /tmp/polled").output == whole
         log = smp.run("dmesg").output
         assert b"Freezing remaining freezable tasks completed" in log
         assert b"PM: hibernation: hibernation exit" in log
