@@ -135,7 +135,7 @@ def by_kbuild(targets: Sequence[Kernel] = (), source: Path = ROOT) -> list[Findi
     ]
     found: set[Finding] = set()
     for target in targets:
-        built = kbuild_module.build(target, source, make_args=("W=1", "C=2"), clean=True)
+        built = kbuild_module.build(target, source, checked=True)
         for line in kbuild_module.own_warnings(built):
             found.update(parse("kbuild", line) or [Finding("kbuild", "Kbuild", 0, line)])
     return sorted(found)

@@ -24,6 +24,7 @@ from harness.paths import ROOT, cache_dir
 from harness.progress import step
 
 _SOURCES = {".c", ".h", ".S"}
+_CHECKED = "checked"  # a file beside the log of a build that was
 _KEPT = 12  # finished builds for each build folder
 
 _WARNING = re.compile(r"(?:warning|error): ", re.IGNORECASE)
@@ -38,7 +39,7 @@ class Build:
     full_module: Path
     """The module as the linker left it."""
     log: str
-    """What make printed for the files it compiled; after ``clean`` that is all of them."""
+    """What make printed for the files it compiled; of a checked build that is all of them."""
 
     @property
     def warnings(self) -> list[str]:
@@ -63,19 +64,18 @@ def build(
     target: Kernel,
     source: Path = ROOT,
     make_args: Sequence[str] = (),
-    clean: bool = False,
+    checked: bool = False,
     certificate: Path | None = None,
 ) -> Build:
     """Build the module whose Kbuild lies in `source`.
 
-    `make_args` are handed to make: ``("W=1",)``, ``("C=2",)``. With `clean`
-    every file is compiled, so that the log has every warning. The module will
-    trust the key of `certificate`. Raises SetupError with the log when the
-    build fails.
+    `make_args` are handed to make. Of a `checked` build every file has been compiled anew
+    and read by sparse, so that the log has every warning; it is the same module. The module
+    will trust the key of `certificate`. Raises SetupError with the log when the build fails.
     """
     files = sources(source)
     all_args = (*target.make_args, *make_args)
-    key = hashlib.sha256(repr((target.release, all_args, clean)).encode())
+    key = hashlib.sha256(repr((target.release, all_args)).encode())
     for name, path in sorted(files.items()):
         key.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     options = hashlib.sha256(repr((str(source), tuple(make_args))).encode()).hexdigest()[:8]
@@ -84,10 +84,11 @@ def build(
         make_args = (*make_args, f"LLAMUX_CERT={certificate.absolute()}")
     folder = cache_dir("modules", f"{target.release}-{options}")
     finished = folder / key.hexdigest()[:16]
+    wanted = finished / (_CHECKED if checked else "log")
     with exclusive(folder / "lock"):
-        if not (finished / "log").exists():
+        if not wanted.exists():
             with step(f"module for {target.release}"):
-                _make(target, files, folder / "tree", finished, make_args, clean)
+                _make(target, files, folder / "tree", finished, make_args, checked)
             _prune(folder, keep=finished)
         os.utime(finished)
     (module,) = (finished / "stripped").glob("*.ko")
@@ -126,15 +127,17 @@ def _make(
     tree: Path,
     finished: Path,
     make_args: Sequence[str],
-    clean: bool,
+    checked: bool,
 ) -> None:
     tree.mkdir(exist_ok=True)
     _sync(files, tree)
     command = make_command(target, tree)
-    if clean:
+    checks = []
+    if checked:
+        checks = ["C=2"]
         subprocess.run([*command, "clean"], check=True, capture_output=True, env=make.environment())
     done = subprocess.run(
-        [*command, *make_args, "modules"],
+        [*command, "W=1", *checks, *make_args, "modules"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -154,6 +157,8 @@ def _make(
     stripped = finished / "stripped" / modules[0].name
     subprocess.run([strip, "--strip-debug", "-o", str(stripped), str(modules[0])], check=True)
     (finished / "log").write_text(log)
+    if checked:
+        (finished / _CHECKED).touch()
 
 
 def _sync(files: dict[str, Path], tree: Path) -> None:

@@ -67,8 +67,7 @@ def suites() -> set[str]:
 @cache
 def build() -> kbuild_module.Build:
     """With every warning that there is."""
-    args = (*kunit.MAKE_ARGS, "W=1", "C=2")
-    return kbuild_module.build(kernels.kernel(UML), make_args=args, clean=True)
+    return kbuild_module.build(kernels.kernel(UML), make_args=kunit.MAKE_ARGS, checked=True)
 
 
 @pytest.mark.parametrize("arch", [UML.name])

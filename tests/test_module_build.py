@@ -16,7 +16,7 @@ from harness.paths import ROOT
 @pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
 def test_compiler_and_sparse_have_no_complaint(machine: str, kernel: str) -> None:
     target = kernels.kernel(ARCHITECTURES[machine], kernel)
-    build = kbuild_module.build(target, make_args=("W=1", "C=2"), clean=True)
+    build = kbuild_module.build(target, checked=True)
     assert "  CHECK " in build.log
     assert kbuild_module.own_warnings(build) == []
 
@@ -28,7 +28,7 @@ def test_warnings_are_seen(tmp_path: Path) -> None:
         'MODULE_LICENSE("GPL");\nMODULE_DESCRIPTION("x");\n'
     )
     target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
-    build = kbuild_module.build(target, tmp_path, make_args=("W=1", "C=2"), clean=True)
+    build = kbuild_module.build(target, tmp_path, checked=True)
     assert any("unused" in line for line in build.warnings)
     assert any("plain integer as NULL" in line for line in kbuild_module.own_warnings(build))
 

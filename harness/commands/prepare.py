@@ -42,5 +42,6 @@ def run(args: argparse.Namespace) -> int:
                 continue
             kernel = kernels.kernel(arch, series)
             if not args.no_module:
-                kbuild_module.build(kernel)
+                checked = args.tests and name in ARCHITECTURES and series in KERNELS
+                kbuild_module.build(kernel, checked=checked)
     return 0
