@@ -9,7 +9,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
 from functools import cache
@@ -181,6 +181,30 @@ class Confidence:
     """Sum of their logits less the best other token's, Q16."""
 
 
+class NativeScore(ctypes.Structure):
+    """struct llama_score."""
+
+    _fields_ = (
+        ("generation", c_void_p),
+        ("known", ctypes.c_bool),
+        ("done", ctypes.c_bool),
+        ("n_tokens", c_uint32),
+        ("n_scored", c_uint32),
+        ("n", c_uint32),
+        ("log_prob", ctypes.c_int64),
+    )
+
+
+@dataclass(frozen=True)
+class Score:
+    """How likely a text is as an answer."""
+
+    tokens: int
+    """Scored, the answer's end included where it counts."""
+    log_prob: int
+    """Sum of their log-probabilities, natural, Q16."""
+
+
 @dataclass(frozen=True)
 class Counts:
     """Tokens of the latest answer of a session."""
@@ -283,6 +307,16 @@ def library() -> ctypes.CDLL:
     lib.llamuxu_tokens.restype = c_uint32
     lib.llamuxu_confidence.argtypes = [c_void_p, c_void_p]
     lib.llamuxu_confidence.restype = None
+    lib.llamuxu_score_init.argtypes = [c_void_p, c_void_p]
+    lib.llamuxu_score_begin.argtypes = [
+        c_void_p,
+        c_void_p,
+        c_char_p,
+        c_uint32,
+        c_int,
+        c_void_p,
+    ]
+    lib.llamuxu_score_step.argtypes = [c_void_p, c_void_p, c_void_p]
     lib.llamuxu_forget.argtypes = [c_void_p]
     lib.llamuxu_forget.restype = None
     lib.llamuxu_counts.argtypes = [c_void_p, c_void_p]
@@ -428,14 +462,25 @@ class Session:
 
     def answer(self, prompt: bytes, options: Options) -> Iterator[bytes]:
         """The answer to a prompt, in pieces that are whole characters."""
-        native, diag = options.native(), Diag()
-        self._texts = b""
-        err = library().llamuxu_prompt(
-            self.handle, ctypes.byref(native), prompt, len(prompt), ctypes.byref(diag)
-        )
-        if err:
-            raise CoreError(-err, str(diag))
+        self._prompt(prompt, options)
         yield from self._steps()
+
+    def score(
+        self, prompt: bytes, candidates: Iterable[bytes], options: Options, end: bool = True
+    ) -> Iterator[Score]:
+        """How likely each text is as the answer to a prompt; ``end``: and nothing behind it."""
+        self._prompt(prompt, options)
+        lib, score, diag = library(), NativeScore(), Diag()
+        err = lib.llamuxu_score_init(self.handle, ctypes.byref(score))
+        for text in candidates:
+            err = err or lib.llamuxu_score_begin(
+                self.handle, ctypes.byref(score), text, len(text), end, ctypes.byref(diag)
+            )
+            while not err and not score.done:
+                err = lib.llamuxu_score_step(self.handle, ctypes.byref(score), None)
+            if err:
+                raise CoreError(-err, str(diag))
+            yield Score(score.n, score.log_prob)
 
     def say(self, text: bytes, options: Options) -> Iterator[bytes]:
         """The answer to a turn of a dialogue, which begins anew after :meth:`answer`."""
@@ -464,6 +509,15 @@ class Session:
         sums = (ctypes.c_int64 * 3)()
         library().llamuxu_confidence(self.handle, sums)
         return Confidence(*map(int, sums))
+
+    def _prompt(self, text: bytes, options: Options) -> None:
+        native, diag = options.native(), Diag()
+        self._texts = b""
+        err = library().llamuxu_prompt(
+            self.handle, ctypes.byref(native), text, len(text), ctypes.byref(diag)
+        )
+        if err:
+            raise CoreError(-err, str(diag))
 
     def _steps(self) -> Iterator[bytes]:
         done = c_int()

@@ -2,7 +2,6 @@
 """How sure a model was: docs/sampling.md in Python, float64, and every path."""
 
 import ctypes
-import math
 from collections.abc import Iterator
 from ctypes import c_int64, c_uint32, c_void_p
 
@@ -15,10 +14,8 @@ from numpy.typing import NDArray
 from harness import core
 from harness.core import Model, Options, Session
 from harness.models import resolve
-from harness.reference.fixedpoint import exp2_neg
+from harness.reference.score import log_prob
 
-LN2_Q30 = round(math.log(2) * 2**30)
-LOG2E_Q30 = round(math.log2(math.e) * 2**30)
 Logits = NDArray[np.int32]
 
 
@@ -47,18 +44,8 @@ def computed(logits: Logits, token: int) -> tuple[int, int]:
 def law(logits: Logits, token: int) -> tuple[int, int]:
     """The same as docs/sampling.md has it."""
     values = [int(v) for v in logits]
-    top = max(values)
-    below = np.array([min(top - v, 1 << 21) for v in values], np.int64)
-    mass = int(np.sum(exp2_neg((below * LOG2E_Q30) >> 26)))
-    bits = mass.bit_length()
-    y = mass >> (bits - 32) if bits > 32 else mass << (32 - bits)
-    log = bits - 31
-    for _ in range(20):
-        bit = (y * y) >> 63
-        log = 2 * log + bit
-        y = (y * y) >> (31 + bit)
     others = values[:token] + values[token + 1 :]
-    return values[token] - top - ((log * LN2_Q30) >> 34), values[token] - max(others)
+    return log_prob(logits, token), values[token] - max(others)
 
 
 @given(

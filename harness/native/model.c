@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "../../kmod/ggml_kernel/generation.h"
+#include "../../kmod/ggml_kernel/score.h"
 #include "../../kmod/ggml_kernel/selftest.h"
 #include "threads.h"
 
@@ -238,6 +238,31 @@ long llamuxu_step(struct llamuxu_session *s, char *out, int *done)
 
 	*done = s->gen.done;
 	return n;
+}
+
+/* As llama_score_init(), for the latest prompt. */
+int llamuxu_score_init(struct llamuxu_session *s, struct llama_score *score)
+{
+	return llama_score_init(score, &s->gen);
+}
+
+/* As llama_score_begin(). */
+int llamuxu_score_begin(struct llamuxu_session *s, struct llama_score *score, const char *text,
+			u32 n, int end, struct llama_diag *diag)
+{
+	void *tmp = alloc(llama_score_scratch(&s->gen, n));
+	int err = tmp ? llama_score_begin(score, (struct gguf_str){ text, n }, end, tmp, NULL, diag) :
+			-ENOMEM;
+
+	free(tmp);
+	return err;
+}
+
+/* As llama_score_step(). */
+int llamuxu_score_step(struct llamuxu_session *s, struct llama_score *score,
+		       const struct llama_yield *yield)
+{
+	return llama_score_step(score, &s->kv, yield);
 }
 
 /* llama_selftest() of path @i; NULL where all is well or there is none. */

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Log-probabilities and scores as docs/sampling.md has them, in numpy."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from harness.reference import fixedpoint as fp
+from harness.reference.twin import Twin
+
+
+def log_prob(logits: ArrayLike, token: int) -> int:
+    """Of one token among those with ``logits`` (n_vocab,) Q16; natural, Q16."""
+    values = fp.i64(logits)
+    top = int(values.max())
+    below = np.minimum(top - values, 1 << 21)
+    mass = int(np.sum(fp.exp2_neg((below * fp.log2e_q30()) >> 26)))
+    bits = mass.bit_length()
+    y = mass >> (bits - 32) if bits > 32 else mass << (32 - bits)
+    log = bits - 31
+    for _ in range(20):
+        bit = (y * y) >> 63
+        log = 2 * log + bit
+        y = (y * y) >> (31 + bit)
+    return int(values[token]) - top - ((log * fp.ln2_q30()) >> 34)
+
+
+def score(
+    twin: Twin, prompt: Sequence[int], candidate: Sequence[int], ends: Collection[int] = ()
+) -> tuple[int, int]:
+    """Tokens of a candidate, and their log-probability behind a prompt, natural, Q16.
+
+    ``ends``: the tokens that end an answer; the likeliest of them is scored, too.
+    """
+    tokens = [*prompt, *candidate]
+    logits = twin.logits(tokens)[len(prompt) - 1 :]
+    scored = list(candidate)
+    if ends:
+        scored.append(max(ends, key=lambda token: int(logits[-1][token])))
+    rows = logits[: len(scored)]
+    return len(scored), sum(log_prob(row, t) for row, t in zip(rows, scored, strict=True))
