@@ -38,6 +38,8 @@ class Build:
     """The module without its debug information; its section .BTF stays."""
     full_module: Path
     """The module as the linker left it."""
+    symbols: Path
+    """What other modules can be linked with: Module.symvers."""
     log: str
     """What make printed for the files it compiled; of a checked build that is all of them."""
 
@@ -66,12 +68,14 @@ def build(
     make_args: Sequence[str] = (),
     checked: bool = False,
     certificate: Path | None = None,
+    against: Build | None = None,
 ) -> Build:
     """Build the module whose Kbuild lies in `source`.
 
     `make_args` are handed to make. Of a `checked` build every file has been compiled anew
     and read by sparse, so that the log has every warning; it is the same module. The module
-    will trust the key of `certificate`. Raises SetupError with the log when the build fails.
+    will trust the key of `certificate`, and may call what `against` exports. Raises SetupError
+    with the log when the build fails.
     """
     files = sources(source)
     all_args = (*target.make_args, *make_args)
@@ -82,6 +86,9 @@ def build(
     if certificate:
         key.update(b"certificate " + certificate.read_bytes())
         make_args = (*make_args, f"LLAMUX_CERT={certificate.absolute()}")
+    if against:
+        key.update(b"against " + bytes(against.symbols))
+        make_args = (*make_args, f"LLAMUX={ROOT}", f"KBUILD_EXTRA_SYMBOLS={against.symbols}")
     folder = cache_dir("modules", f"{target.release}-{options}")
     finished = folder / key.hexdigest()[:16]
     wanted = finished / (_CHECKED if checked else "log")
@@ -92,7 +99,8 @@ def build(
             _prune(folder, keep=finished)
         os.utime(finished)
     (module,) = (finished / "stripped").glob("*.ko")
-    return Build(module, finished / module.name, (finished / "log").read_text())
+    log = (finished / "log").read_text()
+    return Build(module, finished / module.name, finished / "Module.symvers", log)
 
 
 def build_module(arch: str, series: str | None = None, source: Path = ROOT) -> Path:
@@ -153,6 +161,7 @@ def _make(
     shutil.rmtree(finished, ignore_errors=True)
     (finished / "stripped").mkdir(parents=True)
     shutil.copy2(modules[0], finished)
+    shutil.copy2(tree / "Module.symvers", finished)
     strip = f"{target.architecture.compiler_prefix}strip"
     stripped = finished / "stripped" / modules[0].name
     subprocess.run([strip, "--strip-debug", "-o", str(stripped), str(modules[0])], check=True)

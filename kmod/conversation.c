@@ -384,24 +384,111 @@ static int step(struct llamux_conversation *c, const struct llama_yield *yield)
 	return 0;
 }
 
-int llamux_conversation_advance(struct llamux_conversation *c, u64 serial, size_t have,
-				const struct llama_yield *yield)
+/* A turn of the user's, and the lock. */
+static int seize(struct llamux_conversation *c, const struct llama_yield *yield)
 {
 	int err = llamux_turn_begin(c->user, yield);
 
 	if (err)
 		return err;
-	if (mutex_lock_interruptible(&c->lock)) {
-		llamux_turn_end(c->user);
-		return -ERESTARTSYS;
-	}
+	if (!mutex_lock_interruptible(&c->lock))
+		return 0;
+	llamux_turn_end(c->user);
+	return -ERESTARTSYS;
+}
+
+static void release(struct llamux_conversation *c)
+{
+	mutex_unlock(&c->lock);
+	llamux_turn_end(c->user);
+}
+
+int llamux_conversation_advance(struct llamux_conversation *c, u64 serial, size_t have,
+				const struct llama_yield *yield)
+{
+	int err = seize(c, yield);
+
+	if (err)
+		return err;
 	if (c->serial == serial && !c->begun)
 		err = begin(c, yield);
 	else if (c->serial == serial && !c->done && c->answer.n <= have)
 		err = step(c, yield);
-	mutex_unlock(&c->lock);
-	llamux_turn_end(c->user);
+	release(c);
 	wake_up_all(&c->wait);
+	return err;
+}
+
+static int begin_candidate(struct llamux_conversation *c, struct llama_score *s,
+			   struct gguf_str text, bool end, const struct llama_yield *yield)
+{
+	struct llama_diag diag = { };
+	struct llamux_memory tmp;
+	int err = llamux_memory_alloc(&tmp, llama_score_scratch(&c->gen, text.len));
+
+	if (err)
+		return err;
+	err = llama_score_begin(s, text, end, tmp.data, yield, &diag);
+	llamux_memory_wipe(&tmp);
+	if (diag.text[0])
+		pr_info_ratelimited("%s\n", diag.text);
+	return err;
+}
+
+/* The prompt, where that is new, and the candidate. */
+static int begin_score(struct llamux_conversation *c, struct llama_score *s, struct gguf_str text,
+		       bool end, const struct llama_yield *yield)
+{
+	int err = 0;
+
+	if (!llamux_conversation_prompt(c).len)
+		return -ENODATA;
+	if (!c->begun)
+		err = begin(c, yield);
+	if (!err)
+		err = c->error;
+	if (!err && !s->g)
+		err = llama_score_init(s, &c->gen);
+	return err ? err : begin_candidate(c, s, text, end, yield);
+}
+
+static int score_step(struct llamux_conversation *c, struct llama_score *s,
+		      const struct llama_yield *yield)
+{
+	u32 n = llama_score_batch(s);
+	ktime_t start = ktime_get();
+	int err = provide_chunks(c, llama_score_positions(s));
+
+	if (err)
+		return err;
+	c->gen.scratch.team = llamux_team_get();
+	err = llama_score_step(s, &c->kv, yield);
+	llamux_team_put(c->gen.scratch.team);
+	if (err) {
+		llamux_count(LLAMUX_INTERRUPTED, 1);
+		return err;
+	}
+	llamux_count(LLAMUX_PROMPT_TOKENS, n);
+	llamux_count(LLAMUX_PREFILL_US, ktime_us_delta(ktime_get(), start));
+	return 0;
+}
+
+int llamux_conversation_score(struct llamux_conversation *c, struct llama_score *s,
+			      struct gguf_str text, bool end, const struct llama_yield *yield)
+{
+	int err = seize(c, yield);
+
+	if (err)
+		return err;
+	err = begin_score(c, s, text, end, yield);
+	release(c);
+	while (!err && !s->done) {
+		err = seize(c, yield);
+		if (err)
+			break;
+		err = score_step(c, s, yield);
+		release(c);
+	}
 	return err;
 }
 

@@ -23,7 +23,7 @@
 #include <linux/wait.h>
 
 #include "figures.h"
-#include "ggml_kernel/generation.h"
+#include "ggml_kernel/score.h"
 #include "maker.h"
 #include "model.h"
 #include "options.h"
@@ -160,6 +160,19 @@ struct gguf_str llamux_conversation_prompt(const struct llamux_conversation *c);
  */
 int llamux_conversation_advance(struct llamux_conversation *c, u64 serial, size_t have,
 				const struct llama_yield *yield);
+
+/**
+ * llamux_conversation_score() - How likely a text is as the answer to the prompt.
+ * @s:     All zeros before the first text. Nobody else uses the conversation meanwhile.
+ * @end:   Count the answer's end, too.
+ * @yield: As above.
+ *
+ * Context: No lock held.
+ * Return: 0, or as above, what is wrong with the prompt included; -EMSGSIZE for a text past the
+ * context.
+ */
+int llamux_conversation_score(struct llamux_conversation *c, struct llama_score *s,
+			      struct gguf_str text, bool end, const struct llama_yield *yield);
 
 /** llamux_options_get() - A copy of the conversation's options. */
 void llamux_options_get(struct llamux_conversation *c, struct llamux_options *o);

@@ -9,16 +9,28 @@ import pytest
 
 from harness import kbuild_module, kernels
 from harness.architectures import ARCHITECTURES, KERNELS
+from harness.guest_errors import SetupError
 from harness.paths import ROOT
+
+SAMPLES = ROOT / "kmod" / "samples"
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
 def test_compiler_and_sparse_have_no_complaint(machine: str, kernel: str) -> None:
     target = kernels.kernel(ARCHITECTURES[machine], kernel)
-    build = kbuild_module.build(target, checked=True)
-    assert "  CHECK " in build.log
-    assert kbuild_module.own_warnings(build) == []
+    module = kbuild_module.build(target, checked=True)
+    sample = kbuild_module.build(target, SAMPLES, checked=True, against=module)
+    for build in (module, sample):
+        assert "  CHECK " in build.log
+        assert kbuild_module.own_warnings(build) == []
+
+
+def test_the_sample_needs_what_the_module_exports() -> None:
+    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
+    other = kbuild_module.build(target, ROOT / "fixtures" / "faults")
+    with pytest.raises(SetupError, match=r'"llamux_ask".* undefined'):
+        kbuild_module.build(target, SAMPLES, against=other)
 
 
 def test_warnings_are_seen(tmp_path: Path) -> None:

@@ -77,12 +77,12 @@ int llama_score_begin(struct llama_score *s, struct gguf_str text, bool end, voi
 	return 0;
 }
 
-/* Of the prompt, or of the candidate: its last scored token needs no logits of its own. */
-static u32 batch(const struct llama_score *s)
+/* A candidate's last scored token needs no logits of its own. */
+u32 llama_score_batch(const struct llama_score *s)
 {
 	u32 n = s->known ? min_t(u32, s->n_scored - s->n, PASS) : s->g->n_prompt - s->g->n_past;
 
-	return min(n, s->g->scratch.n_batch);
+	return s->done ? 0 : min(n, s->g->scratch.n_batch);
 }
 
 /* Position of the next token to evaluate. */
@@ -93,7 +93,7 @@ static u32 position(const struct llama_score *s)
 
 u32 llama_score_positions(const struct llama_score *s)
 {
-	return s->done ? 0 : position(s) + batch(s);
+	return position(s) + llama_score_batch(s);
 }
 
 /* The prompt's last token is left to be evaluated again by whoever answers it. */
@@ -101,7 +101,7 @@ static int evaluate_prompt(struct llama_score *s, struct llama_kv *kv,
 			   const struct llama_yield *yield)
 {
 	struct llama_generation *g = s->g;
-	u32 n = batch(s);
+	u32 n = llama_score_batch(s);
 	bool last = g->n_past + n == g->n_prompt;
 	int err = llama_forward(g->m, &g->scratch, kv, g->tokens + g->n_past, n, g->n_past,
 				g->logits, last, yield);
@@ -118,7 +118,7 @@ static int evaluate_prompt(struct llama_score *s, struct llama_kv *kv,
 int llama_score_step(struct llama_score *s, struct llama_kv *kv, const struct llama_yield *yield)
 {
 	struct llama_generation *g = s->g;
-	u32 n = batch(s), pos = position(s);
+	u32 n = llama_score_batch(s), pos = position(s);
 	u32 row;
 	int err;
 

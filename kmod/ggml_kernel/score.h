@@ -54,6 +54,9 @@ size_t llama_score_scratch(const struct llama_generation *g, size_t n);
 int llama_score_begin(struct llama_score *s, struct gguf_str text, bool end, void *tmp,
 		      const struct llama_yield *yield, struct llama_diag *diag);
 
+/** llama_score_batch() - Tokens that the next step evaluates. */
+u32 llama_score_batch(const struct llama_score *s);
+
 /** llama_score_positions() - Positions that the KV cache must have room for in the next step. */
 u32 llama_score_positions(const struct llama_score *s);
 

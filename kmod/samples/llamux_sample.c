@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Asks llamux.ko once, while it is loaded, by whoever loads it; /proc/llamux_sample shows
+ * what came of it:
+ *
+ *	insmod llamux_sample.ko prompt="Is Rome a city?" candidates=Yes,No
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <linux/workqueue.h>
+
+#include <llamux.h>
+
+#define NAME "llamux_sample"
+#define MAX_CANDIDATES 16
+
+static char *prompt = "What is a kernel module?";
+module_param(prompt, charp, 0444);
+MODULE_PARM_DESC(prompt, "what to ask");
+
+static char *model;
+module_param(model, charp, 0444);
+MODULE_PARM_DESC(model, "name of the model (default llamux.ko's default)");
+
+static char *candidates[MAX_CANDIDATES];
+static uint n_candidates;
+module_param_array(candidates, charp, &n_candidates, 0444);
+MODULE_PARM_DESC(candidates, "answers to score instead of asking for one, separated by commas");
+
+static uint max_tokens = 256;
+module_param(max_tokens, uint, 0444);
+MODULE_PARM_DESC(max_tokens, "tokens of the answer (default 256)");
+
+static uint timeout_ms;
+module_param(timeout_ms, uint, 0444);
+MODULE_PARM_DESC(timeout_ms, "deadline (default 0: none)");
+
+static uint cancel_ms;
+module_param(cancel_ms, uint, 0444);
+MODULE_PARM_DESC(cancel_ms, "cancel the request after so long (default 0: never)");
+
+static uint max_pieces;
+module_param(max_pieces, uint, 0444);
+MODULE_PARM_DESC(max_pieces, "take so many pieces of the answer (default 0: all)");
+
+static uint pause_ms;
+module_param(pause_ms, uint, 0444);
+MODULE_PARM_DESC(pause_ms, "sleep so long after each piece (default 0)");
+
+static struct llamux_request request;
+static struct llamux_candidate scores[MAX_CANDIDATES];
+static char answer[4096];
+static uint pieces;
+static int result;
+
+static void cancel(struct work_struct *work)
+{
+	llamux_cancel(&request);
+}
+
+static DECLARE_DELAYED_WORK(canceller, cancel);
+
+static int take_piece(struct llamux_request *r, const char *text, size_t n)
+{
+	msleep(pause_ms);
+	return ++pieces == max_pieces;
+}
+
+static void ask(void)
+{
+	uint i;
+
+	llamux_request_init(&request, prompt);
+	request.model = model;
+	request.max_tokens = max_tokens;
+	request.timeout_ms = timeout_ms;
+	request.answer = answer;
+	request.size = sizeof(answer);
+	request.stream = take_piece;
+	for (i = 0; i < n_candidates; i++)
+		scores[i].text = candidates[i];
+	if (cancel_ms)
+		schedule_delayed_work(&canceller, msecs_to_jiffies(cancel_ms));
+	if (n_candidates)
+		result = llamux_score(&request, scores, n_candidates, true);
+	else
+		result = llamux_ask(&request);
+	cancel_delayed_work_sync(&canceller);
+}
+
+static int show(struct seq_file *m, void *unused)
+{
+	uint i;
+
+	seq_printf(m, "result %d\n", result);
+	for (i = 0; i < n_candidates; i++)
+		seq_printf(m, "score %lld tokens %u %s\n", scores[i].log_prob, scores[i].tokens,
+			   scores[i].text);
+	if (!n_candidates) {
+		seq_printf(m, "pieces %u\n", pieces);
+		seq_write(m, answer, request.n);
+	}
+	return 0;
+}
+
+static int __init sample_init(void)
+{
+	ask();
+	return proc_create_single(NAME, 0444, NULL, show) ? 0 : -ENOMEM;
+}
+
+static void __exit sample_exit(void)
+{
+	remove_proc_entry(NAME, NULL);
+}
+
+module_init(sample_init);
+module_exit(sample_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Asks llamux.ko");
+MODULE_AUTHOR("The Llamux maintainers");

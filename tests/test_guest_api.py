@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What another module gets from llamux.ko: kmod/samples asks, in a guest."""
+
+import errno
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import guest_lab
+import pytest
+from guest_lab import TINY, loaded, stats
+
+from harness import kbuild_module
+from harness.architectures import architecture
+from harness.core import Model, Options, Score, Session
+from harness.guest import Guest
+from harness.guest_pool import GuestPool
+from harness.kernels import kernel as kernel_of
+from harness.paths import ROOT
+
+SAMPLES = ROOT / "kmod" / "samples"
+TINY_N_CTX = 256
+QUESTION = "What is a kernel module?"
+PROMPT = f"""prompt='"{QUESTION}"'"""
+"""As the kernel wants a value with spaces."""
+LONG = f"{PROMPT} max_tokens=1000"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the sample says came of its request."""
+
+    result: int
+    scores: tuple[Score, ...] = ()
+    pieces: int = 0
+    answer: bytes = b""
+
+
+def parse(shown: bytes) -> Asked:
+    """Of /proc/llamux_sample."""
+    result, rest = shown.split(b"\n", 1)
+    assert result.startswith(b"result ")
+    code = int(result.split()[1])
+    scores = re.findall(rb"^score (-?\d+) tokens (\d+) ", rest, re.MULTILINE)
+    if scores:
+        return Asked(code, tuple(Score(int(n), int(p)) for p, n in scores))
+    pieces, answer = rest.split(b"\n", 1)
+    return Asked(code, pieces=int(pieces.split()[1]), answer=answer)
+
+
+def bring_sample(guest: Guest, arch: str, kernel: str | None) -> Guest:
+    """The same guest, the sample in reach."""
+    target = kernel_of(architecture(arch), kernel)
+    sample = kbuild_module.build(target, SAMPLES, against=kbuild_module.build(target))
+    guest.put_file("/sample.ko", sample.module.read_bytes())
+    return guest
+
+
+@pytest.fixture
+def asker(lab: Guest, arch: str, kernel: str | None) -> Guest:
+    """A lab with the sample."""
+    return bring_sample(lab, arch, kernel)
+
+
+@contextmanager
+def sample(guest: Guest, arguments: str) -> Iterator[Asked]:
+    """The sample loaded, and gone again."""
+    guest.check(f"insmod /sample.ko {arguments}", timeout=120)
+    yield parse(guest.run("cat /proc/llamux_sample").output)
+    guest.check("rmmod llamux_sample")
+
+
+def asked(guest: Guest, arguments: str) -> Asked:
+    """What comes of a request."""
+    with sample(guest, arguments) as found:
+        return found
+
+
+def test_an_answer_is_that_of_the_prompt_file(asker: Guest) -> None:
+    with loaded(asker):
+        asker.check("echo max_tokens 40 >/proc/llamux/options")
+        asker.check(f"echo '{QUESTION}' >/proc/llamux/prompt")
+        want = asker.run("cat /proc/llamux/prompt").output
+        before = stats(asker)
+        found = asked(asker, f"{PROMPT} max_tokens=40")
+        after = stats(asker)
+        part = asked(asker, f"{PROMPT} max_tokens=40 max_pieces=3")
+    assert (found.result, found.answer) == (0, want)
+    assert 3 < found.pieces <= 41
+    assert int(after["answers"]) == int(before["answers"]) + 1
+    assert int(after["tokens_generated"]) > int(before["tokens_generated"])
+    assert after["conversations"] == before["conversations"]
+    assert (part.result, part.pieces) == (-errno.ECANCELED, 3)
+    assert b"" != part.answer != want
+    assert want.startswith(part.answer)
+    assert part.answer.decode()
+
+
+def scores(texts: list[str]) -> tuple[Score, ...]:
+    """By the library."""
+    path = Path(str(guest_lab.files()[TINY]))
+    with Model(path) as model, Session(model, TINY_N_CTX) as session:
+        encoded = [text.encode() for text in texts]
+        return tuple(session.score(QUESTION.encode(), encoded, Options()))
+
+
+def test_scores_are_those_of_the_library(asker: Guest) -> None:
+    texts = ["a", "b c", "the kernel is a program"]
+    want = scores(texts)
+    with loaded(asker):
+        found = asked(asker, f'''{PROMPT} candidates='"{",".join(texts)}"' ''')
+        evaluated = int(stats(asker)["tokens_prompt"])
+    assert (found.result, found.scores) == (0, want)
+    assert evaluated > sum(score.tokens for score in want)
+
+
+def test_deadline_and_cancel_leave_what_there_is(asker: Guest) -> None:
+    """Of an answer that would take half a minute, as its reader is slow."""
+    path = Path(str(guest_lab.files()[TINY]))
+    with Model(path) as model, Session(model, TINY_N_CTX) as session:
+        whole = b"".join(session.answer(QUESTION.encode(), Options(max_tokens=0)))
+    with loaded(asker):
+        for argument, result in (("timeout_ms", -errno.ETIME), ("cancel_ms", -errno.ECANCELED)):
+            begun = time.monotonic()
+            found = asked(asker, f"{LONG} pause_ms=150 {argument}=4000")
+            assert 4 <= time.monotonic() - begun < 20
+            assert found.result == result
+            assert whole.startswith(found.answer)
+            assert b"" != found.answer != whole
+        assert stats(asker)["conversations"] == "0"
+
+
+def test_each_failure_has_its_errno(asker: Guest) -> None:
+    with loaded(asker, arguments="max_conversations=1 n_ctx=64"):
+        scored, long = "candidates=a,b", "abcdefghij" * 40
+        for arguments, code in (
+            ("model=nobody", errno.ENOENT),
+            (f"model=nobody {scored}", errno.ENOENT),
+            ("prompt=", errno.ENODATA),
+            (f"prompt= {scored}", errno.ENODATA),
+            ("max_tokens=0", errno.EINVAL),
+            (f"prompt={long}", errno.EMSGSIZE),
+            (f"prompt={long} {scored}", errno.EMSGSIZE),
+            (f"prompt=a candidates={long}", errno.EMSGSIZE),
+            (f"timeout_ms=1 {scored}", errno.ETIME),
+            (r"prompt=$(printf '\377')", errno.EILSEQ),
+            (r"prompt=$(printf 'a\303')", errno.EILSEQ),
+            (r"prompt=$(printf 'a\303') candidates=b", errno.EILSEQ),
+            (r"candidates=$(printf 'a\303')", errno.EILSEQ),
+        ):
+            assert asked(asker, arguments).result == -code, arguments
+        asker.check(
+            "exec 3<>/proc/llamux/prompt; insmod /sample.ko && "
+            "grep -qx 'result -87' /proc/llamux_sample && rmmod llamux_sample"
+        )
+        assert stats(asker)["conversations"] == "0"
+
+
+def test_whoever_may_ask_keeps_the_module(asker: Guest) -> None:
+    with loaded(asker), sample(asker, "prompt=a max_tokens=2"):
+        done = asker.run("rmmod llamux")
+        assert done.exit_code != 0
+        assert asker.check("cat /sys/module/llamux/refcnt").strip() == "1"
+
+
+@pytest.mark.parametrize("arch", ["x86_64"])
+def test_kernel_6_12(guest_pool: GuestPool, arch: str) -> None:
+    guest = guest_pool.get(arch, "6.12", **guest_lab.options(arch, "6.12"))
+    bring_sample(guest, arch, "6.12")
+    with loaded(guest):
+        guest.check("echo max_tokens 40 >/proc/llamux/options")
+        guest.check(f"echo '{QUESTION}' >/proc/llamux/prompt")
+        want = guest.run("cat /proc/llamux/prompt").output
+        found = asked(guest, f"{PROMPT} max_tokens=40")
+        assert (found.result, found.answer) == (0, want)
+        assert asked(guest, f"{PROMPT} candidates=a,b").scores == scores(["a", "b"])
+        assert asked(guest, f"{LONG} max_pieces=2").result == -errno.ECANCELED
+        assert asked(guest, f"{LONG} timeout_ms=1").result == -errno.ETIME
+        with sample(guest, "prompt=a max_tokens=2"):
+            assert guest.run("rmmod llamux").exit_code
+    guest.assert_clean_log()
+    guest_pool.discard(guest)
