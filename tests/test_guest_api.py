@@ -88,6 +88,7 @@ def test_an_answer_is_that_of_the_prompt_file(asker: Guest) -> None:
         found = asked(asker, f"{PROMPT} max_tokens=40")
         after = stats(asker)
         part = asked(asker, f"{PROMPT} max_tokens=40 max_pieces=3")
+        short = {n: asked(asker, f"{PROMPT} max_tokens=40 size={n}") for n in range(9)}
     assert (found.result, found.answer) == (0, want)
     assert 3 < found.pieces <= 41
     assert int(after["answers"]) == int(before["answers"]) + 1
@@ -97,6 +98,10 @@ def test_an_answer_is_that_of_the_prompt_file(asker: Guest) -> None:
     assert b"" != part.answer != want
     assert want.startswith(part.answer)
     assert part.answer.decode()
+    assert (short[0].result, short[0].answer) == (0, b"")
+    for n in range(1, 9):
+        whole = want[: n - 1].decode(errors="ignore").encode()
+        assert (short[n].result, short[n].answer) == (-errno.ENOSPC, whole)
 
 
 def scores(texts: list[str]) -> tuple[Score, ...]:

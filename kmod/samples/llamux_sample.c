@@ -45,6 +45,10 @@ static uint max_pieces;
 module_param(max_pieces, uint, 0444);
 MODULE_PARM_DESC(max_pieces, "take so many pieces of the answer (default 0: all)");
 
+static uint size = 4096;
+module_param(size, uint, 0444);
+MODULE_PARM_DESC(size, "bytes to put the answer into, up to 4096 (the default)");
+
 static uint pause_ms;
 module_param(pause_ms, uint, 0444);
 MODULE_PARM_DESC(pause_ms, "sleep so long after each piece (default 0)");
@@ -77,7 +81,7 @@ static void ask(void)
 	request.max_tokens = max_tokens;
 	request.timeout_ms = timeout_ms;
 	request.answer = answer;
-	request.size = sizeof(answer);
+	request.size = min_t(uint, size, sizeof(answer));
 	request.stream = take_piece;
 	for (i = 0; i < n_candidates; i++)
 		scores[i].text = candidates[i];
