@@ -43,11 +43,14 @@ static int keep(struct llamux_memory *m, void *data, size_t size)
 	return 0;
 }
 
+/* Where a memory cgroup or the machine is full, reading fails; nobody is killed for it. */
+#define CONVERSATION (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
 int llamux_memory_alloc(struct llamux_memory *m, size_t size)
 {
 	int err = reserve(size);
 
-	return err ? err : keep(m, __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN), size);
+	return err ? err : keep(m, __vmalloc(size, CONVERSATION), size);
 }
 
 int llamux_memory_alloc_huge(struct llamux_memory *m, size_t size)

@@ -13,6 +13,7 @@
  *	owed	no new prompt while somebody polls for the answer; one afterwards
  *	leave	many times: begin to poll, and close
  *	errors	what a read would fail with at once counts as ready
+ *	hold	poll, read a byte, and go on when there is no /tmp/hold any more
  *
  * What fails is printed and ends it with 1.
  */
@@ -260,6 +261,19 @@ static void errors(const char *text)
 	puts("ok");
 }
 
+static void hold(const char *text)
+{
+	int fd = asked(text, O_NONBLOCK);
+	char byte;
+
+	wait_poll(fd);
+	expect(read(fd, &byte, 1) == 1, "ready, and nothing to read");
+	close(creat("/tmp/held", 0600));
+	while (!access("/tmp/hold", F_OK))
+		usleep(100000);
+	puts("ok");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3)
@@ -280,6 +294,8 @@ int main(int argc, char **argv)
 		leave(argv[2]);
 	else if (!strcmp(argv[1], "errors"))
 		errors(argv[2]);
+	else if (!strcmp(argv[1], "hold"))
+		hold(argv[2]);
 	else
 		return 2;
 	return fflush(stdout) ? 1 : 0;
