@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What programs reach: blocks of the module's code and the steps between them, as KCOV
+ * tells; and how their system calls end, which every kernel tells.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <linux/kcov.h>
+
+#include "fuzz.h"
+
+#define KCOV "/sys/kernel/debug/kcov"
+#define MAX_TRACE (1u << 16)	/* words for each thread */
+#define MAX_CODE (1u << 21)	/* bytes of the module */
+#define N_EDGES (1u << 16)	/* kinds of steps that can be told apart */
+#define N_RESULTS (MAX_KINDS * MAX_ERRNO)
+#define N_BLOCKS MAX_CODE
+#define RESULTS N_EDGES		/* where they begin among all points */
+#define BLOCKS (RESULTS + N_RESULTS)
+#define N_POINTS (BLOCKS + N_BLOCKS)
+
+static struct {
+	int fd;
+	uint64_t *words;	/* (1 + MAX_TRACE): how many, and they */
+} tracers[MAX_THREADS];
+
+static bool tracing;
+static uint64_t code;			/* where the module's begins */
+static bool coarse;
+static uint8_t seen[N_POINTS];
+static uint32_t stamps[N_POINTS];	/* the latest program that reached it */
+static uint32_t stamp;
+static uint32_t reached[MAX_THREADS * 2 * MAX_TRACE + N_RESULTS];
+static uint32_t n_reached;
+static uint32_t wanted[ARRAY_SIZE(reached)];
+static uint32_t n_wanted;
+
+static uint64_t read_address(const char *path)
+{
+	unsigned long long address = 0;
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%llx", &address) != 1)
+		address = 0;
+	fclose(file);
+	return address;
+}
+
+bool coverage_open(void)
+{
+	uint32_t t;
+
+	code = read_address("/sys/module/llamux/sections/.text");
+	for (t = 0; t < MAX_THREADS; t++) {
+		tracers[t].fd = open(KCOV, O_RDWR | O_CLOEXEC);
+		if (tracers[t].fd < 0 || ioctl(tracers[t].fd, KCOV_INIT_TRACE, MAX_TRACE))
+			return false;
+		tracers[t].words = mmap(NULL, MAX_TRACE * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+					MAP_SHARED, tracers[t].fd, 0);
+		if (tracers[t].words == MAP_FAILED)
+			return false;
+	}
+	tracing = code;
+	return tracing;
+}
+
+void coverage_begin(uint32_t t)
+{
+	if (tracing && ioctl(tracers[t].fd, KCOV_ENABLE, KCOV_TRACE_PC))
+		_exit(3);
+}
+
+void coverage_end(uint32_t t)
+{
+	if (tracing)
+		ioctl(tracers[t].fd, KCOV_DISABLE, 0);
+}
+
+void coverage_clear(void)
+{
+	uint32_t t;
+
+	for (t = 0; tracing && t < MAX_THREADS; t++)
+		__atomic_store_n(&tracers[t].words[0], 0, __ATOMIC_RELAXED);
+	memset(shared->results, 0, sizeof(shared->results));
+}
+
+static void reach(uint32_t point)
+{
+	if (stamps[point] == stamp)
+		return;
+	stamps[point] = stamp;
+	reached[n_reached++] = point;
+}
+
+static void take_trace(const uint64_t *words)
+{
+	uint64_t i, n = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
+	uint64_t last = 0, at;
+
+	for (i = 1; i <= n && i < MAX_TRACE; i++) {
+		at = words[i] - code;
+		if (at >= MAX_CODE)
+			continue;
+		reach(BLOCKS + at);
+		if (!coarse)
+			reach((last * 0x9e3779b1u ^ at * 0x85ebca6bu) >> 7 & (N_EDGES - 1));
+		last = at;
+	}
+}
+
+uint32_t coverage_take(void)
+{
+	const uint8_t *results = &shared->results[0][0];
+	uint32_t i, fresh = 0;
+
+	stamp++;
+	n_reached = 0;
+	for (i = 0; tracing && i < MAX_THREADS; i++)
+		take_trace(tracers[i].words);
+	for (i = 0; i < N_RESULTS; i++)
+		if (results[i])
+			reach(RESULTS + i);
+	for (i = 0; i < n_reached; i++)
+		fresh += !seen[reached[i]];
+	return fresh;
+}
+
+void coverage_accept(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_reached; i++)
+		seen[reached[i]] = 1;
+}
+
+void coverage_want(void)
+{
+	uint32_t i;
+
+	n_wanted = 0;
+	for (i = 0; i < n_reached; i++)
+		if (!seen[reached[i]])
+			wanted[n_wanted++] = reached[i];
+}
+
+bool coverage_has_wanted(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_wanted; i++)
+		if (stamps[wanted[i]] != stamp)
+			return false;
+	return true;
+}
+
+void coverage_coarse(void)
+{
+	coarse = true;
+}
+
+uint32_t coverage_size(void)
+{
+	return n_reached;
+}
+
+static uint32_t count(uint32_t first, uint32_t n)
+{
+	uint32_t i, sum = 0;
+
+	for (i = first; i < first + n; i++)
+		sum += seen[i];
+	return sum;
+}
+
+uint32_t coverage_blocks(void)
+{
+	return count(BLOCKS, N_BLOCKS);
+}
+
+uint32_t coverage_edges(void)
+{
+	return count(0, N_EDGES);
+}
+
+static void print_results(uint32_t kind)
+{
+	uint32_t i;
+
+	for (i = 0; i < MAX_ERRNO; i++)
+		if (seen[RESULTS + kind * MAX_ERRNO + i])
+			printf("result %s: %s\n", kind_name(kind), i ? strerrorname_np(i) : "0");
+}
+
+void coverage_print(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < N_BLOCKS; i++)
+		if (seen[BLOCKS + i])
+			printf("block %x\n", i);
+	for (i = 0; i < n_kinds; i++)
+		print_results(i);
+}

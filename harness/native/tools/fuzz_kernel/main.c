@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ *	fuzz_kernel fuzz INPUTS SECONDS SEED	make programs up, and keep those that reach more
+ *	fuzz_kernel reduce INPUTS		choose a few that reach as much together
+ *	fuzz_kernel replay INPUTS		run each
+ *
+ * Prints, a line each:
+ *
+ *	run INPUT			before it is run
+ *	keep INPUT			reached what none before has
+ *	stuck INPUT			cannot be killed
+ *	status RUN BLOCKS EDGES KEPT KILLED
+ *	block OFFSET			reached, from the beginning of the module's code
+ *	result KIND: ERRNO		how an operation ended, 0 where it did not fail
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fuzz.h"
+
+#define STATUS_SECONDS 10
+
+static uint32_t n_run, n_killed, n_kept;
+
+static void print_status(void)
+{
+	printf("status %u %u %u %u %u\n", n_run, coverage_blocks(), coverage_edges(), n_kept,
+	       n_killed);
+	fflush(stdout);
+}
+
+/* Return: whether it has to do with what was reached. */
+static bool run(const struct input *input)
+{
+	enum outcome outcome;
+
+	input_print("run", input);
+	outcome = execute(input);
+	n_run++;
+	if (outcome == RUN_STUCK)
+		input_print("stuck", input);
+	if (outcome == RUN_STUCK || outcome == RUN_FAILED)
+		exit(1);
+	n_killed += outcome == RUN_KILLED;
+	return outcome == RUN_ENDED;
+}
+
+/* Take out what the new coverage does not need. */
+static void minimize(struct input *input)
+{
+	uint32_t i;
+
+	for (i = n_operations(input); i-- > 0;) {
+		struct input smaller = *input;
+
+		operation_remove(&smaller, i);
+		if (!run(&smaller))
+			continue;
+		coverage_take();
+		if (coverage_has_wanted())
+			*input = smaller;
+	}
+}
+
+static void try(struct input *input)
+{
+	if (!run(input) || !coverage_take())
+		return;
+	coverage_want();
+	coverage_accept();
+	minimize(input);
+	corpus_add(input);
+	n_kept++;
+	input_print("keep", input);
+}
+
+static void fuzz(uint32_t seconds, uint64_t seed)
+{
+	time_t now, end = time(NULL) + seconds, next = 0;
+	uint32_t i, n = n_corpus;
+	struct input input;
+
+	random_seed(seed);
+	for (i = 0; i < n; i++) {
+		if (run(&corpus[i])) {
+			coverage_take();
+			coverage_accept();
+		}
+	}
+	while ((now = time(NULL)) < end) {
+		if (now >= next) {
+			print_status();
+			next = now + STATUS_SECONDS;
+		}
+		mutate(&input);
+		try(&input);
+	}
+	coverage_print();
+}
+
+/* Those that reach the most first, then those that add to it. */
+static void reduce(void)
+{
+	uint32_t *sizes = calloc(n_corpus + 1, sizeof(*sizes));
+	uint32_t i, best;
+
+	coverage_coarse();
+	for (i = 0; sizes && i < n_corpus; i++)
+		if (run(&corpus[i])) {
+			coverage_take();
+			sizes[i] = coverage_size();
+		}
+	for (; sizes;) {
+		for (best = i = 0; i < n_corpus; i++)
+			if (sizes[i] > sizes[best])
+				best = i;
+		if (!n_corpus || !sizes[best])
+			break;
+		sizes[best] = 0;
+		if (run(&corpus[best]) && coverage_take()) {
+			coverage_accept();
+			n_kept++;
+			input_print("keep", &corpus[best]);
+		}
+	}
+	free(sizes);
+	coverage_print();
+}
+
+static void replay(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_corpus; i++)
+		if (run(&corpus[i])) {
+			coverage_take();
+			coverage_accept();
+		}
+	coverage_print();
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 2 ? argv[1] : "";
+
+	if (!(!strcmp(mode, "fuzz") && argc == 5) && !(!strcmp(mode, "reduce") && argc == 3) &&
+	    !(!strcmp(mode, "replay") && argc == 3)) {
+		fprintf(stderr, "fuzz_kernel fuzz INPUTS SECONDS SEED | reduce INPUTS | replay INPUTS\n");
+		return 2;
+	}
+	if (!corpus_load(argv[2])) {
+		fprintf(stderr, "%s is no file of inputs\n", argv[2]);
+		return 2;
+	}
+	execution_open();
+	if (!coverage_open())
+		fprintf(stderr, "this kernel does not trace: only results guide\n");
+	if (!strcmp(mode, "fuzz"))
+		fuzz(atoi(argv[3]), strtoull(argv[4], NULL, 0));
+	else if (!strcmp(mode, "reduce"))
+		reduce();
+	else
+		replay();
+	print_status();
+	return 0;
+}
