@@ -6,10 +6,11 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 ARCH ?= x86_64
 MODEL ?= smollm2
 HOURS ?= 1
+SECONDS ?= 600
 PROMPT ?= What is a kernel module?
 # As it was typed: a dollar sign in a prompt is no variable of make's.
 override PROMPT := $(value PROMPT)
-export PROMPT ARCH MODEL KERNEL HOURS
+export PROMPT ARCH MODEL KERNEL HOURS SECONDS
 
 NOX = .venv/bin/python -m nox --session
 
@@ -30,7 +31,7 @@ client:
 venv:
 	@sh harness/bootstrap.sh
 
-demo shell test verify analyze bench stress: venv
+demo shell test verify analyze bench stress fuzz-kernel: venv
 	@$(NOX) $@
 
-.PHONY: module clean client venv demo shell test verify analyze bench stress
+.PHONY: module clean client venv demo shell test verify analyze bench stress fuzz-kernel

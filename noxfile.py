@@ -67,6 +67,16 @@ def stress(session: nox.Session) -> None:
     harness(session, "stress", *options, *session.posargs)
 
 
+@nox.session(name="fuzz-kernel")
+def fuzz_kernel(session: nox.Session) -> None:
+    """Make up programs of system calls in a kernel that looks for faults: SECONDS, ARCH, KERNEL."""
+    options = ["--seconds", os.environ.get("SECONDS", "600")]
+    options += ["--arch", os.environ.get("ARCH", "x86_64")]
+    if os.environ.get("KERNEL"):
+        options += ["--kernel", os.environ["KERNEL"]]
+    harness(session, "fuzz-kernel", *options, *session.posargs)
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure everything in docs/benchmarks.md, beside llama.cpp, and write the page anew."""

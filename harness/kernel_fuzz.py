@@ -19,7 +19,7 @@ from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
 
 from harness import cross, kbuild_module
-from harness.architectures import UML, architecture
+from harness.architectures import architecture
 from harness.errors import HarnessError
 from harness.guest import MODULE_PATH, Guest
 from harness.guest_errors import GuestError
@@ -32,7 +32,10 @@ PROGRAM = ROOT / "harness" / "native" / "tools" / "fuzz_kernel"
 SEEDS = ROOT / "tests" / "fuzz" / "seeds" / "kernel"
 INPUT_BYTES = 194
 PROCESSORS = 4
-MODULE_ARGS = "model=/fuzz/tiny.gguf n_ctx=96 max_conversations=6 max_prompt=8192 group=1000"
+MEMORY = 1024
+"""MiB of the guest."""
+
+MODULE_ARGS = "model=/fuzz/tiny.gguf n_ctx=96 max_conversations=3 max_prompt=8192 group=1000"
 """A program reaches these limits, and its answers are short."""
 
 _TRACE = "__sanitizer_cov_trace_pc"
@@ -86,10 +89,9 @@ def packed(inputs: Iterable[bytes]) -> bytes:
 
 def files(arch: str, inputs: Iterable[bytes]) -> dict[str, bytes | Path]:
     """What a guest needs beside the module."""
-    machine = "x86_64" if arch == UML.name else arch
     folder = cache_dir("lab")
     found: dict[str, bytes | Path] = {
-        "/fuzz/program": cross.program(PROGRAM, machine),
+        "/fuzz/program": cross.program(PROGRAM, arch),
         "/fuzz/inputs": packed(inputs),
     }
     for shape in ("tiny", "tiny-spm"):
@@ -183,10 +185,10 @@ def _execute(guest: Guest, arguments: str, timeout: float, corpus: Path | None) 
     listener = _Listener(corpus)
     try:
         done = guest.run(f"/fuzz/fuzz_kernel {arguments}", timeout=timeout, on_output=listener.feed)
-    except GuestError as error:
+    except GuestError:
         folder = _save_finding(listener.latest)
-        say(f"the latest programs lie in {folder}: replay them with --replay {folder}")
-        raise type(error)(f"{error.args[0]}", error.log) from error
+        say(f"the latest programs lie in {folder}: run them again with --replay {folder}")
+        raise
     if listener.stuck or done.exit_code:
         reason = done.errors.decode(errors="replace").strip()
         raise FuzzError(
@@ -203,6 +205,24 @@ def _settled(guest: Guest) -> tuple[str, str]:
     return stats["conversations"], stats["memory_bytes"]
 
 
+def _prepare(guest: Guest) -> None:
+    """Load the module; where the kernel can, have its allocations fail when a program says so."""
+    guest.check(
+        "cp /fuzz/program /fuzz/fuzz_kernel && chmod 755 /fuzz/fuzz_kernel;"
+        " echo 5 >/proc/sys/kernel/printk;"  # without what a refused write is told
+        " mount -t debugfs none /sys/kernel/debug 2>/dev/null; true"
+    )
+    guest.check(f"insmod {MODULE_PATH} {MODULE_ARGS}", timeout=120)
+    guest.check(
+        "set -- $(grep ^llamux /proc/modules) && start=$6 &&"
+        " end=$(printf 0x%x $((start + $2))) &&"
+        " for kind in failslab fail_page_alloc; do"
+        " [ ! -d /sys/kernel/debug/$kind ] || (cd /sys/kernel/debug/$kind && echo 0 >verbose &&"
+        " echo N >ignore-gfp-wait && echo 32 >stacktrace-depth &&"
+        " echo $start >require-start && echo $end >require-end) || exit; done"
+    )
+
+
 def exercise(
     guest: Guest, arguments: str, timeout: float = _GRACE, corpus: Path | None = None
 ) -> _Listener:
@@ -210,13 +230,7 @@ def exercise(
 
     `guest` has :func:`files`, and the module not loaded.
     """
-    guest.check(
-        "cp /fuzz/program /fuzz/fuzz_kernel && chmod 755 /fuzz/fuzz_kernel;"
-        " echo 5 >/proc/sys/kernel/printk;"  # without what a refused write is told
-        " [ ! -d /sys/kernel/debug ] || [ -e /sys/kernel/debug/kcov ] ||"
-        " mount -t debugfs none /sys/kernel/debug"
-    )
-    guest.check(f"insmod {MODULE_PATH} {MODULE_ARGS}", timeout=120)
+    _prepare(guest)
     guest.check(  # the beginning that prompts share stays
         "setsid sh -c 'echo max_tokens 1 >/proc/llamux/options; exec 3<>/proc/llamux/prompt;"
         " echo a >&3; cat <&3 >/dev/null'"
@@ -255,19 +269,21 @@ def run(
     where = sites(built.full_module) if traced else {}
     report = Report(target.release, seconds, seed, sites=len(where))
     arguments = f"{mode} /fuzz/inputs" + (f" {seconds} {seed}" if mode == "fuzz" else "")
-    with Guest(
-        arch,
-        kernel,
-        load_module=False,
-        module=built.module,
-        smp=None if arch == UML.name else PROCESSORS,
-        memory=1024,
-        files=files(arch, inputs),
-    ) as guest:
-        with step(f"programs of system calls on {target.release}"):
-            grace = _GRACE + 2 * len(inputs)
-            kept = corpus if mode == "fuzz" else None
-            listener = exercise(guest, arguments, seconds + grace, kept)
+    with (
+        Guest(
+            arch,
+            kernel,
+            load_module=False,
+            module=built.module,
+            smp=PROCESSORS,
+            memory=MEMORY,
+            files=files(arch, inputs),
+        ) as guest,
+        step(f"programs of system calls on {target.release}"),
+    ):
+        grace = _GRACE + 2 * len(inputs)
+        kept = corpus if mode == "fuzz" else None
+        listener = exercise(guest, arguments, seconds + grace, kept)
     report.executions, _, report.edges, _, report.killed = listener.figures
     report.blocks = len(where.keys() & set(listener.blocks))
     report.kept = listener.kept

@@ -18,7 +18,7 @@ import json
 from pathlib import Path
 
 from harness import kernel_fuzz, setup_system
-from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS, KERNELS, UML
+from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, KERNELS
 from harness.errors import UsageError
 
 _MISSED = 12  # functions that are named
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus", type=Path, metavar="DIR", help="begin with its inputs, and keep new ones there"
     )
-    parser.add_argument("--arch", choices=GUESTS, default="x86_64", help="default x86_64")
+    parser.add_argument("--arch", choices=ARCHITECTURES, default="x86_64", help="default x86_64")
     parser.add_argument(
         "--kernel",
         choices=(*KERNELS, *DEBUG_KERNELS),
@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--seconds must be 1 or more, --seed below 2^64")
     if args.reduce and not args.corpus:
         raise UsageError("--reduce chooses from the inputs of --corpus DIR: name that, too")
-    setup_system.ensure(setup_system.KERNELS if args.arch == UML.name else setup_system.GUESTS)
+    setup_system.ensure(setup_system.GUESTS)
     kasan = DEBUG_KERNELS[0]
-    watched = args.arch in ARCHITECTURES and kasan in ARCHITECTURES[args.arch].debug_series
+    watched = kasan in ARCHITECTURES[args.arch].debug_series
     report = kernel_fuzz.run(
         args.seconds,
         arch=args.arch,
@@ -79,8 +79,6 @@ def _show(report: kernel_fuzz.Report) -> None:
     )
     if report.sites:
         share = 100 * report.blocks / report.sites
-        print(
-            f"{report.blocks} of {report.sites} blocks reached ({share:.0f} %), {report.edges} edges"
-        )
+        print(f"{report.blocks} of {report.sites} blocks ({share:.0f} %), {report.edges} edges")
         worst = list(report.missed.items())[:_MISSED]
         print("not reached: " + ", ".join(f"{name} {n}" for name, n in worst))

@@ -80,6 +80,11 @@ void operations_run(const struct input *input, uint32_t from, uint32_t to, uint3
 /* Close what is open. */
 void operations_end(void);
 
+/* ring.c */
+
+/* A read, write or other call (@how) of up to @size bytes at @data; @wait for its end. */
+long ring_transfer(int fd, uint8_t how, void *data, uint32_t size, bool wait);
+
 /* texts.c */
 struct text {
 	const char *data;

@@ -543,6 +543,25 @@ static long do_change_memory(const struct operation *o)
 	return mprotect(loose, AREA, PROT_READ | PROT_WRITE);
 }
 
+/* Of those that come, on a kernel that can. */
+static long do_fail_allocation(const struct operation *o)
+{
+	int fd = open("/proc/thread-self/fail-nth", O_WRONLY);
+	char text[8];
+	long done = write(fd, text, snprintf(text, sizeof(text), "%u", 1 + o->a % 8));
+
+	close(fd);
+	return done;
+}
+
+static long do_ring(const struct operation *o)
+{
+	size_t n = size_of_transfer(o->b);
+
+	memset(area, 'r', PAGE);
+	return ring_transfer(file_of(o), o->a, pointer(o->c, n), n, o->d & 1);
+}
+
 static const struct {
 	const char *name;
 	long (*run)(const struct operation *o);
@@ -589,6 +608,8 @@ static const struct {
 	{ "remove module", do_remove_module },
 	{ "change memory", do_change_memory },
 	{ "fork", NULL },
+	{ "fail allocation", do_fail_allocation },
+	{ "ring", do_ring },
 };
 
 const uint32_t n_kinds = ARRAY_SIZE(kinds);

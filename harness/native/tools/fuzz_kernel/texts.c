@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is written to the files. */
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -106,27 +105,28 @@ size_t size_of_transfer(uint8_t which)
 	return sizes[which % ARRAY_SIZE(sizes)];
 }
 
-static void command(int fd, const char *verb, const char *name)
+static void command(const char *verb, const char *name)
 {
+	int fd = open("/proc/llamux/control", O_WRONLY);
 	char text[128];
 	int n = snprintf(text, sizeof(text), "%s %s", verb, name);
 
-	if (write(fd, text, n) < 0 && errno != ENOENT)
+	if (fd < 0 || write(fd, text, n) < 0)
 		perror("/proc/llamux/control");
+	close(fd);
 }
 
 void models_restore(void)
 {
-	int fd = open("/proc/llamux/control", O_WRONLY);
-	static const char *const loaded[] = { "a", "b", "tiny-spm" };
-	size_t i;
+	FILE *list = fopen("/proc/llamux/models", "r");
+	char line[512];
 
-	if (fd < 0) {
-		perror("/proc/llamux/control");
-		return;
+	command("default", DEFAULT_MODEL);
+	while (list && fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\t\n")] = '\0';
+		if (strcmp(line, DEFAULT_MODEL))
+			command("unload", line);
 	}
-	command(fd, "default", DEFAULT_MODEL);
-	for (i = 0; i < ARRAY_SIZE(loaded); i++)
-		command(fd, "unload", loaded[i]);
-	close(fd);
+	if (list)
+		fclose(list);
 }
