@@ -219,7 +219,19 @@ def _prepare(guest: Guest) -> None:
         " for kind in failslab fail_page_alloc; do"
         " [ ! -d /sys/kernel/debug/$kind ] || (cd /sys/kernel/debug/$kind && echo 0 >verbose &&"
         " echo N >ignore-gfp-wait && echo 32 >stacktrace-depth &&"
+        " if [ -e min-order ]; then echo 0 >min-order && echo N >ignore-gfp-highmem; fi &&"
         " echo $start >require-start && echo $end >require-end) || exit; done"
+    )
+
+
+def _leaks(guest: Guest) -> str:
+    """What nobody points to any more, where the kernel looks for that; it does from an age on."""
+    return guest.check(
+        "cd /sys/kernel/debug && if [ -e kmemleak ]; then sleep 6;"
+        " for i in 1 2 3; do echo scan >kmemleak; done;"
+        " grep -A 20 'comm \"fuzz_kernel' kmemleak; fi;"
+        " true",
+        timeout=120,
     )
 
 
@@ -241,6 +253,9 @@ def exercise(
     if after != before:
         raise FuzzError(f"conversations and bytes were {before}, and are {after} at the end")
     guest.check("rmmod llamux", timeout=60)
+    leaks = _leaks(guest)
+    if leaks:
+        raise FuzzError(f"programs leave memory that nobody points to:\n{leaks}")
     guest.assert_clean_log()
     return listener
 

@@ -18,7 +18,7 @@
 #define KCOV "/sys/kernel/debug/kcov"
 #define MAX_TRACE (1u << 16)	/* words for each thread */
 #define MAX_CODE (1u << 21)	/* bytes of the module */
-#define N_EDGES (1u << 16)	/* kinds of steps that can be told apart */
+#define N_EDGES (1u << 16)	/* kinds of steps that can be told apart; details where none is told */
 #define N_RESULTS (MAX_KINDS * MAX_ERRNO)
 #define N_BLOCKS MAX_CODE
 #define RESULTS N_EDGES		/* where they begin among all points */
@@ -91,6 +91,7 @@ void coverage_clear(void)
 	for (t = 0; tracing && t < MAX_THREADS; t++)
 		__atomic_store_n(&tracers[t].words[0], 0, __ATOMIC_RELAXED);
 	memset(shared->results, 0, sizeof(shared->results));
+	memset(shared->details, 0, sizeof(shared->details));
 }
 
 static void reach(uint32_t point)
@@ -129,6 +130,9 @@ uint32_t coverage_take(void)
 	for (i = 0; i < N_RESULTS; i++)
 		if (results[i])
 			reach(RESULTS + i);
+	for (i = 0; !tracing && i < N_DETAILS; i++)
+		if (shared->details[i])
+			reach(i);
 	for (i = 0; i < n_reached; i++)
 		fresh += !seen[reached[i]];
 	return fresh;

@@ -18,6 +18,7 @@
 #define MAX_PROCESSES 16
 #define MAX_KINDS 64
 #define MAX_ERRNO 134
+#define N_DETAILS 4096
 #define USER 1000		/* whom some programs belong to, and its group */
 #define DEFAULT_MODEL "tiny"	/* the one that the module was loaded with */
 
@@ -53,12 +54,14 @@ _Static_assert(sizeof(struct operation) == OPERATION_BYTES, "an operation is its
 /**
  * struct shared - What a running program tells the one that started it.
  * @results:     Whether an operation of a kind ended with an errno, 0 for success.
+ * @details:     The same for each of 16 forms that a kind takes, by a hash.
  * @n_processes: Forked by the program.
  * @processes:   They.
  * @commanded:   Something was written to /proc/llamux/control.
  */
 struct shared {
 	uint8_t results[MAX_KINDS][MAX_ERRNO];
+	uint8_t details[N_DETAILS];
 	uint32_t n_processes;
 	pid_t processes[MAX_PROCESSES];
 	uint32_t commanded;

@@ -640,6 +640,7 @@ static void run_one(const struct operation *o)
 	err = kinds[k].run(o) < 0 ? errno : 0;
 	if (err < MAX_ERRNO)
 		shared->results[k][err] = 1;
+	shared->details[(k * 16 + o->a % 16 + err * 2027) % N_DETAILS] = 1;
 }
 
 /*
