@@ -8,6 +8,7 @@ them at the end. Without KCOV in the kernel only the results of system calls gui
 """
 
 import hashlib
+import os
 import struct
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,11 +32,14 @@ from harness.tiny import make_model
 PROGRAM = ROOT / "harness" / "native" / "tools" / "fuzz_kernel"
 SEEDS = ROOT / "tests" / "fuzz" / "seeds" / "kernel"
 INPUT_BYTES = 194
-PROCESSORS = 4
+PROCESSORS = min(4, max(2, os.cpu_count() or 2))
 MEMORY = 1024
 """MiB of the guest."""
 
-MODULE_ARGS = "model=/fuzz/tiny.gguf n_ctx=96 max_conversations=3 max_prompt=8192 group=1000"
+MODULE_ARGS = (
+    "model=/fuzz/tiny.gguf n_ctx=96 max_conversations=4 max_user_conversations=3 max_prompt=8192"
+    " group=1000"
+)
 """A program reaches these limits, and its answers are short."""
 
 _TRACE = "__sanitizer_cov_trace_pc"
@@ -200,6 +204,10 @@ def _execute(guest: Guest, arguments: str, timeout: float, corpus: Path | None) 
 
 def _settled(guest: Guest) -> tuple[str, str]:
     """Conversations and memory when the module has looked for sessions that are gone."""
+    guest.check(  # the beginning that prompts share stays
+        "setsid sh -c 'echo max_tokens 1 >/proc/llamux/options; exec 3<>/proc/llamux/prompt;"
+        " echo a >&3; cat <&3 >/dev/null'"
+    )
     text = guest.check("(: 3<>/proc/llamux/prompt); cat /proc/llamux/stats", timeout=120)
     stats = dict(line.split(" ", 1) for line in text.splitlines())
     return stats["conversations"], stats["memory_bytes"]
@@ -243,10 +251,6 @@ def exercise(
     `guest` has :func:`files`, and the module not loaded.
     """
     _prepare(guest)
-    guest.check(  # the beginning that prompts share stays
-        "setsid sh -c 'echo max_tokens 1 >/proc/llamux/options; exec 3<>/proc/llamux/prompt;"
-        " echo a >&3; cat <&3 >/dev/null'"
-    )
     before = _settled(guest)
     listener = _execute(guest, arguments, timeout, corpus)
     after = _settled(guest)

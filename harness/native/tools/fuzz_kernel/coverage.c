@@ -16,7 +16,7 @@
 #include "fuzz.h"
 
 #define KCOV "/sys/kernel/debug/kcov"
-#define MAX_TRACE (1u << 16)	/* words for each thread */
+#define MAX_TRACE (1u << 15)	/* words for each thread */
 #define MAX_CODE (1u << 21)	/* bytes of the module */
 #define N_EDGES (1u << 16)	/* kinds of steps that can be told apart; details where none is told */
 #define N_RESULTS (MAX_KINDS * MAX_ERRNO)
@@ -33,12 +33,12 @@ static struct {
 static bool tracing;
 static uint64_t code;			/* where the module's begins */
 static bool coarse;
-static uint8_t seen[N_POINTS];
-static uint32_t stamps[N_POINTS];	/* the latest program that reached it */
+static uint8_t *seen;			/* (N_POINTS) */
+static uint32_t *stamps;		/* (N_POINTS): the latest program that reached it */
 static uint32_t stamp;
-static uint32_t reached[MAX_THREADS * 2 * MAX_TRACE + N_RESULTS];
+static uint32_t *reached;		/* (N_POINTS) */
 static uint32_t n_reached;
-static uint32_t wanted[ARRAY_SIZE(reached)];
+static uint32_t *wanted;		/* (N_POINTS) */
 static uint32_t n_wanted;
 
 static uint64_t read_address(const char *path)
@@ -54,19 +54,32 @@ static uint64_t read_address(const char *path)
 	return address;
 }
 
+/* Shared, so that its pages are not gone through for each program that is forked. */
+static void *map(size_t size, int flags, int fd)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, 0);
+
+	if (memory == MAP_FAILED) {
+		perror("coverage");
+		exit(2);
+	}
+	return memory;
+}
+
 bool coverage_open(void)
 {
 	uint32_t t;
 
+	seen = map(N_POINTS, MAP_ANONYMOUS, -1);
+	stamps = map(N_POINTS * sizeof(*stamps), MAP_ANONYMOUS, -1);
+	reached = map(N_POINTS * sizeof(*reached), MAP_ANONYMOUS, -1);
+	wanted = map(N_POINTS * sizeof(*wanted), MAP_ANONYMOUS, -1);
 	code = read_address("/sys/module/llamux/sections/.text");
 	for (t = 0; t < MAX_THREADS; t++) {
 		tracers[t].fd = open(KCOV, O_RDWR | O_CLOEXEC);
 		if (tracers[t].fd < 0 || ioctl(tracers[t].fd, KCOV_INIT_TRACE, MAX_TRACE))
 			return false;
-		tracers[t].words = mmap(NULL, MAX_TRACE * sizeof(uint64_t), PROT_READ | PROT_WRITE,
-					MAP_SHARED, tracers[t].fd, 0);
-		if (tracers[t].words == MAP_FAILED)
-			return false;
+		tracers[t].words = map(MAX_TRACE * sizeof(uint64_t), 0, tracers[t].fd);
 	}
 	tracing = code;
 	return tracing;

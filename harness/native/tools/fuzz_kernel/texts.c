@@ -105,28 +105,47 @@ size_t size_of_transfer(uint8_t which)
 	return sizes[which % ARRAY_SIZE(sizes)];
 }
 
-static void command(const char *verb, const char *name)
+static void command(const char *text)
 {
 	int fd = open("/proc/llamux/control", O_WRONLY);
-	char text[128];
-	int n = snprintf(text, sizeof(text), "%s %s", verb, name);
 
-	if (fd < 0 || write(fd, text, n) < 0)
-		perror("/proc/llamux/control");
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		perror(text);
 	close(fd);
+}
+
+static void unload_others(void)
+{
+	FILE *list = fopen("/proc/llamux/models", "r");
+	char line[512], text[520];
+
+	while (list && fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\t\n")] = '\0';
+		snprintf(text, sizeof(text), "unload %s", line);
+		if (strcmp(line, DEFAULT_MODEL))
+			command(text);
+	}
+	if (list)
+		fclose(list);
+}
+
+static bool is_listed(void)
+{
+	FILE *list = fopen("/proc/llamux/models", "r");
+	char line[512];
+	bool listed = false;
+
+	while (list && fgets(line, sizeof(line), list))
+		listed |= !strncmp(line, DEFAULT_MODEL "\t", sizeof(DEFAULT_MODEL));
+	if (list)
+		fclose(list);
+	return listed;
 }
 
 void models_restore(void)
 {
-	FILE *list = fopen("/proc/llamux/models", "r");
-	char line[512];
-
-	command("default", DEFAULT_MODEL);
-	while (list && fgets(line, sizeof(line), list)) {
-		line[strcspn(line, "\t\n")] = '\0';
-		if (strcmp(line, DEFAULT_MODEL))
-			command("unload", line);
-	}
-	if (list)
-		fclose(list);
+	if (!is_listed())
+		command("load /fuzz/" DEFAULT_MODEL ".gguf " DEFAULT_MODEL);
+	command("default " DEFAULT_MODEL);
+	unload_others();
 }
