@@ -20,7 +20,7 @@ VERIFIED = {
 """Kernels that `verify` builds and boots, and the guests' tests that it runs on each."""
 
 OF_THE_KERNEL = {
-    "6.12-kasan": ("processors", "kunit_suites", "kasan"),
+    "6.12-kasan": ("processors", "kunit_suites", "kasan", "fuzz_kernel"),
     "6.12-kcsan": ("processors", "kunit_suites", "kcsan"),
     "6.12-latency": ("processors", "latency"),
 }

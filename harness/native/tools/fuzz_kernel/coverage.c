@@ -18,7 +18,7 @@
 #define KCOV "/sys/kernel/debug/kcov"
 #define MAX_TRACE (1u << 15)	/* words for each thread */
 #define MAX_CODE (1u << 21)	/* bytes of the module */
-#define N_EDGES (1u << 16)	/* kinds of steps that can be told apart; details where none is told */
+#define N_EDGES (1u << 16)	/* kinds of steps, or details where none are told */
 #define N_RESULTS (MAX_KINDS * MAX_ERRNO)
 #define N_BLOCKS MAX_CODE
 #define RESULTS N_EDGES		/* where they begin among all points */

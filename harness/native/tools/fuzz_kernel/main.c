@@ -147,7 +147,8 @@ int main(int argc, char **argv)
 
 	if (!(!strcmp(mode, "fuzz") && argc == 5) && !(!strcmp(mode, "reduce") && argc == 3) &&
 	    !(!strcmp(mode, "replay") && argc == 3)) {
-		fprintf(stderr, "fuzz_kernel fuzz INPUTS SECONDS SEED | reduce INPUTS | replay INPUTS\n");
+		fprintf(stderr, "fuzz_kernel fuzz INPUTS SECONDS SEED\n"
+			"fuzz_kernel reduce INPUTS\nfuzz_kernel replay INPUTS\n");
 		return 2;
 	}
 	if (!corpus_load(argv[2])) {

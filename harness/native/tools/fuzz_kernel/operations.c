@@ -36,7 +36,7 @@ static const char *const paths[] = {
 
 static int files[N_FILES] = { -1, -1, -1, -1, -1, -1 };	/* of all threads */
 static __thread char *area;
-static char *loose;			/* of all threads: comes and goes, and only the kernel uses it */
+static char *loose;			/* of all threads; comes and goes, for the kernel alone */
 
 bool operations_begin(void)
 {
@@ -303,6 +303,12 @@ static void make_options(struct llamux_ioc_options *u)
 	};
 }
 
+/* Next to @limit mostly, where checks are. */
+static uint32_t about(uint32_t limit, uint8_t value)
+{
+	return value < 128 ? limit - 2 + value % 5 : (uint32_t)number(value);
+}
+
 static void change_options(struct llamux_ioc_options *u, uint8_t field, uint8_t value)
 {
 	uint32_t *numbers[] = {
@@ -321,7 +327,9 @@ static void change_options(struct llamux_ioc_options *u, uint8_t field, uint8_t 
 		u->seed = number(value);
 		break;
 	case 12:
-		memset(u->stop_bytes, value % 66, sizeof(u->stop_bytes));
+		u->n_stops = about(LLAMUX_STOPS, value);
+		memset(u->stop_bytes, about(LLAMUX_STOP_BYTES, value), sizeof(u->stop_bytes));
+		memset(u->stops, 'e', sizeof(u->stops));
 		break;
 	case 13:
 		u->n_stops = 1 + value % 4;
@@ -336,7 +344,7 @@ static void change_options(struct llamux_ioc_options *u, uint8_t field, uint8_t 
 		memset(u->model, value, sizeof(u->model));
 		break;
 	case 16:
-		u->n_system = number(value) % (LLAMUX_SYSTEM_BYTES + 1);
+		u->n_system = about(LLAMUX_SYSTEM_BYTES, value);
 		memset(u->system, value < 224 ? 's' : value, sizeof(u->system));
 		break;
 	default:
