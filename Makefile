@@ -6,11 +6,10 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 ARCH ?= x86_64
 MODEL ?= smollm2
 HOURS ?= 1
-SECONDS ?= 600
 PROMPT ?= What is a kernel module?
 # As it was typed: a dollar sign in a prompt is no variable of make's.
 override PROMPT := $(value PROMPT)
-export PROMPT ARCH MODEL KERNEL HOURS SECONDS
+export PROMPT ARCH MODEL KERNEL HOURS
 
 NOX = .venv/bin/python -m nox --session
 

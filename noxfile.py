@@ -69,9 +69,9 @@ def stress(session: nox.Session) -> None:
 
 @nox.session(name="fuzz-kernel")
 def fuzz_kernel(session: nox.Session) -> None:
-    """Make up programs of system calls in a kernel that looks for faults: SECONDS, ARCH, KERNEL."""
-    options = ["--seconds", os.environ.get("SECONDS", "600")]
-    options += ["--arch", os.environ.get("ARCH", "x86_64")]
+    """Make up programs of system calls in a kernel that looks for faults: HOURS, ARCH, KERNEL."""
+    seconds = round(3600 * float(os.environ.get("HOURS", "1")))
+    options = ["--seconds", str(seconds), "--arch", os.environ.get("ARCH", "x86_64")]
     if os.environ.get("KERNEL"):
         options += ["--kernel", os.environ["KERNEL"]]
     harness(session, "fuzz-kernel", *options, *session.posargs)
