@@ -134,7 +134,7 @@ static void take_trace(const uint64_t *words)
 uint32_t coverage_take(void)
 {
 	const uint8_t *results = &shared->results[0][0];
-	uint32_t i, fresh = 0;
+	uint32_t i;
 
 	stamp++;
 	n_reached = 0;
@@ -146,17 +146,12 @@ uint32_t coverage_take(void)
 	for (i = 0; !tracing && i < N_DETAILS; i++)
 		if (shared->details[i])
 			reach(i);
-	for (i = 0; i < n_reached; i++)
-		fresh += !seen[reached[i]];
-	return fresh;
+	return coverage_fresh(reached, n_reached);
 }
 
 void coverage_accept(void)
 {
-	uint32_t i;
-
-	for (i = 0; i < n_reached; i++)
-		seen[reached[i]] = 1;
+	coverage_add(reached, n_reached);
 }
 
 void coverage_want(void)
@@ -184,9 +179,34 @@ void coverage_coarse(void)
 	coarse = true;
 }
 
-uint32_t coverage_size(void)
+uint32_t *coverage_copy(uint32_t *n)
 {
-	return n_reached;
+	uint32_t *points = malloc((n_reached + 1) * sizeof(*points));
+
+	if (!points) {
+		perror("coverage");
+		exit(2);
+	}
+	memcpy(points, reached, n_reached * sizeof(*points));
+	*n = n_reached;
+	return points;
+}
+
+uint32_t coverage_fresh(const uint32_t *points, uint32_t n)
+{
+	uint32_t i, fresh = 0;
+
+	for (i = 0; i < n; i++)
+		fresh += !seen[points[i]];
+	return fresh;
+}
+
+void coverage_add(const uint32_t *points, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		seen[points[i]] = 1;
 }
 
 static uint32_t count(uint32_t first, uint32_t n)

@@ -131,8 +131,10 @@ bool coverage_has_wanted(void);
 /* Look at blocks and results alone. */
 void coverage_coarse(void);
 
-/* Blocks and results of the latest program. */
-uint32_t coverage_size(void);
+/* What the latest program reached, for the caller to keep; how much of it is new; and no longer. */
+uint32_t *coverage_copy(uint32_t *n);
+uint32_t coverage_fresh(const uint32_t *points, uint32_t n);
+void coverage_add(const uint32_t *points, uint32_t n);
 
 uint32_t coverage_blocks(void);
 uint32_t coverage_edges(void);

@@ -100,32 +100,33 @@ static void fuzz(uint32_t seconds, uint64_t seed)
 	coverage_print();
 }
 
-/* Those that reach the most first, then those that add to it. */
+/* The one that adds the most to what is seen, again and again. */
 static void reduce(void)
 {
-	uint32_t *sizes = calloc(n_corpus + 1, sizeof(*sizes));
+	struct {
+		uint32_t *points;
+		uint32_t n, fresh;
+	} *r = calloc(n_corpus + 1, sizeof(*r));
 	uint32_t i, best;
 
 	coverage_coarse();
-	for (i = 0; sizes && i < n_corpus; i++)
+	for (i = 0; r && i < n_corpus; i++)
 		if (run(&corpus[i])) {
 			coverage_take();
-			sizes[i] = coverage_size();
+			r[i].points = coverage_copy(&r[i].n);
 		}
-	for (; sizes;) {
-		for (best = i = 0; i < n_corpus; i++)
-			if (sizes[i] > sizes[best])
+	while (r) {
+		for (best = i = 0; i < n_corpus; i++) {
+			r[i].fresh = coverage_fresh(r[i].points, r[i].n);
+			if (r[i].fresh > r[best].fresh)
 				best = i;
-		if (!n_corpus || !sizes[best])
-			break;
-		sizes[best] = 0;
-		if (run(&corpus[best]) && coverage_take()) {
-			coverage_accept();
-			n_kept++;
-			input_print("keep", &corpus[best]);
 		}
+		if (!r[best].fresh)
+			break;
+		coverage_add(r[best].points, r[best].n);
+		n_kept++;
+		input_print("keep", &corpus[best]);
 	}
-	free(sizes);
 	coverage_print();
 }
 
