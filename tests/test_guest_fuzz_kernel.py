@@ -11,7 +11,8 @@ from harness import kernel_fuzz
 from harness.kernel_fuzz import SEEDS, FuzzError
 
 REACHED = {
-    "ask": {"0", "EILSEQ", "ENODATA"},
+    "ask": {"0", "EMSGSIZE", "ENODATA"},
+    "write": {"0", "EBUSY", "EILSEQ"},
     "set options": {"0", "EINVAL", "EFAULT"},
     "ioctl": {"0", "ENOTTY", "EFAULT"},
     "command": {"0", "EEXIST", "ENOENT"},
