@@ -12,9 +12,9 @@ nox.options.sessions = ["test"]
 
 PYTHON = str(Path(".venv/bin/python").absolute())
 VERIFIED = {
-    ("x86_64", "6.12-kasan"): ("module", "bad_input", "chat", "threads", "stress"),
-    ("x86_64", "6.12-kcsan"): ("module", "bad_input", "chat", "threads", "stress"),
-    ("aarch64", "6.12-kasan"): ("module", "bad_input", "chat"),
+    ("x86_64", "6.12-kasan"): ("module", "bad_input", "chat", "readiness", "threads", "stress"),
+    ("x86_64", "6.12-kcsan"): ("module", "bad_input", "chat", "readiness", "threads", "stress"),
+    ("aarch64", "6.12-kasan"): ("module", "bad_input", "chat", "readiness"),
     ("x86_64", "6.12-latency"): (),
 }
 """Kernels that `verify` builds and boots, and the guests' tests that it runs on each."""

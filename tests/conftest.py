@@ -13,7 +13,7 @@ import guest_lab
 import pytest
 
 from harness import models
-from harness.architectures import ARCHITECTURES, DEBUG_KERNELS
+from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS
 from harness.guest import Guest
 from harness.guest_errors import GuestError
 from harness.guest_pool import GuestPool
@@ -99,12 +99,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests that share a guest in one worker, and mark them as boots."""
     if config.getoption("--kernel"):
-        others = set(ARCHITECTURES) - {config.getoption("--arch")}
+        others = set(GUESTS) - {config.getoption("--arch")}
         foreign = [
             item
             for item in items
             if "kernel" not in getattr(item, "fixturenames", ())
-            or any(other in item.nodeid for other in others)
+            or any(other in item.nodeid.partition("[")[2] for other in others)
         ]
         config.hook.pytest_deselected(items=foreign)
         items[:] = [item for item in items if item not in foreign]
