@@ -216,8 +216,15 @@ static ssize_t take(struct llamux_reader *r, struct iov_iter *to)
 static int advance(struct llamux_reader *r, const struct llama_yield *yield)
 {
 	struct llamux_conversation *c = r->c;
-	int err = llamux_conversation_advance(c, r->reading, r->pos, yield);
+	size_t have;
+	u64 serial;
+	int err;
 
+	mutex_lock(&c->answer_lock);
+	serial = r->reading;
+	have = r->pos;
+	mutex_unlock(&c->answer_lock);
+	err = llamux_conversation_advance(c, serial, have, yield);
 	if (!err)
 		return 0;
 	mutex_lock(&c->answer_lock);
