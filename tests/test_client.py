@@ -131,7 +131,8 @@ sys.exit(__main__.main(["stats", "--watch", "0.1"]))
 """
     child = pexpect.spawn(sys.executable, ["-c", program], cwd=str(ROOT), timeout=60)
     child.expect_exact("\x1b[H\x1b[Jmodel m\r\nanswers 1\r\n")
-    (tmp_path / "stats").write_text("model m\nanswers 2\n")
+    (tmp_path / "new").write_text("model m\nanswers 2\n")
+    (tmp_path / "new").rename(tmp_path / "stats")  # at once, or half of it might be read
     child.expect_exact("\x1b[H\x1b[Jmodel m\r\nanswers 2\r\n")
     child.sendintr()
     child.expect(pexpect.EOF)
