@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -129,7 +130,14 @@ import sys; from pathlib import Path; from llamux import __main__, client
 client.ROOT = Path({str(tmp_path)!r})
 sys.exit(__main__.main(["stats", "--watch", "0.1"]))
 """
-    child = pexpect.spawn(sys.executable, ["-c", program], cwd=str(ROOT), timeout=60)
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", program],
+        cwd=str(ROOT),
+        timeout=60,
+        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     child.expect_exact("\x1b[H\x1b[Jmodel m\r\nanswers 1\r\n")
     (tmp_path / "new").write_text("model m\nanswers 2\n")
     (tmp_path / "new").rename(tmp_path / "stats")  # at once, or half of it might be read
