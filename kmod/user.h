@@ -6,7 +6,7 @@
  * prompt). While one user computes alone, there are turns enough for whoever reads, and
  * the scheduler decides. While several do, there is one for each processor, and the user
  * whose turns have taken the least time has the next; of a user's readers, the one who
- * came first. So a user with a hundred readers does not slow down one who has one. Who has
+ * came first. So a user with a hundred readers does not starve one who has one. Who has
  * used the least and waits for 20 ms all the same, because others lost their processors to
  * something else, waits no longer.
  */
