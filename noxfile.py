@@ -11,20 +11,22 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 PYTHON = str(Path(".venv/bin/python").absolute())
+GUESTS = ("module", "bad_input", "chat", "readiness")
 VERIFIED = {
-    ("x86_64", "6.12-kasan"): ("module", "bad_input", "chat", "readiness", "threads", "stress"),
-    ("x86_64", "6.12-kcsan"): ("module", "bad_input", "chat", "readiness", "threads", "stress"),
-    ("aarch64", "6.12-kasan"): ("module", "bad_input", "chat", "readiness"),
-    ("x86_64", "6.12-latency"): (),
+    ("x86_64", "6.12-kasan"): (
+        (*GUESTS, "threads", "stress"),
+        ("processors", "kunit_suites", "kasan", "fuzz_kernel"),
+    ),
+    ("x86_64", "6.12-kcsan"): (
+        (*GUESTS, "threads", "stress"),
+        ("processors", "kunit_suites", "kcsan"),
+    ),
+    ("aarch64", "6.12-kasan"): (GUESTS, ("processors", "kunit_suites", "kasan")),
+    ("uml", "6.12-kasan"): ((), ("kunit_suites", "kasan")),
+    ("x86_64", "6.12-latency"): ((), ("processors", "latency")),
 }
-"""Kernels that `verify` builds and boots, and the guests' tests that it runs on each."""
-
-OF_THE_KERNEL = {
-    "6.12-kasan": ("processors", "kunit_suites", "kasan", "fuzz_kernel"),
-    "6.12-kcsan": ("processors", "kunit_suites", "kcsan"),
-    "6.12-latency": ("processors", "latency"),
-}
-"""What follows them, of tests/verify."""
+"""Kernels that `verify` builds and boots, the guests' tests that it runs on each, and what
+follows them, of tests/verify."""
 
 
 def harness(session: nox.Session, *arguments: str) -> None:
@@ -102,6 +104,7 @@ def analyze(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Everything that CI checks. Arguments go to pytest: nox -s test -- tests/test_x.py."""
+    session.log("left to others: debug kernels (verify), hours of stress and fuzzing, bench")
     prepare(session, "--tests")
     lint(session)
     workers = str(max(2, os.cpu_count() or 2))
@@ -121,9 +124,9 @@ def test(session: nox.Session) -> None:
 @nox.session
 def verify(session: nox.Session) -> None:
     """The guests' tests on kernels that look for faults. Arguments go to pytest, for each."""
-    for (arch, kernel), tests in VERIFIED.items():
+    for (arch, kernel), (guests, others) in VERIFIED.items():
         prepare(session, "--arch", arch, "--kernel", kernel)
-        session.log(f"{kernel} on {arch}: {', '.join((*tests, *OF_THE_KERNEL[kernel]))}")
+        session.log(f"{kernel} on {arch}: {', '.join((*guests, *others))}")
         session.run(
             PYTHON,
             "-m",
@@ -132,8 +135,8 @@ def verify(session: nox.Session) -> None:
             f"--arch={arch}",
             "--timeout=7200",
             "--durations=5",
-            *(f"tests/test_guest_{name}.py" for name in tests),
-            *(f"tests/verify/test_{name}.py" for name in OF_THE_KERNEL[kernel]),
+            *(f"tests/test_guest_{name}.py" for name in guests),
+            *(f"tests/verify/test_{name}.py" for name in others),
             *session.posargs,
             external=True,
         )

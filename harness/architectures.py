@@ -43,6 +43,11 @@ class Architecture:
         first = self.first_port
         return (f"ttyS{first}", f"ttyS{first + 1}", f"ttyS{first + 2}")
 
+    @property
+    def processor(self) -> str:
+        """What its guests' programs are compiled for."""
+        return next(name for name, arch in ARCHITECTURES.items() if arch.debian == self.debian)
+
 
 ARCHITECTURES = {
     "x86_64": Architecture(
@@ -80,6 +85,7 @@ UML = Architecture(
     console="ttyS0",
     first_port=1,
     series=("6.12",),
+    debug_series=("6.12-kasan",),
 )
 """User-mode Linux: a kernel that is a program of an x86_64 host."""
 

@@ -95,7 +95,7 @@ def files(arch: str, inputs: Iterable[bytes]) -> dict[str, bytes | Path]:
     """What a guest needs beside the module."""
     folder = cache_dir("lab")
     found: dict[str, bytes | Path] = {
-        "/fuzz/program": cross.program(PROGRAM, arch),
+        "/fuzz/program": cross.program(PROGRAM, architecture(arch).processor),
         "/fuzz/inputs": packed(inputs),
     }
     for shape in ("tiny", "tiny-spm"):
@@ -294,7 +294,7 @@ def run(
             kernel,
             load_module=False,
             module=built.module,
-            smp=PROCESSORS,
+            smp=PROCESSORS if target.architecture.emulator else None,
             memory=MEMORY,
             files=files(arch, inputs),
         ) as guest,

@@ -56,7 +56,7 @@ def kernel(arch: Architecture, series: str | None = None) -> Kernel:
         known = ", ".join((*arch.series, *arch.debug_series))
         raise UsageError(f"no kernel {series!r} for {arch.name}: choose one of {known}")
     if arch == UML:
-        return _built(arch, series, uml_kernel.folder(), uml_kernel.IMAGE)
+        return _built(arch, series, uml_kernel.folder(series), uml_kernel.IMAGE)
     if series in arch.debug_series:
         folder, image = debug_kernel.folder(arch, series), debug_kernel.image(arch)
         machine = replace(arch, machine=debug_kernel.MACHINES[arch.name])

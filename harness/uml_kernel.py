@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel of User-mode Linux guests: images/uml.config and images/uml.patch."""
+"""Kernels of User-mode Linux guests, from images/uml.config and images/uml.patch."""
 
 from pathlib import Path
 
@@ -10,17 +10,20 @@ from harness.paths import ROOT
 IMAGE = Path("linux")
 """The kernel, below its folder."""
 
-_RECIPE = kernel_build.Recipe(
-    name="uml",
-    title="kernel of User-mode Linux",
-    architecture=UML,
-    kept_arch=("um", "x86"),
-    targets=("linux", "modules"),
-    configs=(ROOT / "images" / "uml.config",),
-    patch=ROOT / "images" / "uml.patch",
-)
+_IMAGES = ROOT / "images"
 
 
-def folder() -> Path:
-    """Where the kernel lies; built if the cache has none."""
-    return kernel_build.folder(_RECIPE)
+def folder(series: str) -> Path:
+    """Where a kernel lies; built if the cache has none. One that watches memory has a name."""
+    names = ["uml", *(f"uml-{kind}" for kind in series.split("-")[1:])]
+    return kernel_build.folder(
+        kernel_build.Recipe(
+            name=names[-1],
+            title=f"kernel {series} of User-mode Linux",
+            architecture=UML,
+            kept_arch=("um", "x86"),
+            targets=("linux", "modules"),
+            configs=tuple(_IMAGES / f"{name}.config" for name in names),
+            patch=_IMAGES / "uml.patch",
+        )
+    )

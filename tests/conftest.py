@@ -24,7 +24,15 @@ _failed = pytest.StashKey[bool]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make verify` have the guests of `lab` and `smp` run a kernel that looks for faults."""
     parser.addoption("--kernel", choices=DEBUG_KERNELS, help="tests that boot no such guest go")
-    parser.addoption("--arch", choices=ARCHITECTURES, default="x86_64", help="of that kernel")
+    parser.addoption("--arch", choices=GUESTS, default="x86_64", help="of that kernel")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let `arch` be each guest architecture in turn, or the one whose kernel was asked for."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    if "arch" in metafunc.fixturenames and not any(mark.args[0] == "arch" for mark in marks):
+        asked = metafunc.config.getoption("--kernel") and metafunc.config.getoption("--arch")
+        metafunc.parametrize("arch", [asked] if asked else sorted(ARCHITECTURES), indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +50,9 @@ def guest_pool() -> Iterator[GuestPool]:
     pool.close()
 
 
-@pytest.fixture(params=sorted(ARCHITECTURES))
+@pytest.fixture
 def arch(request: pytest.FixtureRequest) -> str:
-    """Each guest architecture in turn. Tests that take it run in one worker for each."""
+    """Where a test runs. Those that take it run in one worker for each."""
     return str(request.param)
 
 

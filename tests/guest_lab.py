@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest with every model a test may want, and the module ready to be loaded with any."""
 
-import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import cross, goldens, kbuild_module, malformed, models
+from harness.architectures import architecture
 from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
 from harness.paths import LIBRARY, ROOT, cache_dir
 from harness.tiny import make_model
@@ -54,7 +54,7 @@ def golden_path(golden: goldens.Golden) -> str:
 def options(arch: str, kernel: str | None = None) -> dict[str, Any]:
     """For GuestPool.get(): equal for all tests, so that they share a guest."""
     module = kbuild_module.build_module(arch, kernel)
-    machine = platform.machine() if arch == "uml" else arch
+    machine = architecture(arch).processor
     programs = {
         f"/{name}": cross.executable(TOOLS / f"{name}.c", machine, with_core=False)
         for name in PROGRAMS

@@ -9,7 +9,7 @@ from harness import kernels, latency, stress
 from harness.architectures import ARCHITECTURES
 from harness.errors import HarnessError
 
-SECONDS = 48
+SECONDS = 120
 HARD = ("kills", "interruptions", "hotplugs", "fills", "moves")
 ERRORS = {"EINTR", "EINVAL", "EBUSY", "EUSERS"}
 

@@ -6,6 +6,7 @@ the module that none before them has (docs/testing.md). A report in the kernel's
 the run; the programs that came before it are saved, and --replay runs them again.
 
     python -m harness fuzz-kernel --seconds 600 --corpus corpus
+    python -m harness fuzz-kernel --arch uml --seconds 600    (one processor, at the host's speed)
     python -m harness fuzz-kernel --kernel 6.1 --seconds 60    (without coverage)
     python -m harness fuzz-kernel --corpus corpus --reduce tests/fuzz/seeds/kernel
 
@@ -18,7 +19,7 @@ import json
 from pathlib import Path
 
 from harness import kernel_fuzz, setup_system
-from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, KERNELS
+from harness.architectures import DEBUG_KERNELS, GUESTS, KERNELS
 from harness.errors import UsageError
 
 _MISSED = 12  # functions that are named
@@ -31,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus", type=Path, metavar="DIR", help="begin with its inputs, and keep new ones there"
     )
-    parser.add_argument("--arch", choices=ARCHITECTURES, default="x86_64", help="default x86_64")
+    parser.add_argument("--arch", choices=GUESTS, default="x86_64", help="default x86_64")
     parser.add_argument(
         "--kernel",
         choices=(*KERNELS, *DEBUG_KERNELS),
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--reduce chooses from the inputs of --corpus DIR: name that, too")
     setup_system.ensure(setup_system.GUESTS)
     kasan = DEBUG_KERNELS[0]
-    watched = kasan in ARCHITECTURES[args.arch].debug_series
+    watched = kasan in GUESTS[args.arch].debug_series
     report = kernel_fuzz.run(
         args.seconds,
         arch=args.arch,

@@ -5,6 +5,7 @@ Prints their results as KTAP, and what failed once more on stderr. The kernel ne
 which User-mode Linux has and Debian's stock kernels have not.
 
     python -m harness kunit
+    python -m harness kunit --kernel 6.12-kasan
 """
 
 import argparse

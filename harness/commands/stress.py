@@ -8,6 +8,7 @@ end no conversation and no memory may be left, and the kernel's log must be clea
 
     python -m harness stress --seconds 120
     python -m harness stress --hours 8 --arch aarch64 --kernel 6.12 --seed 7
+    python -m harness stress --kernel 6.12-kasan --seconds 1200
 
 Exits 1 where anything was wrong; a broken kernel has the codes of `boot`.
 """
@@ -17,7 +18,7 @@ import dataclasses
 import json
 
 from harness import setup_system, stress
-from harness.architectures import ARCHITECTURES, KERNELS
+from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, KERNELS
 from harness.errors import UsageError
 
 DEFAULT_SECONDS = 120
@@ -32,7 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     length.add_argument("--hours", type=float, metavar="H", help="the same in hours")
     parser.add_argument("--arch", choices=ARCHITECTURES, default="x86_64", help="default x86_64")
-    parser.add_argument("--kernel", choices=KERNELS, help="Debian's kernel series; default 6.1")
+    parser.add_argument(
+        "--kernel",
+        choices=(*KERNELS, *DEBUG_KERNELS),
+        help="a series of Debian's, or one that looks for faults; default 6.1",
+    )
     parser.add_argument(
         "--readers", type=int, default=100, metavar="N", help="clients at once (default 100)"
     )
