@@ -18,12 +18,17 @@ def emulator(machine: str, cpu: str) -> list[str]:
     return [f"qemu-{machine}-static", "-cpu", cpu]
 
 
-def executable(program: Path, machine: str, *, with_core: bool = True) -> Path:
-    """Build ``program``, with the core and its wrappers; cached by content, file by file."""
+def executable(
+    program: Path, machine: str, *, with_core: bool = True, first: Path | None = None
+) -> Path:
+    """Build ``program``, with the core and its wrappers; cached by content, file by file.
+
+    The header ``first`` is included in each before anything else.
+    """
     prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
-    command = [f"{prefix}gcc", *core.FLAGS]
+    command = [f"{prefix}gcc", *core.FLAGS, *(("-include", str(first)) if first else ())]
     folder = cache_dir("native", f"static-{machine}")
-    headers = sorted([*CORE.glob("**/*.h"), *core.NATIVE.glob("*.h")])
+    headers = sorted([*CORE.glob("**/*.h"), *core.NATIVE.glob("*.h"), *([first] if first else [])])
     common = hashlib.sha256("\0".join(command).encode())
     for header in headers:
         common.update(header.name.encode() + b"\0" + header.read_bytes())

@@ -173,19 +173,8 @@ static void catch_up(struct llamux_user *user)
 		user->used = max(user->used, least);
 }
 
-/* Lock held. Whether nobody else who computes has used less. */
-static bool is_behind(const struct llamux_user *user)
-{
-	const struct llamux_user *other;
-
-	list_for_each_entry(other, &users.list, node)
-		if (is_busy(other) && other->used < user->used)
-			return false;
-	return true;
-}
-
-/* Lock held. */
-static bool may_begin(const struct llamux_user *user, bool contended)
+/* Lock held. Nobody who computes has used less than @least. */
+static bool may_begin(const struct llamux_user *user, bool contended, u64 least)
 {
 	const struct waiter *first;
 
@@ -195,7 +184,8 @@ static bool may_begin(const struct llamux_user *user, bool contended)
 		return user->turns < ALONE * num_online_cpus();
 	first = list_first_entry(&user->waiting, struct waiter, node);
 	return users.turns < num_online_cpus() ||
-	       (!user->turns && time_after(jiffies, first->since + PATIENCE) && is_behind(user));
+	       (!user->turns && time_after(jiffies, first->since + PATIENCE) &&
+		user->used <= least);
 }
 
 /* Lock held. Of those who may begin, the one who used the least. */
@@ -203,11 +193,15 @@ static struct llamux_user *next(void)
 {
 	bool contended = is_contended();
 	struct llamux_user *user, *chosen = NULL;
+	u64 least = U64_MAX;
 
-	list_for_each_entry(user, &users.list, node)
-		charge(user);
 	list_for_each_entry(user, &users.list, node) {
-		if (may_begin(user, contended) && (!chosen || user->used < chosen->used))
+		charge(user);
+		if (is_busy(user))
+			least = min(least, user->used);
+	}
+	list_for_each_entry(user, &users.list, node) {
+		if (may_begin(user, contended, least) && (!chosen || user->used < chosen->used))
 			chosen = user;
 	}
 	return chosen;
@@ -222,7 +216,7 @@ static void grant(void)
 	while ((user = next())) {
 		first = list_first_entry(&user->waiting, struct waiter, node);
 		list_del_init(&first->node);
-		first->granted = true;
+		WRITE_ONCE(first->granted, true);
 		user->turns++;
 		users.turns++;
 		wake_up(&first->wait);

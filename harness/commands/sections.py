@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Measure for how long vector registers are held at a time.
+
+In the kernel nobody else can have the processor meanwhile: between two such sections
+others may run. A context is filled in passes of 32 tokens, and its last tokens come one by
+one, in userspace, on one thread; time that other processes took is not counted.
+
+    python -m harness sections smollm2 --isa avx2
+"""
+
+import argparse
+import dataclasses
+import json
+
+from harness import core, models, sections
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("model", metavar="MODEL", help=f"a GGUF file, or {', '.join(models.NAMES)}")
+    parser.add_argument(
+        "--isa", action="append", metavar="NAME", help="may be given again; default the best one"
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    model = models.resolve(args.model)
+    isas = args.isa or [core.usable_isas()[-1]]
+    found = [row for isa in isas for row in sections.measure(model, isa)]
+    if args.json:
+        for row in found:
+            print(json.dumps(dataclasses.asdict(row)))
+        return 0
+    print(f"{'path':<8} {'work':<8} {'sections':>9} {'p50 µs':>9} {'p99 µs':>9} {'max µs':>9}")
+    for row in found:
+        times = (row.p50_ns, row.p99_ns, row.max_ns)
+        print(
+            f"{row.isa:<8} {row.work:<8} {row.count:>9} "
+            + " ".join(f"{ns / 1000:>9.1f}" for ns in times)
+        )
+    return 0

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long vector registers are held, which in the kernel is for how long nobody else can have
+ * the processor: for each kind of work its sections, and of their nanoseconds the median, the
+ * 99th percentile and the most. Time that others took is not counted.
+ *
+ *	sections PATH MODEL	a context is filled, but for the last tokens, which come one by one
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../../../kmod/ggml_kernel/isa.h"
+#include "../load.h"
+
+struct llamuxu_model;
+struct llamuxu_session;
+
+struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct llama_diag *diag);
+void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6]);
+struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch,
+					     u32 n_threads);
+int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
+		    q16 *logits, u32 n_logits);
+
+#define MAX_CTX 2048
+#define BATCH 32	/* as the module has it */
+#define SINGLE 32	/* tokens that come one by one */
+
+static u32 times[1 << 22];
+static u32 n_times;
+static u64 began;
+
+static u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+void section_begin(void)
+{
+	began = now_ns();
+}
+
+void section_end(void)
+{
+	u64 ns = now_ns() - began;
+
+	if (n_times == ARRAY_SIZE(times))
+		abort();
+	times[n_times++] = min(ns, (u64)U32_MAX);
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "%s\n", what);
+	exit(1);
+}
+
+static u8 *read_file(const char *path, size_t *size)
+{
+	FILE *file = fopen(path, "rb");
+	u8 *image;
+
+	if (!file || fseek(file, 0, SEEK_END))
+		fail(path);
+	*size = ftell(file);
+	rewind(file);
+	image = llamuxu_alloc(*size);
+	if (!image || fread(image, 1, *size, file) != *size)
+		fail(path);
+	fclose(file);
+	return image;
+}
+
+static int compare(const void *a, const void *b)
+{
+	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void report(const char *what)
+{
+	if (!n_times)
+		fail("this path holds no vector registers");
+	qsort(times, n_times, sizeof(*times), compare);
+	printf("%s %u %u %u %u\n", what, n_times, times[n_times / 2],
+	       times[n_times - 1 - n_times / 100], times[n_times - 1]);
+	n_times = 0;
+}
+
+static void evaluate(struct llamuxu_session *s, u32 from, u32 to, u32 batch, u32 n_vocab, q16 *out)
+{
+	u32 tokens[BATCH], i, n;
+
+	for (; from < to; from += n) {
+		n = min(batch, to - from);
+		for (i = 0; i < n; i++)
+			tokens[i] = (from + i) * 37 % n_vocab;
+		if (llamuxu_forward(s, tokens, n, from, out, 1))
+			fail("a pass failed");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct llama_diag diag = { "" };
+	struct llamuxu_session *s;
+	struct llamuxu_model *m;
+	u64 facts[6];
+	u32 n_ctx, n_vocab, single;
+	size_t size;
+	u8 *image;
+	q16 *out;
+	int err;
+
+	if (argc != 3)
+		fail("sections PATH MODEL");
+	if (isa_select(argv[1]))
+		fail("this machine has no such path");
+	image = read_file(argv[2], &size);
+	m = llamuxu_model_open(image, size, &err, &diag);
+	if (!m)
+		fail(diag.text);
+	llamuxu_model_facts(m, facts);
+	n_vocab = facts[0];
+	n_ctx = min(facts[1], (u64)MAX_CTX);
+	single = n_ctx - min(n_ctx / 2, (u32)SINGLE);
+	out = calloc(n_vocab, sizeof(*out));
+	s = llamuxu_session_open(m, n_ctx, BATCH, 1);
+	if (!out || !s)
+		fail("no memory");
+	/* Once for the pages that are touched first. */
+	evaluate(s, 0, n_ctx, BATCH, n_vocab, out);
+	n_times = 0;
+	evaluate(s, 0, single, BATCH, n_vocab, out);
+	report("prefill");
+	evaluate(s, single, n_ctx, 1, n_vocab, out);
+	report("decode");
+	return 0;
+}
