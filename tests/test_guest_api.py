@@ -104,6 +104,28 @@ def test_an_answer_is_that_of_the_prompt_file(asker: Guest) -> None:
         assert (short[n].result, short[n].answer) == (-errno.ENOSPC, whole)
 
 
+def test_a_kernel_thread_may_ask(asker: Guest) -> None:
+    arguments = f"{PROMPT} max_tokens=40"
+    with loaded(asker):
+        want = asked(asker, arguments)
+        found = asked(asker, f"{arguments} worker=1")
+        assert asked(asker, f"{LONG} worker=1 timeout_ms=1").result == -errno.ETIME
+        assert stats(asker)["conversations"] == "0"
+    assert found == want
+    assert found.answer
+
+
+def test_a_signal_ends_a_request(asker: Guest) -> None:
+    with loaded(asker):
+        # A shell's background jobs ignore SIGINT.
+        asker.run(f"insmod /sample.ko {LONG} pause_ms=150 & sleep 3; kill $!; wait", timeout=60)
+        found = parse(asker.run("cat /proc/llamux_sample").output)
+        asker.check("rmmod llamux_sample")
+        assert stats(asker)["conversations"] == "0"
+    assert found.result == -errno.EINTR
+    assert found.answer
+
+
 def scores(texts: list[str]) -> tuple[Score, ...]:
     """By the library."""
     path = Path(str(guest_lab.files()[TINY]))

@@ -242,13 +242,13 @@ def test_a_missing_model(lab: Guest) -> None:
 @pytest.mark.parametrize(
     ("path", "error", "message"),
     [
-        ("/sys/bus/pci/rescan", errno.EACCES, "cannot be opened"),
+        ("/sys/bus/platform/uevent", errno.EACCES, "cannot be opened"),
         ("/models", errno.EINVAL, "is not a regular file"),
         ("/dev/zero", errno.EINVAL, "is not a regular file"),
         ("/tmp/pipe", errno.EINVAL, "is not a regular file"),
         ("/tmp/nothing", errno.ENOEXEC, "is empty"),
         (
-            "/sys/kernel/mm/transparent_hugepage/enabled",
+            "/sys/kernel/uevent_seqnum",
             errno.EIO,
             "became shorter while it was read",
         ),

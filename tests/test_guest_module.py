@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0
 """The module in a guest: load, answer, conversations, signals, unload."""
 
+import ctypes
 import errno
 import os
 import re
 import signal
+import struct
+import subprocess
 import time
+from pathlib import Path
 
 import guest_lab
 import pytest
 from guest_lab import OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
 
+from harness.architectures import ARCHITECTURES
 from harness.guest import MODEL_PATH, Guest
 from harness.guest_pool import GuestPool
+from llamux import abi
 
 STATS = [
     "model",
@@ -66,6 +72,7 @@ def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
         known = stats(lab)
         status = lab.check("cat /proc/llamux/status")
         modes = lab.check("cd /proc/llamux && stat -c '%n %a' *").split("\n")
+        threads = lab.check("nproc").strip()
     assert list(known) == STATS
     assert (known["model"], known["n_ctx"], known["n_vocab"]) == (
         "random tiny Q8_0 0",
@@ -77,8 +84,8 @@ def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
     assert int(known["load_us"]) > 0
     busy = {key for key in STATS[STATS.index("conversations") :] if known[key] != "0"}
     assert busy == {"threads", "model_sha256", "signature"}
-    assert known["threads"] == "2"
-    assert "threads         2\n" in status
+    assert known["threads"] == threads
+    assert f"threads         {threads}\n" in status
     assert status.startswith("🦙 random tiny Q8_0 0, ")
     assert "\ncontext         256 tokens (the model was trained for 256)\n" in status
     assert "\nconversations   0 of 16\n" in status
@@ -257,6 +264,7 @@ def killed_reader(kind: str, seconds: float) -> str:
     )
 
 
+@pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True)  # slow enough for it
 def test_smollm2_answers_through_an_interrupt(lab: Guest) -> None:
     with loaded(lab, MODEL_PATH):
         question = "The capital of France is"
@@ -304,6 +312,37 @@ def test_a_common_beginning_is_evaluated_once(lab: Guest) -> None:
         assert int(again["tokens_reused"]) == 2 * reused
         lab.check(f"echo 'system Be brief.' >{OPTIONS}")
         assert int(chat()[1]["last_reused"]) == 0
+
+
+@pytest.mark.parametrize("arch", ["x86_64"], indirect=True)
+def test_a_32_bit_program_has_the_same_structures(lab: Guest, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    source = guest_lab.TOOLS / "ioctl_call32.c"
+    compiler = f"{ARCHITECTURES['x86_64'].compiler_prefix}gcc"
+    flags = ("-m32", "-O1", "-ffreestanding", "-nostdlib", "-static", "-fno-pie", "-no-pie")
+    subprocess.run([compiler, *flags, source, "-o", program], check=True)
+    lab.put_file("/ioctl_call32", program.read_bytes())
+
+    def call(command: int, data: bytes = b"") -> tuple[int, bytes]:
+        words = f"chmod +x /ioctl_call32; exec 3<>{PROMPT}; exec /ioctl_call32"
+        done = lab.run(words, stdin=struct.pack("<I", command) + data)
+        return done.exit_code, done.output
+
+    options = bytes(ctypes.sizeof(abi.IocOptions))
+    figures = bytes(ctypes.sizeof(abi.IocFigures))
+    with loaded(lab):
+        lab.check(f"printf 'seed 77\nstop END\nsystem Be brief.\n' >{OPTIONS}")
+        code, found = call(abi.GET_OPTIONS, options)
+        assert code == 0
+        own = abi.IocOptions.from_buffer_copy(found)
+        assert (own.seed, own.max_tokens, own.n_stops) == (77, 256, 1)
+        assert (bytes(own.stops[0])[:3], own.system) == (b"END", b"Be brief.")
+        assert call(abi.SET_OPTIONS, found) == (0, found)
+        assert call(abi.FIGURES, figures) == (0, figures)
+        assert call(abi.RESET) == (0, b"")
+        own.top_p = 0
+        assert call(abi.SET_OPTIONS, bytes(own)) == (errno.EINVAL, b"")
+        assert call(abi.GET_OPTIONS + 1) == (errno.ENOTTY, b"")
 
 
 @pytest.mark.parametrize("arch", ["x86_64"])

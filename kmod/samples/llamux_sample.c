@@ -53,6 +53,10 @@ static uint pause_ms;
 module_param(pause_ms, uint, 0444);
 MODULE_PARM_DESC(pause_ms, "sleep so long after each piece (default 0)");
 
+static bool worker;
+module_param(worker, bool, 0444);
+MODULE_PARM_DESC(worker, "ask from a kernel thread");
+
 static struct llamux_request request;
 static struct llamux_candidate scores[MAX_CANDIDATES];
 static char answer[4096];
@@ -72,7 +76,7 @@ static int take_piece(struct llamux_request *r, const char *text, size_t n)
 	return ++pieces == max_pieces;
 }
 
-static void ask(void)
+static void ask(struct work_struct *unused)
 {
 	uint i;
 
@@ -94,6 +98,8 @@ static void ask(void)
 	cancel_delayed_work_sync(&canceller);
 }
 
+static DECLARE_WORK(asker, ask);
+
 static int show(struct seq_file *m, void *unused)
 {
 	uint i;
@@ -111,7 +117,10 @@ static int show(struct seq_file *m, void *unused)
 
 static int __init sample_init(void)
 {
-	ask();
+	if (worker && schedule_work(&asker))
+		flush_work(&asker);
+	else
+		ask(NULL);
 	return proc_create_single(NAME, 0444, NULL, show) ? 0 : -ENOMEM;
 }
 
