@@ -83,3 +83,5 @@ def _show(report: kernel_fuzz.Report) -> None:
         print(f"{report.blocks} of {report.sites} blocks ({share:.0f} %), {report.edges} edges")
         worst = list(report.missed.items())[:_MISSED]
         print("not reached: " + ", ".join(f"{name} {n}" for name, n in worst))
+    elif report.blocks:
+        print(f"{report.blocks} blocks, {report.edges} edges")
