@@ -29,7 +29,8 @@ MEMORY = 1024
 GROUP = 1000
 """Of the clients that are not root, as the program has it."""
 
-_GRACE = 400.0  # seconds for what is under way at the end; the program's own is shorter
+_GRACE = 300  # seconds for what is under way at the end, many times that on a slow kernel
+_END = 100  # and for what comes after
 _DEFAULT_N_CTX = 2048
 _PHRASES = ("the kernel", "a lock", "is it", "änd süß", "模块", "🦙", "page fault", "?", "42")
 
@@ -240,10 +241,11 @@ def _under(guest: Guest, load: Load, report: Report, seed: int) -> None:
         timeout=300,
     )
     before = _settled(guest)
+    grace = round(_GRACE * guest.kernel.slowness)
     done = guest.run(
-        f"/stress/stress /stress/{load.model}.questions {report.seconds} {report.clients} {seed}"
-        f" /stress/{load.model}.gguf /stress/{load.other}.gguf",
-        timeout=report.seconds + _GRACE,
+        f"/stress/stress /stress/{load.model}.questions {report.seconds} {grace} {report.clients}"
+        f" {seed} /stress/{load.model}.gguf /stress/{load.other}.gguf",
+        timeout=report.seconds + _GRACE + _END,
     )
     if not done.output:
         raise HarnessError(

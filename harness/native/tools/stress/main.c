@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- *	stress QUESTIONS SECONDS CLIENTS SEED MODEL OTHER
+ *	stress QUESTIONS SECONDS GRACE CLIENTS SEED MODEL OTHER
  *
  * So many clients use /proc/llamux for so long, each operation in a process and
- * a session of its own, and every answer is compared with the one in the file.
+ * a session of its own, and every answer is compared with the one in the file. What
+ * is under way at the end has GRACE seconds.
  * MODEL is the file that is loaded, OTHER another one.
  * Prints what happened; exits 1 where anything was wrong.
  */
@@ -22,7 +23,6 @@
 #include "stress.h"
 
 #define USER 1000		/* whom half of the operations belong to, and its group */
-#define GRACE 300		/* seconds for the operations that are under way at the end */
 
 const char *model_path, *other_path;
 
@@ -103,9 +103,9 @@ static pid_t start_disturber(const struct disturber *d, uint64_t seed)
 }
 
 /* Wait for all. Return: how many have not ended when the time is over. */
-static uint32_t wait_for(uint32_t n)
+static uint32_t wait_for(uint32_t n, uint32_t seconds)
 {
-	time_t end = time(NULL) + GRACE;
+	time_t end = time(NULL) + seconds;
 	int status;
 	pid_t pid;
 
@@ -124,18 +124,19 @@ static uint32_t wait_for(uint32_t n)
 
 int main(int argc, char **argv)
 {
-	uint32_t i, n, stuck, seconds, clients;
+	uint32_t i, n, stuck, seconds, grace, clients;
 	uint64_t seed;
 
-	if (argc != 7) {
-		fprintf(stderr, "stress QUESTIONS SECONDS CLIENTS SEED MODEL OTHER\n");
+	if (argc != 8) {
+		fprintf(stderr, "stress QUESTIONS SECONDS GRACE CLIENTS SEED MODEL OTHER\n");
 		return 2;
 	}
 	seconds = atoi(argv[2]);
-	clients = atoi(argv[3]);
-	seed = strtoull(argv[4], NULL, 0) << 16;
-	model_path = argv[5];
-	other_path = argv[6];
+	grace = atoi(argv[3]);
+	clients = atoi(argv[4]);
+	seed = strtoull(argv[5], NULL, 0) << 16;
+	model_path = argv[6];
+	other_path = argv[7];
 	questions_load(argv[1]);
 	record_open();
 	for (i = 0; i < n_disturbers; i++)
@@ -147,9 +148,9 @@ int main(int argc, char **argv)
 		}
 	sleep(seconds);
 	record->over = 1;
-	stuck = wait_for(n);
+	stuck = wait_for(n, grace);
 	if (stuck)
-		fail("%u clients have not ended %u seconds after the last began", stuck, GRACE);
+		fail("%u clients have not ended %u seconds after the last began", stuck, grace);
 	record_print();
 	fflush(stdout);
 	return record->n_failures ? 1 : 0;
