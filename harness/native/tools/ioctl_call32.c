@@ -14,9 +14,9 @@ static struct {
 	char argument[8192];
 } input;
 
-static int call(int number, int a, int b, int c)
+static long call(long number, long a, long b, long c)
 {
-	int result;
+	long result;
 
 	__asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
 	return result;
@@ -25,14 +25,14 @@ static int call(int number, int a, int b, int c)
 void _start(void)
 {
 	unsigned int n = 0;
-	int got;
+	long got;
 
 	do {
-		got = call(SYS_READ, 0, (int)&input + n, sizeof(input) - n);
+		got = call(SYS_READ, 0, (long)&input + n, sizeof(input) - n);
 		n += got > 0 ? got : 0;
 	} while (got > 0);
-	got = call(SYS_IOCTL, 3, input.command, (int)input.argument);
+	got = call(SYS_IOCTL, 3, input.command, (long)input.argument);
 	if (!got)
-		call(SYS_WRITE, 1, (int)input.argument, n - sizeof(input.command));
+		call(SYS_WRITE, 1, (long)input.argument, n - sizeof(input.command));
 	call(SYS_EXIT, -got, 0, 0);
 }
