@@ -6,7 +6,7 @@ the module that none before them has (docs/testing.md). A report in the kernel's
 the run; the programs that came before it are saved, and --replay runs them again.
 
     python -m harness fuzz-kernel --seconds 600 --corpus corpus
-    python -m harness fuzz-kernel --arch uml --seconds 600    (one processor, at the host's speed)
+    python -m harness fuzz-kernel --arch uml --seconds 60     (one processor, at the host's speed)
     python -m harness fuzz-kernel --kernel 6.1 --seconds 60    (without coverage)
     python -m harness fuzz-kernel --corpus corpus --reduce tests/fuzz/seeds/kernel
 
