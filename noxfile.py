@@ -19,7 +19,7 @@ VERIFIED = {
     ),
     ("x86_64", "6.12-kcsan"): (
         (*GUESTS, "threads", "stress"),
-        ("processors", "kcsan"),
+        ("processors", "kunit_suites", "kcsan"),
     ),
     ("aarch64", "6.12-kasan"): (GUESTS, ("processors", "kunit_suites", "kasan")),
     ("uml", "6.12-kasan"): ((*GUESTS, "golden"), ("kunit_suites", "kasan")),

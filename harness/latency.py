@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness import cross, kbuild_module, models
-from harness.architectures import UML
+from harness.architectures import architecture
 from harness.errors import HarnessError
 from harness.guest import Guest
 from harness.paths import ROOT
@@ -96,7 +96,6 @@ def run(
 
     Each conversation is past its prompt then. Raises HarnessError where one never is.
     """
-    machine = "x86_64" if arch == UML.name else arch
     with Guest(
         arch,
         kernel,
@@ -104,7 +103,7 @@ def run(
         module=kbuild_module.build_module(arch, kernel),
         smp=smp,
         accel=accel,
-        files={"/latency/program": cross.program(PROGRAM, machine)},
+        files={"/latency/program": cross.program(PROGRAM, architecture(arch).processor)},
     ) as guest:
         if kernel == TRACED:
             guest.check(f"mount -t tracefs none {_TRACING}")

@@ -5,12 +5,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "../../kmod/ggml_kernel/llama.h"
-
-struct llamuxu_session;
-
-int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
-		    q16 *logits, u32 n_logits);
+#include "model.h"
 
 static s64 now_ns(void)
 {

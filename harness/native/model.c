@@ -5,6 +5,7 @@
 
 #include "../../kmod/ggml_kernel/score.h"
 #include "../../kmod/ggml_kernel/selftest.h"
+#include "model.h"
 #include "threads.h"
 
 struct llamuxu_model {
@@ -39,7 +40,6 @@ void llamuxu_model_close(struct llamuxu_model *u)
 	free(u);
 }
 
-/* @image stays the caller's, must outlive the model, and is changed. */
 struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct llama_diag *diag)
 {
 	struct llamuxu_model *u = calloc(1, sizeof(*u));
@@ -73,7 +73,6 @@ const struct llama_vocab *llamuxu_model_vocab(const struct llamuxu_model *u)
 	return &u->m.vocab;
 }
 
-/* What Python asks for: n_vocab, n_ctx_train, n_layer, n_embd, arena bytes, KV chunk bytes. */
 void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6])
 {
 	facts[0] = u->m.n_vocab;

@@ -12,22 +12,15 @@
 
 #include "../../../kmod/ggml_kernel/generated/ggml_types.h"
 #include "../../../kmod/ggml_kernel/isa.h"
+#include "../model.h"
 
 struct llamuxu_weights;
-struct llamuxu_model;
-struct llamuxu_session;
 
 int llamuxu_weights_open(u32 type, u32 n_in, u32 n_out, const u8 *raw, size_t size,
 			 struct llamuxu_weights **result, struct llama_diag *diag);
 void llamuxu_weights_close(struct llamuxu_weights *m);
 int llamuxu_weights_mul(const struct llamuxu_weights *m, u32 row0, u32 n_rows, const s64 *v,
 			const s32 *e, u32 n_tokens, s64 *y);
-struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct llama_diag *diag);
-void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6]);
-struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch,
-					     u32 n_threads);
-int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
-		    q16 *logits, u32 n_logits);
 
 #define MAX_IN 1024
 #define N_OUT 40	/* two tiles and a half */

@@ -12,16 +12,7 @@
 
 #include "../../../kmod/ggml_kernel/isa.h"
 #include "../load.h"
-
-struct llamuxu_model;
-struct llamuxu_session;
-
-struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct llama_diag *diag);
-void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6]);
-struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch,
-					     u32 n_threads);
-int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
-		    q16 *logits, u32 n_logits);
+#include "../model.h"
 
 #define MAX_CTX 2048
 #define BATCH 32	/* as the module has it */
