@@ -129,8 +129,7 @@ struct product {
 	const struct weights *w;
 	q32 *y;		/* (n_tokens, w->n_out) */
 	q32 *x;		/* (n_tokens, w->n_out) what the product is added to, or NULL */
-	u32 slice;	/* rows of a round */
-	u32 n_slices;
+	u32 n_slices;	/* rounds */
 };
 
 static u32 divide_up(u32 a, u32 b)
@@ -138,24 +137,39 @@ static u32 divide_up(u32 a, u32 b)
 	return (a + b - 1) / b;
 }
 
-/* Rows of a round: whole tiles, bounded work, and something for every worker. */
-static u32 slice_rows(const struct pass *p, const struct weights *w)
+/* Rounds of a product: bounded work each, and as many for every worker. */
+static u32 count_slices(const struct pass *p, const struct weights *w)
 {
 	u32 tiles = divide_up(w->n_out, TILE_ROWS);
 	u64 bytes = (u64)w->row_bytes * TILE_ROWS;
 	u64 macs = (u64)w->n_in * TILE_ROWS * p->n_tokens;
+	u32 most = clamp_t(u64, min(SLICE_BYTES / bytes, SLICE_MACS / macs), 1, tiles);
 	u32 workers = n_workers(p);
-	u64 most = min(SLICE_BYTES / bytes, SLICE_MACS / macs);
-	u64 fair = workers > 1 ? max_t(u64, divide_up(tiles, 4 * workers), SLICE_LEAST / bytes) : tiles;
+	u32 n = divide_up(tiles, most);
 
-	return clamp_t(u64, min(most, fair), 1, tiles) * TILE_ROWS;
+	if (workers > 1)
+		n = max_t(u32, n, min_t(u64, 4 * workers, tiles * bytes / SLICE_LEAST));
+	return min(divide_up(n, workers) * workers, tiles);
+}
+
+struct slice {
+	u32 row;
+	u32 rows;
+};
+
+/* Slice @i of @n: whole tiles, the first slices one more where they do not divide. */
+static struct slice slice(const struct weights *w, u32 n, u32 i)
+{
+	u32 tiles = divide_up(w->n_out, TILE_ROWS);
+	u32 first = tiles / n * i + min(i, tiles % n);
+	u32 end = min((first + tiles / n + (i < tiles % n)) * TILE_ROWS, w->n_out);
+
+	return (struct slice){ first * TILE_ROWS, end - first * TILE_ROWS };
 }
 
 static struct product product(const struct pass *p, const struct weights *w, q32 *y)
 {
-	u32 slice = slice_rows(p, w);
-
-	return (struct product){ p, w, y, NULL, slice, divide_up(w->n_out, slice) };
+	return (struct product){ p, w, y, NULL, count_slices(p, w) };
 }
 
 /* Begin to compute @rows of a matrix, bounded work. Return: with what; isa_end() must follow. */
@@ -175,18 +189,18 @@ static void multiply_slice(void *arg, u32 i, u32 worker)
 	const struct pass *p = o->p;
 	struct llama_scratch *s = p->s;
 	const struct isa *isa;
-	u32 row, rows, t;
+	struct slice part;
+	u32 t;
 
 	while (i >= o->n_slices)
 		i -= o++->n_slices;
-	row = i * o->slice;
-	rows = min(o->slice, o->w->n_out - row);
-	isa = section(p, o->w, rows);
-	weights_mul(o->w, row, rows, &s->in, p->n_tokens, &s->workers[worker].row, o->y + row,
-		    o->w->n_out);
+	part = slice(o->w, o->n_slices, i);
+	isa = section(p, o->w, part.rows);
+	weights_mul(o->w, part.row, part.rows, &s->in, p->n_tokens, &s->workers[worker].row,
+		    o->y + part.row, o->w->n_out);
 	for (t = 0; o->x && t < p->n_tokens; t++)
-		isa->vector->add(o->x + (size_t)t * o->w->n_out + row,
-				 o->y + (size_t)t * o->w->n_out + row, rows);
+		isa->vector->add(o->x + (size_t)t * o->w->n_out + part.row,
+				 o->y + (size_t)t * o->w->n_out + part.row, part.rows);
 	isa_end(isa);
 }
 
@@ -209,13 +223,22 @@ static int add_product(const struct pass *p, const struct weights *w)
 	return multiply(p, &o, 1);
 }
 
-/* Run @fn for every token, alone where there is only one. */
+/* Run @n rounds of little work, alone where there is one token only. */
+static int run_small(const struct pass *p, void (*fn)(void *arg, u32 i, u32 worker), const void *arg,
+		     u32 n)
+{
+	u32 i;
+
+	if (p->n_tokens > 1)
+		return run(p, fn, arg, n);
+	for (i = 0; i < n; i++)
+		fn((void *)arg, i, 0);
+	return 0;
+}
+
 static int each_token(const struct pass *p, void (*fn)(void *arg, u32 t, u32 worker), const void *arg)
 {
-	if (p->n_tokens > 1)
-		return run(p, fn, arg, p->n_tokens);
-	fn((void *)arg, 0, 0);
-	return 0;
+	return run_small(p, fn, arg, p->n_tokens);
 }
 
 struct norm {
@@ -272,29 +295,44 @@ struct attention {
 	u32 n_groups;	/* rounds for one key-value head */
 };
 
-/* Keys and values of token @t into the cache. */
-static void store_kv(void *arg, u32 t, u32 worker)
+/* Key and value of token @t and head @h into the cache. */
+static void store_head(const struct attention *a, u32 t, u32 h, struct llama_worker *w)
+{
+	const struct pass *p = a->p;
+	const struct vector_ops *v = p->isa->vector;
+	u32 dim = p->m->n_head_dim, pos = p->pos + t, slot = pos % LLAMA_KV_CHUNK;
+	struct attention_head to = cached(p, pos / LLAMA_KV_CHUNK, a->layer, h);
+	size_t from = ((size_t)t * p->m->n_head_kv + h) * dim;
+	s16 *key = w->query_hi, *value = w->query_lo;
+	int e = rotate(p, p->s->k + from, t, w);
+
+	to.e_k[slot] = v->quantize1(w->tmp.wide, dim, e, key);
+	to.e_v[slot] = v->quantize1(p->s->v + from, dim, -32, value);
+	attention_store(&to, slot, dim, key, value);
+}
+
+/* Of one head, the tokens of a group of positions: those lie side by side. */
+static void store_group(void *arg, u32 i, u32 worker)
 {
 	const struct attention *a = arg;
 	const struct pass *p = a->p;
-	const struct llama_model *m = p->m;
-	const struct vector_ops *v = p->isa->vector;
-	struct llama_worker *w = &p->s->workers[worker];
-	u32 slot = (p->pos + t) % LLAMA_KV_CHUNK, dim = m->n_head_dim;
-	s16 *key = w->query_hi, *value = w->query_lo;
-	u32 h;
+	u32 group = p->pos / ATTENTION_LANES + i / p->m->n_head_kv;
+	u32 end = min((group + 1) * ATTENTION_LANES, p->pos + p->n_tokens);
+	u32 pos;
 
 	isa_begin(p->isa);
-	for (h = 0; h < m->n_head_kv; h++) {
-		struct attention_head to = cached(p, (p->pos + t) / LLAMA_KV_CHUNK, a->layer, h);
-		size_t from = ((size_t)t * m->n_head_kv + h) * dim;
-		int e = rotate(p, p->s->k + from, t, w);
-
-		to.e_k[slot] = v->quantize1(w->tmp.wide, dim, e, key);
-		to.e_v[slot] = v->quantize1(p->s->v + from, dim, -32, value);
-		attention_store(&to, slot, dim, key, value);
-	}
+	for (pos = max(group * ATTENTION_LANES, p->pos); pos < end; pos++)
+		store_head(a, pos - p->pos, i % p->m->n_head_kv, &p->s->workers[worker]);
 	isa_end(p->isa);
+}
+
+/* The batch's keys and values into the cache. */
+static int store_kv(const struct pass *p, u32 layer)
+{
+	const struct attention a = { .p = p, .layer = layer };
+	u32 groups = divide_up(p->pos + p->n_tokens, ATTENTION_LANES) - p->pos / ATTENTION_LANES;
+
+	return run_small(p, store_group, &a, groups * p->m->n_head_kv);
 }
 
 /* One query of those that share a walk over the cache. */
@@ -520,12 +558,11 @@ static int project(const struct pass *p, const struct llama_layer *l, u32 layer,
 	const struct product kvq[] = {
 		product(p, &l->wk, s->k), product(p, &l->wv, s->v), product(p, &l->wq, s->q),
 	};
-	const struct attention a = { .p = p, .layer = layer };
 	int err = normalize_batch(p, &l->attn_norm);
 
 	if (!err)
 		err = multiply(p, kvq, q ? 3 : 2);
-	return err ? err : each_token(p, store_kv, &a);
+	return err ? err : store_kv(p, layer);
 }
 
 static int project_queries(const struct pass *p, const struct llama_layer *l)
@@ -589,7 +626,7 @@ static int feed_forward(const struct pass *p, const struct llama_layer *l)
 struct output {
 	const struct pass *p;
 	q16 *logits;	/* (n_tokens, n_vocab) */
-	u32 slice;
+	u32 n_slices;
 };
 
 static void output_slice(void *arg, u32 i, u32 worker)
@@ -598,11 +635,12 @@ static void output_slice(void *arg, u32 i, u32 worker)
 	const struct pass *p = o->p;
 	const struct llama_model *m = p->m;
 	struct llama_worker *w = &p->s->workers[worker];
-	u32 end = min((i + 1) * o->slice, m->n_vocab);
-	const struct isa *isa = section(p, &m->output, end - i * o->slice);
+	struct slice part = slice(&m->output, o->n_slices, i);
+	u32 end = part.row + part.rows;
+	const struct isa *isa = section(p, &m->output, part.rows);
 	u32 row, t;
 
-	for (row = i * o->slice; row < end; row += TILE_ROWS) {
+	for (row = part.row; row < end; row += TILE_ROWS) {
 		u32 rows = min(end - row, (u32)TILE_ROWS);
 
 		weights_mul(&m->output, row, rows, &p->s->in, p->n_tokens, &w->row, w->y, TILE_ROWS);
@@ -618,11 +656,11 @@ static int output(const struct pass *p, q16 *logits)
 {
 	const struct llama_model *m = p->m;
 	const struct output o = {
-		.p = p, .logits = logits, .slice = slice_rows(p, &m->output),
+		.p = p, .logits = logits, .n_slices = count_slices(p, &m->output),
 	};
 	int err = normalize_batch(p, &m->output_norm);
 
-	return err ? err : run(p, output_slice, &o, divide_up(m->n_vocab, o.slice));
+	return err ? err : run(p, output_slice, &o, o.n_slices);
 }
 
 /* Go on with the last @n tokens only. */

@@ -193,6 +193,7 @@ static void quantize(struct bfp *x, u32 token, const s64 *v, int e)
 {
 	size_t block = (size_t)token * x->n_blocks;
 	s16 *q = x->q + block * BFP_BLOCK;
+	u8 *hi = x->hi + block * BFP_BLOCK, *lo = x->lo + block * BFP_BLOCK;
 	s16 *pair = (s16 *)(x->pair + block * (BFP_BLOCK / 2));
 	s32 *sum = x->sum + block * 2;
 	u32 n = x->n_blocks * BFP_BLOCK;
@@ -202,10 +203,11 @@ static void quantize(struct bfp *x, u32 token, const s64 *v, int e)
 	for (i = x->n; i < n; i++)
 		q[i] = 0;
 	for (i = 0; i < n; i += BFP_BLOCK / 2) {
+		const s16 *half = q + i;
 		s32 total = 0;
 
 		for (j = 0; j < BFP_BLOCK / 2; j++)
-			total += q[i + j];
+			total += half[j];
 		*sum++ = total;
 	}
 	sum = x->sum + block * 2;
@@ -214,8 +216,8 @@ static void quantize(struct bfp *x, u32 token, const s64 *v, int e)
 		x->total[block + i] = (s64)(sum[2 * i] + sum[2 * i + 1]) * (1 << x->h[block + i]);
 	}
 	for (i = 0; i < n; i++) {
-		x->hi[block * BFP_BLOCK + i] = q[i] >> 8;
-		x->lo[block * BFP_BLOCK + i] = q[i];
+		hi[i] = q[i] >> 8;
+		lo[i] = q[i];
 	}
 	/* Of each four, the middle ones change places. */
 	for (i = 0; i < n; i += 4 * N_LANES) {
