@@ -214,6 +214,7 @@ class Measure:
 TEXT = b"Explain in a few plain words how a kernel decides which of two waiting processes runs"
 TEXT_TOKENS = 20
 SYSTEM = b"You are a helpful assistant. Answer in plain words, briefly and to the point."
+"""For a template that has no system prompt of its own; the module keeps those that have."""
 
 
 def chat_prompt(path: Path) -> Prompt:
@@ -223,12 +224,13 @@ def chat_prompt(path: Path) -> Prompt:
         while len(words) > 1 and len(chat.plain(b" ".join(words))) > TEXT_TOKENS:
             words.pop()
         text = b" ".join(words)
-        tokens, other = (chat.turn(t, system=SYSTEM) for t in (text, b"0?"))
+        system = chat.default_system or SYSTEM
+        tokens, other = (chat.turn(t, system=system) for t in (text, b"0?"))
         head = next(
             (i for i, (a, b) in enumerate(zip(tokens, other, strict=False)) if a != b), len(other)
         )
         head = min(head, len(tokens) - 1)
-        return Prompt(text, SYSTEM, tuple(tokens), head, len(chat.plain(text)))
+        return Prompt(text, system, tuple(tokens), head, len(chat.plain(text)))
 
 
 def weight_bytes(path: Path) -> int:
