@@ -74,7 +74,8 @@ class Elsewhere:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            total += (int(fields[11]) + int(fields[12])) * self._TICK
+            # utime and stime, and those of its children that have ended
+            total += sum(map(int, fields[11:15])) * self._TICK
         return total
 
     def start(self) -> None:

@@ -2,6 +2,7 @@
 """Benchmarks: what they take, whom they ask, and what they print. No times: those are no test's."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -215,6 +216,15 @@ def test_elsewhere_sees_others_and_not_those_who_measure() -> None:
     assert elsewhere.share() == 0
     total = 15.0
     assert elsewhere.share() == pytest.approx(0.5, rel=0.1)
+
+
+def test_what_ended_processes_took_was_no_other_s() -> None:
+    """A load begins with a new process, and the one before ends."""
+    elsewhere = bench_machine.Elsewhere(lambda: [])
+    before = elsewhere._own()
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    assert elsewhere._own() - before > 0.25
 
 
 def test_native_worker_decodes_as_the_core_does(model: Path) -> None:

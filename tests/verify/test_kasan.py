@@ -13,7 +13,6 @@ import pytest
 from guest_lab import OPTIONS, PROMPT, TINY, ask, loaded, new_lines
 
 from harness import guest_errors, kbuild_module
-from harness.architectures import ARCHITECTURES
 from harness.guest import MODULE_PATH, Guest, Result
 from harness.guest_pool import GuestPool
 from harness.paths import ROOT
@@ -120,8 +119,6 @@ def test_loading_with_a_failing_allocation(failing: Guest) -> None:
     assert_no_fault(failing)
 
 
-# User-mode Linux panics where the page of a reader's own buffer is what fails.
-@pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True)
 def test_answering_with_a_failing_allocation(failing: Guest) -> None:
     write = f"printf hello >{PROMPT}"
     with loaded(failing):
