@@ -385,28 +385,30 @@ static int step(struct llamux_conversation *c, const struct llama_yield *yield)
 }
 
 /* A turn of the user's, and the lock. */
-static int seize(struct llamux_conversation *c, const struct llama_yield *yield)
+static int seize(struct llamux_conversation *c, struct llamux_turn *turn,
+		 const struct llama_yield *yield)
 {
-	int err = llamux_turn_begin(c->user, yield);
+	int err = llamux_turn_begin(turn, c->user, yield);
 
 	if (err)
 		return err;
 	if (!mutex_lock_interruptible(&c->lock))
 		return 0;
-	llamux_turn_end(c->user);
+	llamux_turn_end(turn);
 	return -ERESTARTSYS;
 }
 
-static void release(struct llamux_conversation *c)
+static void release(struct llamux_conversation *c, const struct llamux_turn *turn)
 {
 	mutex_unlock(&c->lock);
-	llamux_turn_end(c->user);
+	llamux_turn_end(turn);
 }
 
 int llamux_conversation_advance(struct llamux_conversation *c, u64 serial, size_t have,
 				const struct llama_yield *yield)
 {
-	int err = seize(c, yield);
+	struct llamux_turn turn;
+	int err = seize(c, &turn, yield);
 
 	if (err)
 		return err;
@@ -414,7 +416,7 @@ int llamux_conversation_advance(struct llamux_conversation *c, u64 serial, size_
 		err = begin(c, yield);
 	else if (c->serial == serial && !c->done && c->answer.n <= have)
 		err = step(c, yield);
-	release(c);
+	release(c, &turn);
 	wake_up_all(&c->wait);
 	return err;
 }
@@ -476,18 +478,19 @@ static int score_step(struct llamux_conversation *c, struct llama_score *s,
 int llamux_conversation_score(struct llamux_conversation *c, struct llama_score *s,
 			      struct gguf_str text, bool end, const struct llama_yield *yield)
 {
-	int err = seize(c, yield);
+	struct llamux_turn turn;
+	int err = seize(c, &turn, yield);
 
 	if (err)
 		return err;
 	err = begin_score(c, s, text, end, yield);
-	release(c);
+	release(c, &turn);
 	while (!err && !s->done) {
-		err = seize(c, yield);
+		err = seize(c, &turn, yield);
 		if (err)
 			break;
 		err = score_step(c, s, yield);
-		release(c);
+		release(c, &turn);
 	}
 	return err;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -6,13 +7,13 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/wait.h>
 
 #include "user.h"
 
 #define ALONE 4		/* turns for each processor while one user computes alone */
 #define GRACE HZ	/* how long somebody who computed counts as computing */
 #define LOOK (HZ / 50)	/* between looks whether to wait on */
+#define LOOK_BEHIND (HZ / 5)	/* the same, where others of the user come first */
 #define PATIENCE (HZ / 50)	/* how long a user without a turn waits for others */
 
 /**
@@ -24,7 +25,8 @@
  * @turns:   Steps being made.
  * @waiting: Who waits for one, in the order in which they came.
  * @ended:   Jiffies of the latest turn's end.
- * @used:    Nanoseconds that its turns took, or could have taken while it had none.
+ * @used:    Nanoseconds of processor that its turns took, or could have taken while it had
+ *           none; of turns that have not ended, as if nothing else had run.
  * @charged: When @used was brought up to date.
  */
 struct llamux_user {
@@ -42,7 +44,8 @@ struct llamux_user {
 struct waiter {
 	struct list_head node;
 	unsigned long since;
-	struct wait_queue_head wait;
+	struct completion news;		/* a turn, or the first place */
+	u64 begun;
 	bool granted;
 };
 
@@ -207,6 +210,14 @@ static struct llamux_user *next(void)
 	return chosen;
 }
 
+/* Lock held. Who waits behind takes the place. */
+static void take_off(struct llamux_user *user, struct waiter *w)
+{
+	list_del(&w->node);
+	if (!list_empty(&user->waiting))
+		complete(&list_first_entry(&user->waiting, struct waiter, node)->news);
+}
+
 /* Lock held. Let those go on who may. */
 static void grant(void)
 {
@@ -215,34 +226,45 @@ static void grant(void)
 
 	while ((user = next())) {
 		first = list_first_entry(&user->waiting, struct waiter, node);
-		list_del_init(&first->node);
-		WRITE_ONCE(first->granted, true);
+		take_off(user, first);
+		first->begun = user->charged;
+		first->granted = true;
 		user->turns++;
 		users.turns++;
-		wake_up(&first->wait);
+		complete(&first->news);
 	}
 }
 
-/* Lock held. */
-static void end_turn(struct llamux_user *user)
+/* What the caller has had of processors; the scheduler counts it when it looks. */
+static u64 processor_time(void)
+{
+	schedule();
+	return current->se.sum_exec_runtime;
+}
+
+/* Lock held. Of the time since it began the turn ran for @ran. */
+static void end_turn(struct llamux_user *user, u64 begun, u64 ran)
 {
 	charge(user);
+	user->used -= user->charged - begun - min(ran, user->charged - begun);
 	user->turns--;
 	users.turns--;
 	user->ended = jiffies;
 }
 
-/* What others do is not all: time passes, too. */
-static bool is_granted(const struct waiter *w)
+/* What others do is not all: time passes, too. Return: for how long to wait; 0 with a turn. */
+static long look(struct llamux_user *user, struct waiter *w)
 {
-	bool granted;
+	long patience = 0;
 
 	spin_lock(&users.lock);
 	if (!w->granted)
 		grant();
-	granted = w->granted;
+	if (!w->granted)
+		patience = list_first_entry(&user->waiting, struct waiter, node) == w ?
+			   LOOK : LOOK_BEHIND;
 	spin_unlock(&users.lock);
-	return granted;
+	return patience;
 }
 
 /* Take the waiter off the list, or its turn back. */
@@ -250,41 +272,45 @@ static void leave(struct llamux_user *user, struct waiter *w)
 {
 	spin_lock(&users.lock);
 	if (w->granted)
-		end_turn(user);
+		end_turn(user, w->begun, 0);
 	else
-		list_del(&w->node);
+		take_off(user, w);
 	grant();
 	spin_unlock(&users.lock);
 }
 
-int llamux_turn_begin(struct llamux_user *user, const struct llama_yield *yield)
+int llamux_turn_begin(struct llamux_turn *turn, struct llamux_user *user,
+		      const struct llama_yield *yield)
 {
 	struct waiter w = { .since = jiffies };
-	long left;
+	long patience, left;
 	int err;
 
-	init_waitqueue_head(&w.wait);
+	init_completion(&w.news);
 	spin_lock(&users.lock);
-	if (!is_busy(user))
+	if (!is_busy(user) && time_after_eq(jiffies, user->ended + GRACE))
 		catch_up(user);
 	list_add_tail(&w.node, &user->waiting);
 	grant();
 	spin_unlock(&users.lock);
-	while (!is_granted(&w)) {
-		left = wait_event_interruptible_timeout(w.wait, READ_ONCE(w.granted), LOOK);
+	while ((patience = look(user, &w))) {
+		left = wait_for_completion_interruptible_timeout(&w.news, patience);
 		err = left < 0 ? left : llama_yield(yield);
 		if (err) {
 			leave(user, &w);
 			return err;
 		}
 	}
+	*turn = (struct llamux_turn){ user, w.begun, processor_time() };
 	return 0;
 }
 
-void llamux_turn_end(struct llamux_user *user)
+void llamux_turn_end(const struct llamux_turn *turn)
 {
+	u64 ran = processor_time() - turn->ran;
+
 	spin_lock(&users.lock);
-	end_turn(user);
+	end_turn(turn->user, turn->begun, ran);
 	grant();
 	spin_unlock(&users.lock);
 }

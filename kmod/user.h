@@ -5,10 +5,10 @@
  * Whoever computes for a user takes a *turn* for each step (a token, or a batch of a
  * prompt). While one user computes alone, there are turns enough for whoever reads, and
  * the scheduler decides. While several do, there is one for each processor, and the user
- * whose turns have taken the least time has the next; of a user's readers, the one who
- * came first. So a user with a hundred readers does not starve one who has one. Who has
- * used the least and waits for 20 ms all the same, because others lost their processors to
- * something else, waits no longer.
+ * whose turns have taken the least processor time has the next; of a user's readers, the
+ * one who came first. So a user with a hundred readers does not starve one who has one. Who
+ * has used the least and waits for 20 ms all the same, because others lost their processors
+ * to something else, waits no longer.
  */
 #ifndef LLAMUX_USER_H
 #define LLAMUX_USER_H
@@ -53,13 +53,28 @@ bool llamux_user_take(struct llamux_user *user, enum llamux_quota what, u32 n);
 void llamux_user_return(struct llamux_user *user, enum llamux_quota what, u32 n);
 
 /**
+ * struct llamux_turn - A turn.
+ * @user:  Whose.
+ * @begun: When it was granted, in nanoseconds.
+ * @ran:   Processor time that the caller had had before, in nanoseconds.
+ */
+struct llamux_turn {
+	struct llamux_user *user;
+	u64 begun;
+	u64 ran;
+};
+
+/**
  * llamux_turn_begin() - Wait for a turn.
+ * @turn:  The turn out.
+ * @user:  Whose.
  * @yield: Asked now and then whether to wait on; may be NULL.
  * Return: 0, -ERESTARTSYS on a signal, or what the hook says.
  */
-int llamux_turn_begin(struct llamux_user *user, const struct llama_yield *yield);
+int llamux_turn_begin(struct llamux_turn *turn, struct llamux_user *user,
+		      const struct llama_yield *yield);
 
 /** llamux_turn_end() - Somebody else's. */
-void llamux_turn_end(struct llamux_user *user);
+void llamux_turn_end(const struct llamux_turn *turn);
 
 #endif
