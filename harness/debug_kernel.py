@@ -34,6 +34,8 @@ class _Kind:
     """And for the module."""
     slowness: float = 1
     """How many times as long as elsewhere something may take."""
+    memory: int = 1
+    """How many times as much as elsewhere a guest gets: shadows, and what was freed of late."""
 
 
 # A variable never set is no zero by luck.
@@ -43,7 +45,7 @@ _PATTERN = ("KCFLAGS=-ftrivial-auto-var-init=pattern",)
 # about the module, and the rest is as fast as ever. A race with the kernel is seen from the
 # module's side.
 _KINDS = {
-    "kasan": _Kind(("UBSAN_SANITIZE=n",), _PATTERN, slowness=10),
+    "kasan": _Kind(("UBSAN_SANITIZE=n",), _PATTERN, slowness=10, memory=2),
     "kcsan": _Kind(("KCSAN_SANITIZE=n",), _PATTERN, slowness=10),
     "latency": _Kind(slowness=3),
 }
@@ -52,6 +54,11 @@ _KINDS = {
 def slowness(series: str) -> float:
     """What time limits are multiplied by."""
     return _kind(series).slowness
+
+
+def memory(series: str) -> int:
+    """What a guest's memory is multiplied by."""
+    return _kind(series).memory
 
 
 def module_args(series: str) -> tuple[str, ...]:

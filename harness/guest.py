@@ -216,8 +216,9 @@ class Guest:
         if model is not None:
             self._files[MODEL_PATH] = model
         machine = Uml if self.kernel.architecture == UML else Qemu
+        memory = memory or self.kernel.memory * memory_for(model)
         self._machine: Machine = machine(
-            self.kernel, accel=accel, smp=smp, memory=memory or memory_for(model), append=append
+            self.kernel, accel=accel, smp=smp, memory=memory, append=append
         )
         self._boot_timeout = boot_timeout
         self._sockets: dict[str, socket.socket] = {}

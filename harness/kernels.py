@@ -44,6 +44,8 @@ class Kernel:
     """What else make takes to build for it."""
     slowness: float = 1
     """What time limits are multiplied by."""
+    memory: int = 1
+    """What a guest's memory is multiplied by."""
 
 
 def kernel(arch: Architecture, series: str | None = None) -> Kernel:
@@ -66,6 +68,7 @@ def kernel(arch: Architecture, series: str | None = None) -> Kernel:
             built,
             make_args=make_args,
             slowness=debug_kernel.slowness(series),
+            memory=debug_kernel.memory(series),
         )
     return _debian(arch, series)
 
