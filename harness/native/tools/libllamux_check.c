@@ -224,14 +224,14 @@ static void check_options(void)
 			CHECK(ask_with(&o) == -EINVAL);
 			*ratios[i] = good;
 		}
-	o.temperature = 0.7;
+	o.temperature = 0.8;
 	o.chat_template = "llama-3";
 	for (i = 0; i < LLAMUX_N_STOPS; i++) {
 		check_texts(LLAMUX_STOP_BYTES, &o.stops[i], &o);
 		o.stops[i] = "é";
 	}
 	CHECK(!ask_with(&o));
-	CHECK(fake.options.temperature == 45875 && fake.options.top_p == 65536);
+	CHECK(fake.options.temperature == 52429 && fake.options.top_p == 65536);
 	CHECK(fake.options.max_tokens == 256 && fake.options.speculate == 7);
 	CHECK(fake.options.chat_template == 4 && fake.options.n_stops == 4);
 	CHECK(fake.options.stop_bytes[3] == 2 && fake.options.n_system == LLAMUX_OWN_SYSTEM);
