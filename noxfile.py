@@ -22,7 +22,7 @@ VERIFIED = {
         ("processors", "kunit_suites", "kcsan"),
     ),
     ("aarch64", "6.12-kasan"): (GUESTS, ("processors", "kunit_suites", "kasan")),
-    ("uml", "6.12-kasan"): ((*GUESTS, "golden"), ("kunit_suites", "kasan")),
+    ("uml", "6.12-kasan"): ((*GUESTS, "golden", "api", "users"), ("kunit_suites", "kasan")),
     ("x86_64", "6.12-latency"): ((), ("processors", "latency")),
 }
 """Kernels that `verify` builds and boots, the guests' tests that it runs on each, and what

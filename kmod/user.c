@@ -12,6 +12,7 @@
 
 #define ALONE 4		/* turns for each processor while one user computes alone */
 #define GRACE HZ	/* how long somebody who computed counts as computing */
+#define CLAIM (100 * NSEC_PER_MSEC)	/* of what others had more of, that may be made up for */
 #define LOOK (HZ / 50)	/* between looks whether to wait on */
 #define LOOK_BEHIND (HZ / 5)	/* the same, where others of the user come first */
 #define PATIENCE (HZ / 50)	/* how long a user without a turn waits for others */
@@ -161,8 +162,8 @@ static void charge(struct llamux_user *user)
 	user->charged = now;
 }
 
-/* Lock held. Who begins to compute has no claim to the time in which others did. */
-static void catch_up(struct llamux_user *user)
+/* Lock held. Of the time that others have computed longer, no more than @claim is made up for. */
+static void limit_claim(struct llamux_user *user, u64 claim)
 {
 	u64 least = U64_MAX;
 	struct llamux_user *other;
@@ -172,8 +173,8 @@ static void catch_up(struct llamux_user *user)
 		if (other != user && is_busy(other))
 			least = min(least, other->used);
 	}
-	if (least != U64_MAX)
-		user->used = max(user->used, least);
+	if (least != U64_MAX && least > claim)
+		user->used = max(user->used, least - claim);
 }
 
 /* Lock held. Nobody who computes has used less than @least. */
@@ -247,6 +248,7 @@ static void end_turn(struct llamux_user *user, u64 begun, u64 ran)
 {
 	charge(user);
 	user->used -= user->charged - begun - min(ran, user->charged - begun);
+	limit_claim(user, CLAIM);
 	user->turns--;
 	users.turns--;
 	user->ended = jiffies;
@@ -288,8 +290,8 @@ int llamux_turn_begin(struct llamux_turn *turn, struct llamux_user *user,
 
 	init_completion(&w.news);
 	spin_lock(&users.lock);
-	if (!is_busy(user) && time_after_eq(jiffies, user->ended + GRACE))
-		catch_up(user);
+	if (!is_busy(user))
+		limit_claim(user, time_before(jiffies, user->ended + GRACE) ? CLAIM : 0);
 	list_add_tail(&w.node, &user->waiting);
 	grant();
 	spin_unlock(&users.lock);

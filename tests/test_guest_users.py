@@ -16,8 +16,8 @@ LONG = f"printf 'template none\\nmax_tokens {TOKENS}\\nspeculate 0\\n' >{OPTIONS
 
 
 @pytest.mark.parametrize("arch", ["uml"], indirect=True)
-@pytest.mark.parametrize("crowd", [20, 100])
-def test_a_crowd_does_not_starve_one(lab: Guest, crowd: int) -> None:
+@pytest.mark.parametrize(("crowd", "times"), [(20, 3), (100, 5)])
+def test_a_crowd_does_not_starve_one(lab: Guest, crowd: int, times: int) -> None:
     """While one user gets an answer, all of another's readers together get about as much.
 
     Turns are shared out evenly; but who has had one needs the processor, which all readers want,
@@ -28,7 +28,7 @@ def test_a_crowd_does_not_starve_one(lab: Guest, crowd: int) -> None:
         assert done.exit_code == 0, done.errors
     others = int(done.output) - TOKENS
     print(f"{others} tokens for {crowd} readers, {TOKENS} for one")
-    assert 0 < others < 3 * TOKENS
+    assert 0 < others < times * TOKENS
 
 
 CGROUPS = "/tmp/cgroup"
