@@ -56,7 +56,7 @@ void llamux_user_return(struct llamux_user *user, enum llamux_quota what, u32 n)
  * struct llamux_turn - A turn.
  * @user:  Whose.
  * @begun: When it was granted, in nanoseconds.
- * @ran:   Processor time that the caller had had before, in nanoseconds.
+ * @ran:   Processor time that the caller had before, in nanoseconds.
  */
 struct llamux_turn {
 	struct llamux_user *user;
