@@ -164,7 +164,7 @@ static struct slice slice(const struct weights *w, u32 n, u32 i)
 	u32 first = tiles / n * i + min(i, tiles % n);
 	u32 end = min((first + tiles / n + (i < tiles % n)) * TILE_ROWS, w->n_out);
 
-	return (struct slice){ first * TILE_ROWS, end - first * TILE_ROWS };
+	return (struct slice){ .row = first * TILE_ROWS, .rows = end - first * TILE_ROWS };
 }
 
 static struct product product(const struct pass *p, const struct weights *w, q32 *y)
