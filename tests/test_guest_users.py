@@ -18,7 +18,7 @@ LONG = f"printf 'template none\\nmax_tokens {TOKENS}\\nspeculate 0\\n' >{OPTIONS
 @pytest.mark.parametrize("arch", ["uml"], indirect=True)
 @pytest.mark.parametrize(("crowd", "times"), [(20, 3), (100, 5)])
 def test_a_crowd_does_not_starve_one(lab: Guest, crowd: int, times: int) -> None:
-    """While one user gets an answer, all of another's readers together get about as much.
+    """While one user gets an answer, all of another's readers together get a few times as much.
 
     Turns are shared out evenly; but who has had one needs the processor, which all readers want,
     before it can ask for the next.
