@@ -551,8 +551,6 @@ static __always_inline void unpack(const struct shape s, const struct weights *w
 	for (i = 0; i < n_blocks; i += step, block += block_bytes(s))
 #pragma GCC unroll 8
 		for (b = 0; b < step; b++) {
-			if (s.sub)
-				fetch_ahead(s, block, b);
 			unpack_codes(s, block, b, out);
 			out += 4 * LANE_WORDS * CODE_VECTORS;
 #pragma GCC unroll 2
@@ -666,6 +664,16 @@ static const struct way ways[] = {
 
 #define MANY 16		/* vectors that unpacking pays for */
 
+/* Ask for part @i of @n of the tile behind @tile, which will be unpacked at once. */
+static __always_inline void fetch_next(const struct weights *w, u32 tile, u32 i, u32 n)
+{
+	const u8 *next = tile_data(w, tile + 1);
+	u32 lines = TILE_ROWS * w->row_bytes / 64, line;
+
+	for (line = i * lines / n; line < (i + 1) * lines / n; line++)
+		__builtin_prefetch(next + 64 * (size_t)line, 0, 2);
+}
+
 static void tile_mul(const struct weights *w, u32 tile, const struct bfp *x, u32 n_tokens,
 		     struct tile_sums out, void *buf)
 {
@@ -676,8 +684,10 @@ static void tile_mul(const struct weights *w, u32 tile, const struct bfp *x, u32
 		t = 0;
 		if (way->many && n_tokens >= MANY) {
 			way->unpack(w, tile, x->n_blocks, lane, buf);
-			for (; t + way->step <= n_tokens; t += way->step)
+			for (; t + way->step <= n_tokens; t += way->step) {
+				fetch_next(w, tile, t / way->step, n_tokens / way->step);
 				way->many(w, tile, x, t, lane, out, buf);
+			}
 		}
 		for (; way->four && t + FOUR <= n_tokens; t += FOUR)
 			way->four(w, tile, x, t, lane, out, buf);
