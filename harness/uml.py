@@ -6,8 +6,10 @@ The kernel is a program of the host, with one processor, at the host's speed.
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -16,6 +18,31 @@ from harness.machine import PORTS, Acceleration, Files
 
 _SHARED_SIZE = 1 << 20
 _SHARED_MEMORY = Path("/dev/shm")
+_MOUNT_HUGE = f"mount -t tmpfs -o huge=always none {_SHARED_MEMORY}"
+
+
+@cache
+def _own_mounts() -> list[str]:
+    """What runs a command with mounts of its own; without rights on the host it gets a user's."""
+    return ["unshare", *(["--map-root-user"] if os.geteuid() else []), "--mount", "--"]
+
+
+@cache
+def huge_pages() -> bool:
+    """Whether a guest's memory can be in the host's huge pages."""
+    try:
+        tried = subprocess.run(
+            [*_own_mounts(), *_MOUNT_HUGE.split()], capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        return False
+    return tried.returncode == 0
+
+
+def _available() -> int:
+    """The host's memory that is left, in MiB."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(s.split()[1]) >> 10 for s in lines if s.startswith("MemAvailable:"))
 
 
 class Uml:
@@ -34,6 +61,7 @@ class Uml:
         self._memory = memory
         self._append = append
         self._folder: Path | None = None
+        self._computes = False
 
     def files(self, files: Mapping[str, bytes | Path]) -> Files:
         """Small files are copied; big ones stay on the host, and their folders are mounted.
@@ -50,6 +78,7 @@ class Uml:
             host = content.resolve()
             mounted = mounts.setdefault(host.parent, f"/host/{len(mounts)}")
             links[path] = f"{mounted}/{host.name}"
+        self._computes = bool(mounts)
         if mounts:
             table = [f"none {at} hostfs ro,{_escape(host)} 0 0\n" for host, at in mounts.items()]
             copied["/etc/fstab"] = "".join(table).encode()
@@ -61,6 +90,7 @@ class Uml:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="llamux-uml-"))
         return [
+            *self._in_huge_pages(),
             str(self.kernel.image),
             f"mem={self._memory}M",
             f"initrd=/proc/self/fd/{initrd_fd}",
@@ -74,6 +104,12 @@ class Uml:
             f"llamux_ports={','.join(arch.ports)}",
             *self._append.split(),
         ]
+
+    def _in_huge_pages(self) -> list[str]:
+        """What starts a kernel whose memory is in huge pages: one that has a big model to read."""
+        if not self._computes or 2 * self._memory > _available() or not huge_pages():
+            return []
+        return [*_own_mounts(), "sh", "-c", f'{_MOUNT_HUGE} && exec "$@"', "sh"]
 
     def environment(self) -> dict[str, str]:
         """The guest's memory is a file, best one that no disk has to hold."""

@@ -12,7 +12,7 @@ import guest_lab
 import pytest
 from guest_lab import insmod, loaded, logits_sha256
 
-from harness import core, goldens, guest_errors, kbuild_module
+from harness import core, goldens, guest_errors, kbuild_module, models, uml
 from harness.architectures import UML
 from harness.guest import Guest
 from harness.guest_errors import GuestError
@@ -104,12 +104,44 @@ def test_a_lost_guest_is_no_failed_command(arch: str) -> None:
             guest.run(f"{end} -f; sleep 100")
 
 
-def test_nothing_outlives_its_harness(arch: str) -> None:
+def mapped_huge(guest: Guest) -> int:
+    """Bytes of a guest's mapped memory (vmalloc) that the host has in huge pages."""
+    sizes: list[int] = []
+    huge: list[int] = []
+    for line in Path(f"/proc/{guest.pid}/smaps").read_text().splitlines():
+        key, *values = line.split()
+        if key == "Size:":
+            sizes.append(int(values[0]) << 10)
+        elif key == "ShmemPmdMapped:":
+            huge.append(int(values[0]) << 10)
+    # The biggest is all of its memory, one to one.
+    return sum(huge) - huge[sizes.index(max(sizes))]
+
+
+def test_weights_are_in_huge_pages(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the host lets them; a guest without a big file, or of another host, does without."""
+    assert uml.huge_pages(), "this host mounts no tmpfs of huge pages: run as root"
+    assert mapped_huge(guest) > 0.9 * models.smollm2().stat().st_size
+    with Guest(UML.name, load_module=False) as small:
+        assert mapped_huge(small) == 0
+    monkeypatch.setattr(uml, "huge_pages", lambda: False)
+    with Guest(UML.name, model=models.smollm2()) as elsewhere:
+        assert mapped_huge(elsewhere) == 0
+        assert logits_sha256(elsewhere, (1, 2, 3), 3) == logits_sha256(guest, (1, 2, 3), 3)
+
+
+@pytest.mark.parametrize("memory", ["small pages", "huge pages", "huge pages of a user"])
+def test_nothing_outlives_its_harness(arch: str, memory: str) -> None:
     """Processes of the guest are some of the host: killed with all the rest."""
     mark = f"mark_{secrets.token_hex(8)}"
+    model = None if memory == "small pages" else models.smollm2()
     program = (
+        "import os\n"
+        "from pathlib import PosixPath\n"
         "from harness.guest import Guest\n"
-        f"with Guest({arch!r}, load_module=False, append={mark!r}) as guest:\n"
+        f"os.geteuid = lambda: {1000 * memory.endswith('user')}\n"
+        f"with Guest({arch!r}, model={model!r},"
+        f" load_module={model is not None}, append={mark!r}) as guest:\n"
         "    guest.run('echo begun; while :; do :; done',"
         " on_output=lambda data: print(data, flush=True))\n"
     )
