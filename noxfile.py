@@ -11,18 +11,19 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 PYTHON = str(Path(".venv/bin/python").absolute())
-GUESTS = ("module", "bad_input", "chat", "readiness", "api")
+GUESTS = ("module", "bad_input", "chat", "readiness", "api", "golden")
+EMULATED = (*GUESTS, "fpu", "isa", "privacy", "signature")
 VERIFIED = {
     ("x86_64", "6.12-kasan"): (
-        (*GUESTS, "threads", "users", "stress"),
-        ("processors", "kunit_suites", "kasan", "fuzz_kernel"),
+        (*EMULATED, "threads", "users"),
+        ("processors", "kunit_suites", "kasan", "fuzz_kernel", "stress"),
     ),
     ("x86_64", "6.12-kcsan"): (
-        (*GUESTS, "threads", "stress"),
-        ("processors", "kunit_suites", "kcsan"),
+        (*EMULATED, "threads"),
+        ("processors", "kunit_suites", "kcsan", "stress"),
     ),
-    ("aarch64", "6.12-kasan"): (GUESTS, ("processors", "kunit_suites", "kasan")),
-    ("uml", "6.12-kasan"): ((*GUESTS, "golden", "users"), ("kunit_suites", "kasan")),
+    ("aarch64", "6.12-kasan"): (EMULATED, ("processors", "kunit_suites", "kasan", "stress")),
+    ("uml", "6.12-kasan"): ((*GUESTS, "privacy", "users"), ("kunit_suites", "kasan")),
     ("x86_64", "6.12-latency"): ((), ("processors", "latency")),
 }
 """Kernels that `verify` builds and boots, the guests' tests that it runs on each, and what

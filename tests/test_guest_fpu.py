@@ -21,9 +21,12 @@ WAITS = ("answer yield stats spin", "answer", "yield spin", "spin", "spin")
 
 
 @pytest.fixture(params=["x86_64-6.12", "aarch64-6.12"])
-def smp(request: pytest.FixtureRequest, guest_pool: GuestPool) -> Iterator[Guest]:
+def smp(
+    request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
+) -> Iterator[Guest]:
     """A guest with four processors, the program and a model."""
-    arch, kernel = request.param.split("-")
+    arch, series = request.param.split("-")
+    kernel = kernel or series
     guest = guest_pool.get(
         arch,
         kernel,

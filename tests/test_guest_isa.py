@@ -43,17 +43,18 @@ def files() -> dict[str, bytes | Path]:
     return {guest_lab.golden_path(golden): golden.model_path() for golden in GOLDENS}
 
 
-@pytest.fixture(params=PROCESSORS, ids=lambda p: p.cpu)
+@pytest.fixture(params=PROCESSORS, ids=lambda p: f"{p.arch}-{p.cpu}")
 def machine(
-    request: pytest.FixtureRequest, guest_pool: GuestPool
+    request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
 ) -> Iterator[tuple[Processor, Guest]]:
     """A guest that is such a processor, without the module."""
     processor: Processor = request.param
     guest = guest_pool.get(
         processor.arch,
+        kernel,
         cpu=processor.cpu,
         load_module=False,
-        module=kbuild_module.build_module(processor.arch, None),
+        module=kbuild_module.build_module(processor.arch, kernel),
         files=files(),
     )
     yield processor, guest

@@ -187,9 +187,12 @@ def files(arch: str, kernel: str) -> dict[str, bytes | Path]:
 
 
 @pytest.fixture(params=["x86_64-6.1", "aarch64-6.12"])
-def vault(request: pytest.FixtureRequest, guest_pool: GuestPool) -> Iterator[Guest]:
+def vault(
+    request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
+) -> Iterator[Guest]:
     """A guest with signed models, and a kernel log that stays clean."""
-    arch, kernel = request.param.split("-")
+    arch, series = request.param.split("-")
+    kernel = kernel or series
     guest = guest_pool.get(arch, kernel, load_module=False, files=files(arch, kernel))
     failed = request.session.testsfailed
     yield guest

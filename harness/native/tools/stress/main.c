@@ -57,16 +57,17 @@ static void run_operation(const struct kind *kind)
 	exit(0);
 }
 
-static void run_client(uint64_t seed)
+/* Beginning with an operation of kind @kind, the rest by chance. */
+static void run_client(uint64_t seed, const struct kind *kind)
 {
-	const struct kind *kind;
 	uint64_t turn;
 	int status;
 	pid_t pid;
 
 	for (turn = 0; !record->over; turn++) {
 		random_seed(seed + (turn << 32));
-		kind = choose_kind();
+		if (turn)
+			kind = choose_kind();
 		pid = fork();
 		if (!pid)
 			run_operation(kind);
@@ -79,12 +80,12 @@ static void run_client(uint64_t seed)
 	exit(0);
 }
 
-static pid_t start_client(uint64_t seed)
+static pid_t start_client(uint64_t seed, const struct kind *kind)
 {
 	pid_t pid = fork();
 
 	if (!pid)
-		run_client(seed);
+		run_client(seed, kind);
 	return pid;
 }
 
@@ -142,7 +143,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < n_disturbers; i++)
 		start_disturber(&disturbers[i], seed + i);
 	for (n = i; n < i + clients; n++)
-		if (start_client(seed + n) < 0) {
+		if (start_client(seed + n, &kinds[n % n_kinds]) < 0) {
 			perror("fork");
 			break;
 		}
