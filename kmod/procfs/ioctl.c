@@ -61,10 +61,12 @@ static int take_options(struct llamux_options *to, const struct llamux_ioc_optio
 		return -EINVAL;
 	if (!own && !is_text(from->system, from->n_system))
 		return -EILSEQ;
-	for (i = 0; i < from->n_stops; i++)
-		if (from->stop_bytes[i] > LLAMUX_STOP_BYTES ||
-		    !is_text(from->stops[i], from->stop_bytes[i]))
+	for (i = 0; i < from->n_stops; i++) {
+		if (from->stop_bytes[i] > LLAMUX_STOP_BYTES)
+			return -EINVAL;
+		if (!is_text(from->stops[i], from->stop_bytes[i]))
 			return -EILSEQ;
+	}
 	llamux_options_default(to);
 	to->o.sampler = (struct llama_sampler_params){
 		.temperature = from->temperature,
