@@ -19,6 +19,7 @@ CHAT = "/proc/llamux/chat"
 CONTROL = "/proc/llamux/control"
 OPTIONS = "/proc/llamux/options"
 LOGITS = "/proc/llamux/logits"
+DEBUG = "/sys/kernel/debug"
 TOOLS = ROOT / "harness" / "native" / "tools"
 PROGRAMS = ("readiness", "crowd", "ioctl_call")
 EXAMPLE = "/example"
@@ -124,6 +125,20 @@ def new_lines(guest: Guest) -> Iterator[list[str]]:
     lines: list[str] = []
     yield lines
     lines += llama_lines(guest)[before:]
+
+
+def watches_leaks(guest: Guest) -> bool:
+    """Whether its kernel has kmemleak. It has debugfs then."""
+    command = f"[ -e {DEBUG}/kmemleak ] || mount -t debugfs none {DEBUG} && [ -e {DEBUG}/kmemleak ]"
+    return guest.run(command).exit_code == 0
+
+
+def leaks(guest: Guest) -> list[str]:
+    """Memory that nobody points to any more; it counts from five seconds of age."""
+    assert watches_leaks(guest)
+    guest.check(f"sleep 6; for i in 1 2 3; do echo scan >{DEBUG}/kmemleak; done", timeout=120)
+    found = guest.check(f"cat {DEBUG}/kmemleak").split("unreferenced object ")[1:]
+    return [entry for entry in found if 'comm "swapper/' not in entry]  # the kernel's own start
 
 
 def available_kib(guest: Guest) -> int:

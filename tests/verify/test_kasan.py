@@ -10,14 +10,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from guest_lab import OPTIONS, PROMPT, TINY, ask, loaded, new_lines
+from guest_lab import DEBUG, OPTIONS, PROMPT, TINY, ask, leaks, loaded, new_lines, watches_leaks
 
 from harness import guest_errors, kbuild_module
 from harness.guest import MODULE_PATH, Guest, Result
 from harness.guest_pool import GuestPool
 from harness.paths import ROOT
 
-DEBUG = "/sys/kernel/debug"
 FAULTS = ROOT / "fixtures" / "faults"
 FAILURES = 60
 """Allocations that are made to fail, one after the other; more than anything here makes."""
@@ -30,19 +29,6 @@ MODULES = {
     "uml": ("0x70000000", "0x100000000"),
 }
 """Where modules lie."""
-
-
-def mount(guest: Guest) -> None:
-    """Have debugfs."""
-    guest.check(f"[ -e {DEBUG}/kmemleak ] || mount -t debugfs none {DEBUG}")
-
-
-def leaks(guest: Guest) -> list[str]:
-    """Memory that nobody points to any more; it counts from five seconds of age."""
-    mount(guest)
-    guest.check(f"sleep 6; for i in 1 2 3; do echo scan >{DEBUG}/kmemleak; done", timeout=120)
-    found = guest.check(f"cat {DEBUG}/kmemleak").split("unreferenced object ")[1:]
-    return [entry for entry in found if 'comm "swapper/' not in entry]  # the kernel's own start
 
 
 @pytest.fixture
@@ -79,7 +65,7 @@ def test_a_leak_is_seen(faults: Guest) -> None:
 @pytest.fixture
 def failing(lab: Guest) -> Iterator[Guest]:
     """`lab`, where N in /proc/self/fail-nth is a task's Nth allocation on a module's behalf."""
-    mount(lab)
+    assert watches_leaks(lab)
     start, end = MODULES[lab.kernel.architecture.name]
     for kind in ("failslab", "fail_page_alloc"):
         lab.check(
