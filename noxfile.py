@@ -23,7 +23,7 @@ VERIFIED = {
         ("processors", "kunit_suites", "kcsan", "stress"),
     ),
     ("aarch64", "6.12-kasan"): (EMULATED, ("processors", "kunit_suites", "kasan", "stress")),
-    ("uml", "6.12-kasan"): ((*GUESTS, "privacy", "users"), ("kunit_suites", "kasan")),
+    ("uml", "6.12-kasan"): ((*GUESTS, "users"), ("kunit_suites", "kasan")),
     ("x86_64", "6.12-latency"): ((), ("processors", "latency")),
 }
 """Kernels that `verify` builds and boots, the guests' tests that it runs on each, and what
