@@ -15,14 +15,14 @@ GUESTS = ("module", "bad_input", "chat", "readiness", "api", "golden")
 EMULATED = (*GUESTS, "fpu", "isa", "privacy", "signature")
 VERIFIED = {
     ("x86_64", "6.12-kasan"): (
-        (*EMULATED, "threads", "users"),
-        ("processors", "kunit_suites", "kasan", "fuzz_kernel", "stress"),
+        (*EMULATED, "threads", "users", "stress"),
+        ("processors", "kunit_suites", "kasan", "fuzz_kernel"),
     ),
     ("x86_64", "6.12-kcsan"): (
-        (*EMULATED, "threads"),
-        ("processors", "kunit_suites", "kcsan", "stress"),
+        (*EMULATED, "threads", "stress"),
+        ("processors", "kunit_suites", "kcsan"),
     ),
-    ("aarch64", "6.12-kasan"): (EMULATED, ("processors", "kunit_suites", "kasan", "stress")),
+    ("aarch64", "6.12-kasan"): (EMULATED, ("processors", "kunit_suites", "kasan")),
     ("uml", "6.12-kasan"): ((*GUESTS, "users"), ("kunit_suites", "kasan")),
     ("x86_64", "6.12-latency"): ((), ("processors", "latency")),
 }

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import chat, cross, kbuild_module, kernels, models
-from harness.architectures import architecture
+from harness import chat, cross, kbuild_module, models
 from harness.core import MAX_DRAFT, TEMPLATE_AUTO, Model, Options, Session
 from harness.errors import HarnessError
 from harness.guest import MODULE_PATH, Guest
@@ -30,7 +29,6 @@ MEMORY = 1024
 GROUP = 1000
 """Of the clients that are not root, as the program has it."""
 
-_STALL = 21  # seconds after which RCU warns: the kernel's own, many times that on a slow one
 _GRACE = 300  # seconds for what is under way at the end, many times that on a slow kernel
 _END = 100  # and for what comes after
 _DEFAULT_N_CTX = 2048
@@ -283,7 +281,6 @@ def run(
     the kernel breaks, its log is not clean, or the guest is lost.
     """
     module = kbuild_module.build_module(arch, kernel)
-    slowness = kernels.kernel(architecture(arch), kernel).slowness
     files: dict[str, bytes | Path] = {"/stress/program": cross.program(PROGRAM, arch)}
     with step("answers to compare with"):
         for load in loads:
@@ -301,8 +298,6 @@ def run(
         smp=PROCESSORS,
         memory=MEMORY,
         files=files,
-        # A client of the lowest priority that is preempted within RCU waits for all the others.
-        append=f"rcupdate.rcu_cpu_stall_timeout={round(_STALL * slowness)}",
     ) as guest:
         guest.check("cp /stress/program /stress/stress && chmod 755 /stress/stress")
         for load in loads:

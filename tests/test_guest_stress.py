@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness import latency, stress
+from harness import kernels, latency, stress
+from harness.architectures import ARCHITECTURES
 from harness.errors import HarnessError
 
 SECONDS = 120
@@ -30,19 +31,21 @@ def add(total: dict[str, int], more: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("arch", ["x86_64"])
-def test_a_hundred_clients(arch: str) -> None:
+def test_a_hundred_clients(arch: str, kernel: str | None) -> None:
     """All kinds of clients, of two models; nothing is lost, mixed or left.
 
     A slow machine gets more time until everything has happened.
     """
     loads = [load for load in stress.LOADS if load.model != "tiny-spm"]
-    tiny, large = stress.run(SECONDS, arch=arch, loads=loads)
+    slowness = kernels.kernel(ARCHITECTURES[arch], kernel).slowness
+    seconds = round(SECONDS * slowness)
+    tiny, large = stress.run(seconds, arch=arch, kernel=kernel, loads=loads)
     assert (tiny.failures, large.failures) == ([], [])
     assert large.counts["compared"] > 0
     for seed in range(1, 5):
         if is_enough(tiny):
             return
-        (more,) = stress.run(SECONDS, arch=arch, loads=loads[:1], seed=seed)
+        (more,) = stress.run(seconds, arch=arch, kernel=kernel, loads=loads[:1], seed=seed)
         assert more.failures == []
         for total, part in (
             (tiny.operations, more.operations),
