@@ -387,19 +387,29 @@ static void breathe(const struct walk *a, u32 c)
 		isa_pause(a->p->isa);
 }
 
+/* The exponents of a chunk come nearer. */
+static void fetch_exponents(const struct attention_head *h)
+{
+	u32 at;
+
+	for (at = 0; at < 2 * LLAMA_KV_CHUNK; at += 64 / sizeof(*h->e_k))
+		__builtin_prefetch(h->e_k + at);
+}
+
 static void score_positions(struct walk *a)
 {
 	const struct isa *isa = a->p->isa;
 	struct llama_worker *w = a->w;
+	struct attention_head first = cached(a->p, 0, a->layer, a->kv_head), next = first;
 	u32 chunks = llama_kv_chunks(a->n);
 	u32 c, i;
 
+	fetch_exponents(&first);
 	for (c = 0; c < chunks; c++) {
-		struct attention_head h = cached(a->p, c, a->layer, a->kv_head);
-		const struct attention_scores s = {
+		struct attention_head h = next;
+		struct attention_scores s = {
 			.k = h.k,
-			.next = c + 1 < chunks ? cached(a->p, c + 1, a->layer, a->kv_head).k :
-						 cached(a->p, 0, a->layer, a->kv_head).v,
+			.next = first.v,
 			.dim = a->p->m->n_head_dim,
 			.hi = w->query_hi,
 			.lo = w->query_lo,
@@ -408,6 +418,11 @@ static void score_positions(struct walk *a)
 			.dot = w->dot,
 		};
 
+		if (c + 1 < chunks) {
+			next = cached(a->p, c + 1, a->layer, a->kv_head);
+			fetch_exponents(&next);
+			s.next = next.k;
+		}
 		isa->scores(&s);
 		for (i = 0; i < a->n_queries; i++)
 			isa->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,

@@ -7,7 +7,7 @@
 #define VECTOR_BYTES 64
 #define mul_lanes(a, b) ((unsigned_lanes)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
 
-/* The table in four registers; the upper halves of lanes get something that nobody reads. */
+/* The table in four registers. */
 #define exp2_at(i) ({ \
 	const __m512i *table = (const __m512i *)exp2_table; \
 	__m512i at = (__m512i)(i); \
@@ -15,7 +15,7 @@
 						_mm512_loadu_si512(table + 1)); \
 	__m512i high = _mm512_permutex2var_epi32(_mm512_loadu_si512(table + 2), at, \
 						 _mm512_loadu_si512(table + 3)); \
-	(unsigned_lanes)_mm512_mask_blend_epi32(_mm512_cmpgt_epi32_mask(at, _mm512_set1_epi32(31)), \
+	(words)_mm512_mask_blend_epi32(_mm512_cmpgt_epi32_mask(at, _mm512_set1_epi32(31)), \
 						low, high); \
 })
 

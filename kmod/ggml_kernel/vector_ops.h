@@ -71,50 +71,72 @@ static __always_inline void round_each(const s64 *v, const s64 *shift, u32 n, s6
 	}
 }
 
-/* Products of lanes' lower 32 bits, and exp2_table at lanes; an instruction set may have better. */
+#ifdef VECTOR_BYTES
+#define words u32 __attribute__((vector_size(VECTOR_BYTES)))
+#define N_WORDS (sizeof(words) / sizeof(u32))
+
+/* Products of lanes' lower 32 bits, and exp2_table at words; an instruction set may have better. */
 #ifndef mul_lanes
 #define mul_lanes(a, b) (((a) & U32_MAX) * ((b) & U32_MAX))
 #endif
 
 #ifndef exp2_at
-static __always_inline unsigned_lanes exp2_at(unsigned_lanes i)
+static __always_inline words exp2_at(words i)
 {
-	u64 v[N_LANES];
+	words v;
 	u32 k;
 
-	store_lanes(v, i);
-#pragma GCC unroll 8
-	for (k = 0; k < N_LANES; k++)
-		v[k] = exp2_table[v[k]];
-	return load_lanes(v);
+#pragma GCC unroll 16
+	for (k = 0; k < N_WORDS; k++)
+		v[k] = exp2_table[i[k]];
+	return v;
 }
 #endif
 
-/* exp2_neg() of lanes below 2^32. */
-static __always_inline unsigned_lanes exp2_lanes(unsigned_lanes x)
+/* 2^(-x / 64 - f / 2^20) of the lower halves of lanes, @table being 2^(-x / 64). */
+static __always_inline unsigned_lanes exp2_part(unsigned_lanes table, unsigned_lanes f)
 {
-	const u64 end = 31ULL << 20;	/* from here on it is zero */
-	unsigned_lanes past = x - end;
-	unsigned_lanes u, p;
+	unsigned_lanes u = mul_lanes(f, (unsigned_lanes){ 0 } + LN2_Q30) >> 20;
 
-	x = end + (past & (unsigned_lanes)((lanes)past >> 63));
-	u = mul_lanes(x & 16383, (unsigned_lanes){ 0 } + LN2_Q30) >> 20;
-	p = Q30_ONE - u + (mul_lanes(u, u) >> 31);
-	return mul_lanes(exp2_at((x >> 14) & 63), p) >> (30 + (x >> 20));
+	return mul_lanes(table, Q30_ONE - u + (mul_lanes(u, u) >> 31)) >> 30;
 }
 
-/* sigmoid_from_exp() of lanes. */
-static __always_inline unsigned_lanes sigmoid_lanes(unsigned_lanes e)
+/* exp2_neg() of words up to 31 << 20. */
+static __always_inline words exp2_words(words x)
 {
-	unsigned_lanes d = e + Q30_ONE;
-	unsigned_lanes r = RECIPROCAL_C0_Q30 -
-			   (mul_lanes(d, (unsigned_lanes){ 0 } + RECIPROCAL_C1_Q30) >> 30);
+	unsigned_lanes table = (unsigned_lanes)exp2_at((x >> 14) & 63);
+	unsigned_lanes f = (unsigned_lanes)(x & 16383);
+	unsigned_lanes even = exp2_part(table, f), odd = exp2_part(table >> 32, f >> 32);
+
+	return (words)(even | odd << 32) >> (x >> 20);
+}
+#else
+#define N_WORDS 1
+#endif
+
+#define EXP2_EACH 64	/* elements; a whole number of words */
+
+/* exp2_neg() of @n up to EXP2_EACH elements, in place; what is behind them in the vector is lost. */
+static __always_inline void exp2_each(u32 *x, u32 n)
+{
 	u32 i;
 
-#pragma GCC unroll 3
-	for (i = 0; i < 3; i++)
-		r = mul_lanes(r, (1ULL << 31) - (mul_lanes(d, r) >> 30)) >> 30;
-	return r;
+	for (i = n; i % N_WORDS; i++)
+		x[i] = 0;
+#ifdef VECTOR_BYTES
+	for (i = 0; i < n; i++)
+		x[i] = min(x[i], 31u << 20);
+	for (i = 0; i < n; i += N_WORDS) {
+		words v;
+
+		__builtin_memcpy(&v, x + i, sizeof(v));
+		v = exp2_words(v);
+		__builtin_memcpy(x + i, &v, sizeof(v));
+	}
+#else
+	for (i = 0; i < n; i++)
+		x[i] = exp2_neg_wide(x[i]);
+#endif
 }
 
 static __always_inline s64 mul_wide(s32 a, s32 b)
@@ -268,17 +290,25 @@ static void rmsnorm(struct bfp *x, u32 token, const q32 *v, const s32 *w, int e_
 	quantize(x, token, tmp->wide, j - 38 + e_w);
 }
 
-/* The sigmoid of gate values, Q32 to Q30. */
-static __always_inline unsigned_lanes gate_lanes(lanes gate)
+/* The sigmoid of @n up to EXP2_EACH gate values, Q32 to Q30. */
+static __always_inline void gates(const q32 *gate, u32 n, s64 *y)
 {
-	const u64 limit = 1ULL << 37;
-	unsigned_lanes sign = (unsigned_lanes)(gate >> 63);
-	unsigned_lanes past = (((unsigned_lanes)gate ^ sign) - sign) - limit;
-	unsigned_lanes a = limit + (past & (unsigned_lanes)((lanes)past >> 63));
-	unsigned_lanes e = exp2_lanes(mul_lanes(a >> 6, (unsigned_lanes){ 0 } + LOG2E_Q30) >> 36);
-	unsigned_lanes r = sigmoid_lanes(e);
+	u32 e[EXP2_EACH];
+	u32 i;
 
-	return (r & ~sign) | ((mul_lanes(e, r) >> 30) & sign);
+	for (i = 0; i < n; i++) {
+		u64 sign = gate[i] < 0 ? -1 : 0;
+		u64 a = min(((u64)gate[i] ^ sign) - sign, 1ULL << 37);
+
+		e[i] = (u64)(u32)(a >> 6) * LOG2E_Q30 >> 36;
+	}
+	exp2_each(e, n);
+	for (i = 0; i < n; i++) {
+		u32 r = sigmoid_wide(e[i]);
+		u32 below = (u64)e[i] * r >> 30;
+
+		y[i] = gate[i] < 0 ? below : r;
+	}
 }
 
 static void swiglu(struct bfp *x, u32 token, const q32 *gate, const q32 *up,
@@ -286,15 +316,10 @@ static void swiglu(struct bfp *x, u32 token, const q32 *gate, const q32 *up,
 {
 	int s_gate = normalize(gate, x->n, tmp->a);
 	int s_up = normalize(up, x->n, tmp->b);
-	u32 whole = x->n / N_LANES * N_LANES;
-	s64 rest[N_LANES] = { 0 };
 	u32 i;
 
-	for (i = 0; i < whole; i += N_LANES)
-		store_lanes(tmp->wide + i, gate_lanes((lanes)load_lanes(gate + i)));
-	memcpy(rest, gate + whole, (x->n - whole) * sizeof(*rest));
-	store_lanes(rest, gate_lanes((lanes)load_lanes(rest)));
-	memcpy(tmp->wide + whole, rest, (x->n - whole) * sizeof(*rest));
+	for (i = 0; i < x->n; i += EXP2_EACH)
+		gates(gate + i, min(x->n - i, (u32)EXP2_EACH), tmp->wide + i);
 	for (i = 0; i < x->n; i++) {
 		s32 y = round_right(mul_wide(tmp->a[i], tmp->wide[i]), 30);
 
@@ -431,8 +456,8 @@ static void score_far(const s64 *dot, const s16 *e_k, int e_q, u32 n, q20 *score
 	}
 }
 
-static void score(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n, q20 *score,
-		  struct vector_top *top)
+static __always_inline void score_n(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n,
+				    q20 *score, struct vector_top *top)
 {
 	s64 shift[LLAMA_KV_CHUNK], v[LLAMA_KV_CHUNK];
 	int add = e_q + 20;
@@ -457,26 +482,45 @@ static void score(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n
 	top->e_v = e_top;
 }
 
-static u64 weigh(const q20 *score, const s16 *e_v, u32 n, const struct vector_top *top, s64 *w)
+/* A whole chunk apart: its loops have no remainders. */
+static void score(const s64 *dot, const s16 *e_k, const s16 *e_v, int e_q, u32 n, q20 *score,
+		  struct vector_top *top)
 {
-	s64 x[LLAMA_KV_CHUNK], shift[LLAMA_KV_CHUNK];
+	if (n == LLAMA_KV_CHUNK)
+		score_n(dot, e_k, e_v, e_q, LLAMA_KV_CHUNK, score, top);
+	else
+		score_n(dot, e_k, e_v, e_q, n, score, top);
+}
+
+static __always_inline u64 weigh_n(const q20 *score, const s16 *e_v, u32 n,
+				   const struct vector_top *top, s64 *w)
+{
+	s64 shift[LLAMA_KV_CHUNK];
+	u32 p[LLAMA_KV_CHUNK];
 	u64 sum = 0;
 	u32 i;
 
 	for (i = 0; i < n; i++)
-		x[i] = (u32)top->score - (u32)score[i];
+		p[i] = (u32)top->score - (u32)score[i];
+	exp2_each(p, n);
 	for (i = 0; i < n; i++)
+		sum += p[i];
+	for (i = 0; i < n; i++) {
 		shift[i] = min(top->e_v - e_v[i], 62);
+		w[i] = (u64)p[i] << 30;
+	}
 	for (i = n; i % N_LANES; i++)
-		x[i] = shift[i] = 0;
+		shift[i] = 0;
 	for (i = 0; i < n; i += N_LANES)
-		store_lanes(x + i, exp2_lanes(load_lanes(x + i)));
-	for (i = 0; i < n; i++)
-		sum += x[i];
-	for (i = 0; i < n; i += N_LANES)
-		store_lanes(w + i, (load_lanes(x + i) << 30) >>
-					     load_lanes(shift + i));
+		store_lanes(w + i, load_lanes(w + i) >> load_lanes(shift + i));
 	return sum;
+}
+
+static u64 weigh(const q20 *score, const s16 *e_v, u32 n, const struct vector_top *top, s64 *w)
+{
+	if (n == LLAMA_KV_CHUNK)
+		return weigh_n(score, e_v, LLAMA_KV_CHUNK, top, w);
+	return weigh_n(score, e_v, n, top, w);
 }
 
 static void output(const s32 *a, u32 n, s32 inv, int e, q32 *out)
@@ -504,19 +548,16 @@ static q16 most(const q16 *logits, u32 n)
 
 static u64 mass(const q16 *logits, u32 n, q16 max)
 {
-	u64 x[64], sum = 0;
+	u32 x[EXP2_EACH];
+	u64 sum = 0;
 	u32 at, part, i;
 
 	for (at = 0; at < n; at += part) {
-		part = min_t(u32, n - at, ARRAY_SIZE(x));
+		part = min_t(u32, n - at, EXP2_EACH);
 		/* 2^21 is 32: there it is zero. */
 		for (i = 0; i < part; i++)
-			x[i] = min_t(u32, (u32)max - (u32)logits[at + i], 1 << 21);
-		for (i = part; i % N_LANES; i++)
-			x[i] = 1 << 21;
-		for (i = 0; i < part; i += N_LANES)
-			store_lanes(x + i, exp2_lanes(mul_lanes(load_lanes(x + i),
-								(unsigned_lanes){ 0 } + LOG2E_Q30) >> 26));
+			x[i] = (u64)min((u32)max - (u32)logits[at + i], 1u << 21) * LOG2E_Q30 >> 26;
+		exp2_each(x, part);
 		for (i = 0; i < part; i++)
 			sum += x[i];
 	}
