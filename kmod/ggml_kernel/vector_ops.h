@@ -93,7 +93,7 @@ static __always_inline words exp2_at(words i)
 }
 #endif
 
-/* 2^(-x / 64 - f / 2^20) of the lower halves of lanes, @table being 2^(-x / 64). */
+/* @table times 2^(-f / 2^20), of the lower halves of lanes. */
 static __always_inline unsigned_lanes exp2_part(unsigned_lanes table, unsigned_lanes f)
 {
 	unsigned_lanes u = mul_lanes(f, (unsigned_lanes){ 0 } + LN2_Q30) >> 20;
