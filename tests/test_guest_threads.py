@@ -131,6 +131,25 @@ def test_a_suspend_while_answering(smp: Guest) -> None:
         assert b"PM: hibernation: hibernation exit" in log
 
 
+def test_a_suspend_within_a_pass(smp: Guest) -> None:
+    """A thread that answers a poller freezes before its pass, of many tokens, has ended."""
+    text = " ".join(["A kernel is a lock"] * 12)
+    limit = round(2000 * smp.kernel.slowness)
+    with loaded(smp, MODEL_PATH):
+        done = smp.run(
+            f"echo {limit} >/sys/power/pm_freeze_timeout\n"
+            f"chmod +x /readiness; /readiness poll '{text}' >/tmp/polled & poller=$!\n"
+            "sleep 0.5\n"
+            "echo shutdown >/sys/power/disk; echo disk >/sys/power/state; state=$?\n"
+            "grep ^tokens_generated /proc/llamux/stats; wait $poller && exit $state",
+            timeout=120,
+        )
+        smp.check("echo 20000 >/sys/power/pm_freeze_timeout")
+        assert done.exit_code == 0, done.errors
+        assert done.text == "tokens_generated 0\n"
+        assert smp.run("cat /tmp/polled").output == ask(smp, text, 16) != b""
+
+
 def test_rmmod_while_answering(smp: Guest) -> None:
     assert insmod(smp, MODEL_PATH).exit_code == 0
     whole = ask(smp, TEXT, 5)
