@@ -136,18 +136,24 @@ def test_a_suspend_within_a_pass(smp: Guest) -> None:
     text = " ".join(["A kernel is a lock"] * 12)
     limit = round(2000 * smp.kernel.slowness)
     with loaded(smp, MODEL_PATH):
+        whole = ask(smp, text, 16)
+        before = stats(smp)["tokens_generated"]
         done = smp.run(
             f"echo {limit} >/sys/power/pm_freeze_timeout\n"
             f"chmod +x /readiness; /readiness poll '{text}' >/tmp/polled & poller=$!\n"
             "sleep 0.5\n"
-            "echo shutdown >/sys/power/disk; echo disk >/sys/power/state; state=$?\n"
-            "grep ^tokens_generated /proc/llamux/stats; wait $poller && exit $state",
+            "dmesg >/tmp/before; echo shutdown >/sys/power/disk; echo disk >/sys/power/state\n"
+            "grep ^tokens_generated /proc/llamux/stats\n"
+            "dmesg | grep -c 'remaining freezable tasks completed'\n"
+            "grep -c 'remaining freezable tasks completed' /tmp/before; wait $poller",
             timeout=120,
         )
         smp.check("echo 20000 >/sys/power/pm_freeze_timeout")
         assert done.exit_code == 0, done.errors
-        assert done.text == "tokens_generated 0\n"
-        assert smp.run("cat /tmp/polled").output == ask(smp, text, 16) != b""
+        generated, frozen, frozen_before = done.text.splitlines()
+        assert generated == f"tokens_generated {before}"
+        assert int(frozen) == int(frozen_before) + 1
+        assert smp.run("cat /tmp/polled").output == whole != b""
 
 
 def test_rmmod_while_answering(smp: Guest) -> None:
