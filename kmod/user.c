@@ -240,7 +240,7 @@ static void grant(void)
 static u64 processor_time(void)
 {
 	schedule();
-	return current->se.sum_exec_runtime;
+	return READ_ONCE(current->se.sum_exec_runtime);	/* a tick may add to it */
 }
 
 /* Lock held. Of the time since it began the turn ran for @ran. */
