@@ -377,17 +377,19 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 		err = project(&p, l, i, all);
 		if (!err && !all) {
 			/* Of the others, nobody needs more than keys and values. */
+			if (!n_logits)
+				return 0;
 			keep_last(&p, n_logits);
-			err = n_logits ? project_queries(&p, l) : 0;
+			err = project_queries(&p, l);
 		}
-		if (!err && p.n_tokens)
+		if (!err)
 			err = attention(&p, l, i);
-		if (!err && p.n_tokens)
+		if (!err)
 			err = feed_forward(&p, l);
 		if (err)
 			return err;
 	}
-	return p.n_tokens ? output(&p, logits) : 0;
+	return output(&p, logits);
 }
 
 const char *llama_isa(void)
