@@ -16,7 +16,6 @@ from harness.guest_pool import GuestPool
 GOLDENS = {golden.name: golden for golden in goldens.load()}
 TEXT = "A kernel is"
 MODEL = "/golden/tiny-tied-Q8_0.gguf"
-FROZEN = "remaining freezable tasks completed"  # in the log, of threads of the kernel
 
 
 @pytest.fixture(params=["x86_64-6.1", "aarch64-6.12"])
@@ -128,32 +127,8 @@ def test_a_suspend_while_answering(smp: Guest) -> None:
         assert smp.run("cat /tmp/answer").output == whole
         assert smp.run("cat /tmp/polled").output == whole
         log = smp.run("dmesg").output
-        assert f"Freezing {FROZEN}".encode() in log
+        assert b"Freezing remaining freezable tasks completed" in log
         assert b"PM: hibernation: hibernation exit" in log
-
-
-def test_a_suspend_within_a_pass(smp: Guest) -> None:
-    """A thread that answers a poller freezes before its pass, of many tokens, has ended."""
-    text = " ".join(["A kernel is a lock"] * 12)
-    limit = round(2000 * smp.kernel.slowness)
-    with loaded(smp, MODEL_PATH):
-        whole = ask(smp, text, 16)
-        before = stats(smp)["tokens_generated"]
-        done = smp.run(
-            f"echo {limit} >/sys/power/pm_freeze_timeout; echo shutdown >/sys/power/disk\n"
-            f"dmesg | grep -c '{FROZEN}'\n"
-            f"chmod +x /readiness; /readiness poll '{text}' >/tmp/polled & poller=$!\n"
-            "until grep -qs llamux/answer /proc/[0-9]*/comm; do sleep 0.1; done\n"
-            "grep ^tokens_generated /proc/llamux/stats; echo disk >/sys/power/state\n"
-            f"dmesg | grep -c '{FROZEN}'; wait $poller",
-            timeout=120,
-        )
-        smp.check("echo 20000 >/sys/power/pm_freeze_timeout")
-        assert done.exit_code == 0, done.errors
-        frozen_before, generated, frozen = done.text.splitlines()
-        assert generated == f"tokens_generated {before}"
-        assert int(frozen) == int(frozen_before) + 1
-        assert smp.run("cat /tmp/polled").output == whole != b""
 
 
 def test_rmmod_while_answering(smp: Guest) -> None:
