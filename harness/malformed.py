@@ -166,6 +166,11 @@ def _header_recipes() -> Iterator[Recipe]:
     yield Recipe("tensor-count-huge", _patched(8, u64(1 << 63)), "9223372036854775808 tensors")
     yield Recipe("entry-count-huge", _patched(16, u64(TOP64)), f"{TOP64} metadata entries")
     yield Recipe(
+        "nothing-but-a-header",
+        lambda image: image.bytes()[:8] + bytes(16),
+        "no metadata and no tensors",
+    )
+    yield Recipe(
         "counts-above-size",
         lambda image: image.bytes()[:24][:8] + u64(16384) + u64(4096) + bytes(1000),
         "do not fit a file of 1024 bytes",

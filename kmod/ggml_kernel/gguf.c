@@ -458,6 +458,8 @@ static int parse_header(struct gguf *g, const void *data, u64 size, struct llama
 	if (n_tensors > GGUF_MAX_TENSORS)
 		return llama_fail(diag, -EINVAL, "%llu tensors are more than %u",
 				  LLU(n_tensors), GGUF_MAX_TENSORS);
+	if (!n_kv && !n_tensors)
+		return llama_fail(diag, -EINVAL, "no metadata and no tensors");
 	if (n_kv > GGUF_MAX_KV)
 		return llama_fail(diag, -EINVAL, "%llu metadata entries are more than %u",
 				  LLU(n_kv), GGUF_MAX_KV);
