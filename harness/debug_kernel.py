@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernels that look for faults while they run: images/debug.config and two files more.
+"""Kernels that look for faults while they run: images/debug.* and two files more.
 
 ``6.12-kasan`` watches memory (KASAN, kmemleak), locks (lockdep) and sleeping, and
 can make allocations fail. ``6.12-kcsan`` looks for data races in the module.
@@ -85,6 +85,7 @@ def folder(arch: Architecture, series: str) -> Path:
         configs=tuple(
             _CONFIGS / f"{part}.config" for part in ("debug", f"debug-{arch.name}", f"debug-{name}")
         ),
+        patch=_CONFIGS / "debug.patch",
         make_args=_kind(series).make_args,
     )
     return kernel_build.folder(recipe)
