@@ -62,11 +62,11 @@ void llamux_evaluation_free(struct llamux_evaluation *e)
 	u32 i;
 
 	for (i = 0; i < e->kv.n_chunks; i++)
-		llamux_memory_free(&e->chunks[i]);
+		llamux_memory_wipe(&e->chunks[i]);
 	kvfree(e->chunks);
 	kvfree(e->kv.chunks);
-	llamux_memory_free(&e->memory);
-	llamux_memory_free(&e->tokens);
+	llamux_memory_wipe(&e->memory);
+	llamux_memory_wipe(&e->tokens);
 	llamux_registry_put(e->model);
 	kfree(e);
 }
