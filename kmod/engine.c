@@ -70,21 +70,16 @@ static void reap(struct work_struct *work)
 	mutex_unlock(&engine.lock);
 }
 
-static bool is_own(const struct llamux_conversation *c)
-{
-	return uid_eq(llamux_user_uid(c->user), current_uid());
-}
-
 /*
- * Table lock held. Free the shared conversation that was idle the longest: of the
- * caller alone, with @own.
+ * Table lock held. Free the shared conversation that was idle the longest: of @user
+ * alone, unless that is NULL.
  */
-static bool evict(bool own)
+static bool evict(const struct llamux_user *user)
 {
 	struct llamux_conversation *c, *oldest = NULL;
 
 	list_for_each_entry(c, &engine.conversations, node)
-		if (c->session && !c->files && (!own || is_own(c)) &&
+		if (c->session && !c->files && (!user || c->user == user) &&
 		    (!oldest || time_before(c->used, oldest->used)))
 			oldest = c;
 	if (oldest)
@@ -96,27 +91,36 @@ static bool evict(bool own)
 static bool make_room(struct llamux_user *user)
 {
 	if (!llamux_user_take(user, LLAMUX_CONVERSATIONS, 1) &&
-	    !(evict(true) && llamux_user_take(user, LLAMUX_CONVERSATIONS, 1)))
+	    !(evict(user) && llamux_user_take(user, LLAMUX_CONVERSATIONS, 1)))
 		return false;
-	if (engine.n < engine.limits.max_conversations || evict(false))
+	if (engine.n < engine.limits.max_conversations || evict(NULL))
 		return true;
 	llamux_user_return(user, LLAMUX_CONVERSATIONS, 1);
 	return false;
 }
 
 /* Table lock held. */
-static struct llamux_conversation *find_shared(enum llamux_kind kind)
+static struct llamux_conversation *find(enum llamux_kind kind, const struct pid *session,
+					kuid_t uid)
 {
 	struct llamux_conversation *c;
+
+	list_for_each_entry(c, &engine.conversations, node)
+		if (c->kind == kind && c->session && c->session == session &&
+		    uid_eq(llamux_user_uid(c->user), uid))
+			return c;
+	return NULL;
+}
+
+/* Table lock held. The caller's. */
+static struct llamux_conversation *find_shared(enum llamux_kind kind)
+{
 	struct pid *session;
 
 	rcu_read_lock();
 	session = task_session(current);
 	rcu_read_unlock();
-	list_for_each_entry(c, &engine.conversations, node)
-		if (c->kind == kind && c->session && c->session == session && is_own(c))
-			return c;
-	return NULL;
+	return find(kind, session, current_uid());
 }
 
 /* Table lock held. With the options of the caller's shared conversation, where there is one. */
@@ -183,16 +187,19 @@ struct llamux_conversation *llamux_conversation_open(enum llamux_kind kind, bool
 	return c;
 }
 
-struct llamux_conversation *llamux_conversation_shared(enum llamux_kind kind)
+struct llamux_conversation *llamux_conversation_sibling(const struct llamux_conversation *c,
+							enum llamux_kind kind)
 {
-	struct llamux_conversation *c;
+	struct llamux_conversation *sibling;
 
+	if (!c->session)
+		return NULL;
 	mutex_lock(&engine.lock);
-	c = find_shared(kind);
-	if (c)
-		open_it(c);
+	sibling = find(kind, c->session, llamux_user_uid(c->user));
+	if (sibling)
+		open_it(sibling);
 	mutex_unlock(&engine.lock);
-	return c;
+	return sibling;
 }
 
 void llamux_conversation_close(struct llamux_conversation *c)
@@ -204,14 +211,17 @@ void llamux_conversation_close(struct llamux_conversation *c)
 	mutex_unlock(&engine.lock);
 }
 
+/* As if opened. Whose options a shared dialogue has, where there is one. */
+static struct llamux_conversation *followed(const struct llamux_conversation *c)
+{
+	return c->kind == LLAMUX_CHAT ? llamux_conversation_sibling(c, LLAMUX_PROMPT) : NULL;
+}
+
 int llamux_conversation_follow(struct llamux_conversation *c)
 {
-	struct llamux_conversation *shared;
+	struct llamux_conversation *shared = followed(c);
 	struct llamux_options *o;
 
-	if (c->kind != LLAMUX_CHAT || !c->session)
-		return 0;
-	shared = llamux_conversation_shared(LLAMUX_PROMPT);
 	if (!shared)
 		return 0;
 	o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
@@ -222,6 +232,17 @@ int llamux_conversation_follow(struct llamux_conversation *c)
 	}
 	llamux_conversation_close(shared);
 	return o ? 0 : -ENOMEM;
+}
+
+void llamux_conversation_choose(struct llamux_conversation *c, const struct llamux_options *o)
+{
+	struct llamux_conversation *shared = followed(c);
+
+	llamux_options_set(c, o);
+	if (!shared)
+		return;
+	llamux_options_set(shared, o);
+	llamux_conversation_close(shared);
 }
 
 void llamux_figures(const struct llamux_conversation *c, struct llamux_figures *f)

@@ -41,17 +41,23 @@ struct llamux_conversation *llamux_conversation_open(enum llamux_kind kind, bool
 void llamux_conversation_close(struct llamux_conversation *c);
 
 /**
- * llamux_conversation_shared() - The caller's shared conversation where there is one, else NULL.
- * As if opened.
+ * llamux_conversation_sibling() - The shared conversation of the same user and session.
+ * Files are handed on: the caller may be another than whose @c is.
+ * Return: as if opened; NULL where there is none, or @c is private.
  */
-struct llamux_conversation *llamux_conversation_shared(enum llamux_kind kind);
+struct llamux_conversation *llamux_conversation_sibling(const struct llamux_conversation *c,
+							enum llamux_kind kind);
 
 /**
- * llamux_conversation_follow() - Take over the caller's options.
- * A shared dialogue has those of the caller's shared conversation, where there is one.
+ * llamux_conversation_follow() - Take over its session's options.
+ * A shared dialogue has those of the same user's and session's shared conversation, where
+ * there is one.
  * Return: 0 or -ENOMEM.
  */
 int llamux_conversation_follow(struct llamux_conversation *c);
+
+/** llamux_conversation_choose() - Set options, also of the conversation that @c follows. */
+void llamux_conversation_choose(struct llamux_conversation *c, const struct llamux_options *o);
 
 /** llamux_figures() - Of a conversation's latest answer, so far; never waits. */
 void llamux_figures(const struct llamux_conversation *c, struct llamux_figures *f);

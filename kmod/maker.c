@@ -6,6 +6,7 @@
 #include <linux/sched/mm.h>
 
 #include "conversation.h"
+#include "threads.h"
 
 #define AHEAD 4096	/* bytes that are made before somebody reads them */
 
@@ -62,17 +63,6 @@ void llamux_maker_init(struct llamux_conversation *c)
 	c->maker.memcg = get_mem_cgroup_from_mm(current->mm);
 }
 
-/* What the caller may do, its thread may. */
-static void lend(struct task_struct *task)
-{
-	int nice = current->policy == SCHED_IDLE ? MAX_NICE : task_nice(current);
-
-	if (task_nice(task) != nice)
-		set_user_nice(task, nice);
-	if (!cpumask_equal(task->cpus_ptr, current->cpus_ptr))
-		set_cpus_allowed_ptr(task, current->cpus_ptr);
-}
-
 int llamux_maker_start(struct llamux_conversation *c)
 {
 	struct kthread_worker *worker = c->maker.worker;
@@ -83,7 +73,9 @@ int llamux_maker_start(struct llamux_conversation *c)
 			return PTR_ERR(worker);
 		c->maker.worker = worker;
 	}
-	lend(worker->task);
+	/* Of aio a kernel's thread polls, which is nobody's. */
+	if (!(current->flags & PF_KTHREAD))
+		llamux_lend(worker->task, current->cpus_ptr);
 	kthread_queue_work(worker, &c->maker.work);
 	return 0;
 }

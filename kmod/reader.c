@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "reader.h"
 
@@ -172,7 +173,10 @@ static bool is_ready(struct llamux_reader *r, int *said)
 	return *said != -EAGAIN;
 }
 
-/* Answer lock held. Bytes that are there. */
+/*
+ * Answer lock held, which nobody may wait for as long as a page takes that a filesystem
+ * of the caller's own has to bring. Return: bytes; -EFAULT where none of @to is in memory.
+ */
 static ssize_t copy(struct llamux_reader *r, struct iov_iter *to)
 {
 	struct llamux_conversation *c = r->c;
@@ -181,7 +185,9 @@ static ssize_t copy(struct llamux_reader *r, struct iov_iter *to)
 
 	if (claim(r))
 		return -EBUSY;
+	pagefault_disable();
 	n = copy_to_iter(text + r->pos, min(iov_iter_count(to), c->answer.n - r->pos), to);
+	pagefault_enable();
 	if (!n)
 		return -EFAULT;
 	r->pos += n;
@@ -266,9 +272,12 @@ ssize_t llamux_read(struct llamux_reader *r, struct iov_iter *to, bool wait,
 	got = follow(r->c);
 	while (!got) {
 		got = take(r, to);
-		if (got != -EAGAIN)
+		if (got == -EAGAIN)
+			got = wait ? advance(r, yield) : ask(r);
+		else if (got == -EFAULT && !fault_in_iov_iter_writeable(to, 1))
+			got = 0;
+		else
 			return got;
-		got = wait ? advance(r, yield) : ask(r);
 	}
 	return got;
 }
@@ -307,9 +316,9 @@ int llamux_forget(struct llamux_reader *r)
 	return 0;
 }
 
-int llamux_forget_shared(void)
+int llamux_forget_dialogue(const struct llamux_conversation *c)
 {
-	struct llamux_reader r = { .c = llamux_conversation_shared(LLAMUX_CHAT) };
+	struct llamux_reader r = { .c = llamux_conversation_sibling(c, LLAMUX_CHAT) };
 	int err;
 
 	if (!r.c)

@@ -77,8 +77,8 @@ __poll_t llamux_poll(struct llamux_reader *r, __poll_t wanted);
  */
 int llamux_forget(struct llamux_reader *r);
 
-/** llamux_forget_shared() - Likewise the caller's shared dialogue, where there is one. */
-int llamux_forget_shared(void);
+/** llamux_forget_dialogue() - Likewise the shared dialogue beside @c, where there is one. */
+int llamux_forget_dialogue(const struct llamux_conversation *c);
 
 /** llamux_yield_caller() - A hook that lets others run and heeds the caller's signals. */
 int llamux_yield_caller(void *unused);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Worker threads. */
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/freezer.h>
@@ -134,15 +135,17 @@ static u32 n_processors(void)
 	return n;
 }
 
-/* What the caller may do, a helper may. */
-static void lend(struct task_struct *helper)
+void llamux_lend(struct task_struct *helper, const struct cpumask *allowed)
 {
 	int nice = current->policy == SCHED_IDLE ? MAX_NICE : task_nice(current);
 
 	if (task_nice(helper) != nice)
 		set_user_nice(helper, nice);
-	if (!cpumask_equal(helper->cpus_ptr, &pool.allowed))
-		set_cpus_allowed_ptr(helper, &pool.allowed);
+	/* Not while a processor goes: a kernel thread may be moved to it still, and go with it. */
+	if (!cpumask_equal(helper->cpus_ptr, allowed) && cpus_read_trylock()) {
+		set_cpus_allowed_ptr(helper, allowed);
+		cpus_read_unlock();
+	}
 }
 
 struct llama_team *llamux_team_get(void)
@@ -160,7 +163,7 @@ struct llama_team *llamux_team_get(void)
 	pool.team.n_workers = n - others;
 	pool.team.run = run;
 	for (i = 0; i + 1 < pool.team.n_workers; i++)
-		lend(pool.helpers[i].task);
+		llamux_lend(pool.helpers[i].task, &pool.allowed);
 	return &pool.team;
 }
 

@@ -15,6 +15,9 @@
 #ifndef LLAMUX_THREADS_H
 #define LLAMUX_THREADS_H
 
+#include <linux/cpumask.h>
+#include <linux/sched.h>
+
 #include "ggml_kernel/team.h"
 
 /**
@@ -27,6 +30,13 @@ int llamux_threads_start(u32 threads);
 
 /** llamux_threads_stop() - End them. Nobody computes any more. */
 void llamux_threads_stop(void);
+
+/**
+ * llamux_lend() - What the caller may do, a kernel thread may.
+ * @helper: Gets the caller's nice value.
+ * @allowed: And these processors; not while one goes or comes, but the next time.
+ */
+void llamux_lend(struct task_struct *helper, const struct cpumask *allowed);
 
 /** llamux_threads_max() - The most workers that a team can have. */
 u32 llamux_threads_max(void);

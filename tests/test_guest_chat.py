@@ -9,6 +9,7 @@ from guest_lab import CHAT, CONTROL, OPTIONS, PROMPT, TINY, TINY_SPM, loaded, st
 
 from harness.core import Model, Options, Session
 from harness.guest import MODEL_PATH, Guest
+from llamux import abi, client
 
 CHATML = "template chatml\nmax_tokens 8\n"
 N_CTX = 256
@@ -68,6 +69,53 @@ def test_dialogues_and_prompts_do_not_mix(lab: Guest) -> None:
         before = int(stats(lab)["last_prompt_tokens"])
         say(lab, "b")
         assert int(stats(lab)["last_prompt_tokens"]) > before
+
+
+def call(guest: Guest, command: int, options: client.Options) -> client.Options:
+    """What an ioctl on the shared dialogue gives back."""
+    words = f"chmod +x /ioctl_call; exec 3<{CHAT}; exec /ioctl_call {command}"
+    done = guest.run(words, stdin=bytes(options.packed()))
+    assert done.exit_code == 0
+    return client.Options.unpacked(abi.IocOptions.from_buffer_copy(done.output))
+
+
+def test_the_shared_ones_have_the_same_options(lab: Guest) -> None:
+    """Whichever file sets them."""
+    chosen = client.Options(max_tokens=3, seed=7, template="chatml")
+    with loaded(lab):
+        lab.check(f"printf '{CHATML}' >{OPTIONS}")
+        first = say(lab, "a")
+        lab.check(f"printf 'reset\nseed 8\n' >{OPTIONS}")
+        assert call(lab, abi.GET_OPTIONS, chosen) == client.Options(seed=8)
+        call(lab, abi.SET_OPTIONS, chosen)
+        assert call(lab, abi.GET_OPTIONS, client.Options()) == chosen
+        assert {"max_tokens 3", "seed 7"} <= set(lab.check(f"cat {OPTIONS}").splitlines())
+        assert first.startswith(say(lab, "a"))
+        assert stats(lab)["last_tokens"] == "3"
+
+
+@pytest.mark.parametrize("other", ["setsid sh", "su user"])
+def test_a_dialogue_handed_on_keeps_its_options(lab: Guest, other: str) -> None:
+    """Another session, or user, that reads a file that it was given brings none of its own."""
+    theirs = f"printf 'max_tokens 2\nsystem theirs\n' >{OPTIONS}; cat <&4"
+    with loaded(lab, arguments="group=1000"):
+        lab.check(f"printf '{CHATML}' >{OPTIONS}")
+        whole = say(lab, "a")
+        lab.check(f"echo reset >{OPTIONS}; printf '{CHATML}' >{OPTIONS}")
+        handed = f'echo a >{CHAT}; exec 4<{CHAT}; {other} -c "{theirs}"'
+        assert lab.run(handed, timeout=120).output == whole != b""
+        shown = call(lab, abi.GET_OPTIONS, client.Options())
+        assert shown == client.Options(max_tokens=8, template="chatml")
+
+
+def test_options_handed_on_reset_the_owners_dialogue(lab: Guest) -> None:
+    with loaded(lab, arguments="group=1000"):
+        lab.check(f"printf '{CHATML}' >{OPTIONS}")
+        first = say(lab, "a")
+        lab.check(f"printf 'reset\n{CHATML}' >/tmp/reset")
+        lab.check(f'exec 4>{OPTIONS}; su user -c "cat /tmp/reset >&4"')
+        assert say(lab, "a") == first
+        assert stats(lab)["last_reused"] == "0"
 
 
 def test_models_come_and_go_under_a_dialogue(lab: Guest) -> None:

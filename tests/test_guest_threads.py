@@ -16,6 +16,7 @@ from harness.guest_pool import GuestPool
 GOLDENS = {golden.name: golden for golden in goldens.load()}
 TEXT = "A kernel is"
 MODEL = "/golden/tiny-tied-Q8_0.gguf"
+FROZEN = "remaining freezable tasks completed"  # in the log, of threads of the kernel
 
 
 @pytest.fixture(params=["x86_64-6.1", "aarch64-6.12"])
@@ -111,6 +112,27 @@ def test_processors_come_and_go(smp: Guest) -> None:
         assert ask(smp, TEXT, 8) == alone
 
 
+def test_callers_come_and_go_with_processors(smp: Guest) -> None:
+    """No helper is bound to a processor that is going."""
+    with loaded(smp, MODEL):
+        whole = ask(smp, TEXT, 5)
+        done = smp.run(
+            "until [ -e /tmp/enough ]; do\n"
+            "  for cpus in 1 3 2 6 f; do\n"
+            f"    exec 3<>{PROMPT}; echo '{TEXT}' >&3; taskset $cpus cat <&3\n"
+            "  done\n"
+            "done >/tmp/answers & callers=$!\n"
+            "for round in $(seq 100); do\n"
+            "  for i in 1 2; do echo 0 >/sys/devices/system/cpu/cpu$i/online; done\n"
+            "  for i in 1 2; do echo 1 >/sys/devices/system/cpu/cpu$i/online; done\n"
+            "done\n"
+            ": >/tmp/enough; wait $callers",
+            timeout=120,
+        )
+        assert done.exit_code == 0, done.errors
+        assert ask(smp, TEXT, 5) == whole != b""
+
+
 def test_a_suspend_while_answering(smp: Guest) -> None:
     """Hibernation without a swap device: all of it but the end, and back."""
     with loaded(smp, MODEL_PATH):
@@ -127,8 +149,64 @@ def test_a_suspend_while_answering(smp: Guest) -> None:
         assert smp.run("cat /tmp/answer").output == whole
         assert smp.run("cat /tmp/polled").output == whole
         log = smp.run("dmesg").output
-        assert b"Freezing remaining freezable tasks completed" in log
+        assert f"Freezing {FROZEN}".encode() in log
         assert b"PM: hibernation: hibernation exit" in log
+
+
+def test_a_suspend_within_a_pass(smp: Guest) -> None:
+    """A thread that answers a poller freezes in half the time that its pass would take."""
+    text = "A kernel is a lock. " * 9
+    with loaded(smp, MODEL_PATH, "threads=1"):
+        ask(smp, text, 1)  # also evaluates the system prompt, which is kept
+        began = time.monotonic()
+        ask(smp, text, 1)
+        limit = round(500 * (time.monotonic() - began))
+        whole = ask(smp, text, 16)
+        before = stats(smp)["tokens_generated"]
+        done = smp.run(
+            f"echo {limit} >/sys/power/pm_freeze_timeout; echo shutdown >/sys/power/disk\n"
+            f"dmesg | grep -c '{FROZEN}'\n"
+            f"chmod +x /readiness; /readiness poll '{text}' >/tmp/polled & poller=$!\n"
+            "until grep -qs llamux/answer /proc/[0-9]*/comm; do sleep 0.1; done\n"
+            "grep ^tokens_generated /proc/llamux/stats; echo disk >/sys/power/state\n"
+            f"dmesg | grep -c '{FROZEN}'; wait $poller",
+            timeout=120,
+        )
+        smp.check("echo 20000 >/sys/power/pm_freeze_timeout")
+        assert done.exit_code == 0, done.errors
+        frozen_before, generated, frozen = done.text.splitlines()
+        assert generated == f"tokens_generated {before}"
+        assert int(frozen) == int(frozen_before) + 1, f"not within {limit} ms"
+        assert smp.run("cat /tmp/polled").output == whole != b""
+
+
+def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
+    """The kernel polls for aio in a thread of its own, whose priority is not the caller's."""
+    text = "A kernel is a lock. " * 20
+    with loaded(smp, MODEL_PATH):
+        whole = ask(smp, text, 16)
+        done = smp.run(
+            f"chmod +x /readiness; nice -n 19 /readiness aio '{text}' >/tmp/polled & poller=$!\n"
+            "while kill -0 $poller 2>/dev/null; do\n"
+            "  for i in /proc/[0-9]*; do\n"
+            "    grep -qs llamux/answer $i/comm && cut -d ' ' -f 19 $i/stat\n"
+            "  done; sleep 0.2\n"
+            "done 2>/dev/null\n"
+            "wait $poller",
+            timeout=120,
+        )
+        assert done.exit_code == 0, done.errors
+        assert done.text.split()[-1] == "19"
+        assert smp.run("cat /tmp/polled").output == whole != b""
+
+
+def test_a_page_that_is_a_long_time_coming(smp: Guest) -> None:
+    """Who reads into it holds nobody up."""
+    with loaded(smp, MODEL):
+        whole = ask(smp, TEXT)
+        done = smp.run(f"chmod +x /readiness; /readiness slow '{TEXT}'", timeout=60)
+        assert done.exit_code == 0, done.errors
+        assert done.output == whole != b""
 
 
 def test_rmmod_while_answering(smp: Guest) -> None:

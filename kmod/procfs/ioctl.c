@@ -94,7 +94,7 @@ static int read_options(struct llamux_reader *r, void __user *argument)
 {
 	struct llamux_options *o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
 	struct llamux_ioc_options *u = kmalloc(sizeof(*u), GFP_KERNEL_ACCOUNT);
-	int err = o && u ? 0 : -ENOMEM;
+	int err = o && u ? llamux_conversation_follow(r->c) : -ENOMEM;
 
 	if (!err) {
 		llamux_options_get(r->c, o);
@@ -120,7 +120,7 @@ static int change_options(struct llamux_reader *r, const void __user *argument)
 	if (!err)
 		err = llamux_options_check(o, &diag);
 	if (!err)
-		llamux_options_set(r->c, o);
+		llamux_conversation_choose(r->c, o);
 	if (diag.text[0])
 		pr_info_ratelimited("options: %s\n", diag.text);
 	kfree_sensitive(o);

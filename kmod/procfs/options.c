@@ -13,6 +13,7 @@
 #include "registry.h"
 
 #define MAX_TEXT (2 * LLAMUX_MAX_SYSTEM)
+#define MAX_KEY 32	/* bytes of an unknown one in the log */
 
 /* What a write asks for. */
 struct request {
@@ -160,7 +161,8 @@ static int parse_line(char *line, struct request *r)
 		*value++ = '\0';
 	err = parse_option(line, value ? value : "", r);
 	if (err == -ENOENT)
-		pr_info_ratelimited("options: there is no option \"%.32s\"\n", line);
+		pr_info_ratelimited("options: there is no option \"%*pE\"\n",
+				    (int)strnlen(line, MAX_KEY), line);
 	else if (err)
 		pr_info_ratelimited("options: bad value for %s\n", line);
 	return err ? -EINVAL : 0;
@@ -212,7 +214,7 @@ static ssize_t options_write(struct file *file, const char __user *buf, size_t n
 		err = parse(text, &request);
 	}
 	if (!err && request.reset)
-		err = llamux_forget_shared();
+		err = llamux_forget_dialogue(r->c);
 	if (!err)
 		llamux_options_set(r->c, o);
 	kfree_sensitive(o);
@@ -293,6 +295,7 @@ static int options_open(struct inode *inode, struct file *file)
 	err = r ? llamux_open(r, LLAMUX_PROMPT, false) : -ENOMEM;
 	if (err)
 		goto free;
+	/* Enough for any: a larger buffer would be taken in the place of one that is not wiped. */
 	err = single_open_size(file, options_show, r, 2 * MAX_TEXT);
 	if (!err)
 		return 0;
@@ -305,8 +308,10 @@ free:
 
 static int options_release(struct inode *inode, struct file *file)
 {
-	struct llamux_reader *r = ((struct seq_file *)file->private_data)->private;
+	struct seq_file *m = file->private_data;
+	struct llamux_reader *r = m->private;
 
+	memzero_explicit(m->buf, m->size);	/* it held a system prompt */
 	single_release(inode, file);
 	llamux_close(r);
 	kfree(r);

@@ -5,8 +5,11 @@
  * the ways:
  *
  *	poll, select, epoll	then a read that does not block
+ *	aio			likewise; the kernel polls in a thread of its own
  *	uring			reads by io_uring, of a file that blocks
  *	mixed			polls, then blocking reads of few bytes
+ *	slow			the first read is into a page that is a long time coming, and
+ *				meanwhile another process can poll
  *
  * Others check what a file is ready for and print "ok":
  *
@@ -20,20 +23,26 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PROMPT "/proc/llamux/prompt"
 #define PATIENCE 60000	/* ms */
+#define PAGE 4096
 
 static void fail(const char *what)
 {
@@ -101,6 +110,23 @@ static void wait_epoll(int fd)
 		fail("epoll_ctl");
 	if (epoll_wait(epoll, &event, 1, PATIENCE) != 1)
 		fail("epoll_wait");
+}
+
+static void wait_aio(int fd)
+{
+	static aio_context_t context;
+	struct iocb request = {
+		.aio_fildes = fd, .aio_lio_opcode = IOCB_CMD_POLL, .aio_buf = POLLIN,
+	}, *requests = &request;
+	struct io_event event;
+
+	if (!context && syscall(SYS_io_setup, 1, &context))
+		fail("io_setup");
+	if (syscall(SYS_io_submit, context, 1, &requests) != 1)
+		fail("io_submit");
+	if (syscall(SYS_io_getevents, context, 1, 1, &event, NULL) != 1)
+		fail("io_getevents");
+	expect(event.res == POLLIN, "aio says nothing");
 }
 
 /* Reads that do not block. */
@@ -209,6 +235,63 @@ static void uring(const char *text)
 	}
 }
 
+struct slow_read {
+	int fd;
+	char *page;
+	ssize_t n;
+};
+
+static void *read_slowly(void *argument)
+{
+	struct slow_read *r = argument;
+
+	r->n = read(r->fd, r->page, PAGE);
+	return NULL;
+}
+
+/* What tells of accesses to a page of which there is none yet. */
+static int watch(char *page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register pages = {
+		.range = { (unsigned long)page, PAGE }, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int faults = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (faults < 0 || ioctl(faults, UFFDIO_API, &api) || ioctl(faults, UFFDIO_REGISTER, &pages))
+		fail("userfaultfd");
+	return faults;
+}
+
+static void slow(const char *text)
+{
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct slow_read r = { .fd = asked(text, 0), .page = page };
+	struct uffdio_zeropage zero = { .range = { (unsigned long)page, PAGE } };
+	int faults = watch(page), i, status;
+	struct uffd_msg fault;
+	pthread_t reader;
+	pid_t other;
+
+	if (pthread_create(&reader, NULL, read_slowly, &r))
+		fail("pthread_create");
+	expect(read(faults, &fault, sizeof(fault)) == sizeof(fault), "no fault");
+	other = fork();
+	if (!other)
+		_exit(ready(r.fd, POLLIN, PATIENCE) != POLLIN);
+	for (i = 0; i < 100 && !waitpid(other, &status, WNOHANG); i++)
+		usleep(100000);
+	expect(i < 100 && !status, "nobody can poll while a page is a long time coming");
+	if (ioctl(faults, UFFDIO_ZEROPAGE, &zero))
+		fail("UFFDIO_ZEROPAGE");
+	pthread_join(reader, NULL);
+	expect(r.n > 0, "nothing was read into the page");
+	do
+		fwrite(page, 1, r.n, stdout);
+	while ((r.n = read(r.fd, page, PAGE)) > 0);
+	expect(!r.n, "read");
+}
+
 static void owed(const char *text)
 {
 	int out = open(PROMPT, O_WRONLY | O_NONBLOCK);
@@ -284,6 +367,10 @@ int main(int argc, char **argv)
 		drain(argv[2], wait_select);
 	else if (!strcmp(argv[1], "epoll"))
 		drain(argv[2], wait_epoll);
+	else if (!strcmp(argv[1], "aio"))
+		drain(argv[2], wait_aio);
+	else if (!strcmp(argv[1], "slow"))
+		slow(argv[2]);
 	else if (!strcmp(argv[1], "uring"))
 		uring(argv[2]);
 	else if (!strcmp(argv[1], "mixed"))
