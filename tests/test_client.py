@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copy, copytree
 from types import SimpleNamespace
 
 import guest_lab
@@ -108,6 +109,20 @@ def test_options_come_back_as_they_went() -> None:
         client.Options(template="llama-3", stop=("a", "é" * 32, "c", "d"), system="s" * 4096),
     ):
         assert client.Options.unpacked(options.packed()) == options
+
+
+def test_the_package_is_typed_and_stands_alone(tmp_path: Path) -> None:
+    """Nothing has to be installed with the client, and type checkers look into it."""
+    copytree(ROOT / "llamux", tmp_path / "llamux")
+    copy(ROOT / "pyproject.toml", tmp_path)
+    program = "import setuptools; setuptools.setup()"
+    build = [sys.executable, "-c", program, "--quiet", "egg_info", "build_py", "--build-lib", "lib"]
+    subprocess.run(build, cwd=tmp_path, check=True)
+    requires = (tmp_path / "llamux.egg-info" / "requires.txt").read_text()
+    assert requires.strip().startswith("[")  # the name of an extra
+    assert (tmp_path / "lib" / "llamux" / "py.typed").exists()
+    program = "import sys; sys.path.append('lib'); import llamux.__main__"
+    subprocess.run([sys.executable, "-I", "-S", "-c", program], cwd=tmp_path, check=True)
 
 
 def test_options_of_the_session(

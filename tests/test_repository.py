@@ -13,7 +13,7 @@ from harness.cli import main
 from harness.paths import ROOT
 
 SOURCES = {".py", ".c", ".h", ".S", ".sh", ".j2", ".toml", ".yml", ".config", ".patch"}
-DATA = (".md", ".png", ".json", ".txt", ".dict", ".gitignore")
+DATA = (".md", ".png", ".json", ".txt", ".dict", ".gitignore", "py.typed")
 LICENSE = "GPL-2.0"
 LARGEST = 1_000_000
 """Bytes."""
