@@ -3,11 +3,13 @@
 
 from llamux.client import (
     AccessError,
+    BadValueError,
     BusyError,
     Conversation,
     Figures,
     LlamuxError,
     LoadedModel,
+    NoModelError,
     NotLoadedError,
     Options,
     TooLongError,
@@ -21,11 +23,13 @@ from llamux.client import (
 
 __all__ = [
     "AccessError",
+    "BadValueError",
     "BusyError",
     "Conversation",
     "Figures",
     "LlamuxError",
     "LoadedModel",
+    "NoModelError",
     "NotLoadedError",
     "Options",
     "TooLongError",

@@ -7,7 +7,8 @@ import ctypes
 import errno
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,43 +34,112 @@ class AccessError(LlamuxError):
     """The caller may not use it."""
 
 
+class NoModelError(LlamuxError):
+    """No model that is loaded has that name; :func:`models` has those that do."""
+
+
 class BusyError(LlamuxError):
-    """Somebody reads the answer that would be dropped, or too many conversations are open."""
+    """An answer is being read, or the caller has as many as it may."""
 
 
 class TooLongError(LlamuxError):
     """The prompt does not fit."""
 
 
-_ERRORS: dict[int, tuple[type[LlamuxError], str]] = {
-    errno.ENOENT: (NotLoadedError, "there is no such model: `llamux models` lists what there is"),
+class BadValueError(LlamuxError, ValueError):
+    """An option or a text that the kernel does not take."""
+
+
+_Errors = Mapping[int, tuple[type[LlamuxError], str]]
+
+_NOT_LOADED = "the module is not loaded: insmod llamux.ko model=FILE.gguf, as root"
+_NO_PROMPT = "there is no prompt: an empty text has no answer"
+_NO_MODEL = (NoModelError, "there is no such model: `llamux models` lists what there is")
+_ROOT_ALONE = (AccessError, "this needs root (CAP_SYS_ADMIN)")
+_ERRORS: _Errors = {
+    errno.ENOENT: _NO_MODEL,
+    errno.ENODEV: (NotLoadedError, _NOT_LOADED),
     errno.EACCES: (AccessError, "be root, or in the group that the module's `group` names"),
-    errno.EPERM: (AccessError, "this needs root (CAP_SYS_ADMIN)"),
+    errno.EPERM: _ROOT_ALONE,
     errno.EBUSY: (BusyError, "an answer is being read: read it to its end, or close its reader"),
     errno.EUSERS: (BusyError, "too many conversations are open: close one, or raise the limit"),
     errno.ENOBUFS: (BusyError, "your answers fill the memory you may have: end a conversation"),
-    errno.EMSGSIZE: (TooLongError, "the text is too long: shorten it, or load with a larger n_ctx"),
-    errno.EEXIST: (LlamuxError, "a model has that name: give another one"),
-    errno.EILSEQ: (LlamuxError, "the text is not UTF-8"),
-    errno.ENODATA: (LlamuxError, "there is no prompt: an empty text has no answer"),
+    errno.EMSGSIZE: (TooLongError, "shorten the text, or load with a larger n_ctx or max_prompt"),
+    errno.EILSEQ: (BadValueError, "the text is not UTF-8"),
+    errno.ENODATA: (BadValueError, _NO_PROMPT),
     errno.ENOMEM: (LlamuxError, "too little memory: unload a model, or close a conversation"),
-    errno.EINVAL: (LlamuxError, "the kernel's log (`dmesg`) says which value is wrong"),
+    errno.ENOTTY: (LlamuxError, "the module is of another version: use a client of the same"),
+    errno.EINVAL: (BadValueError, "the kernel's log (`dmesg`) says which value is wrong"),
 }
+_OF_READ: _Errors = {
+    **_ERRORS,
+    errno.EBUSY: (
+        BusyError,
+        "as many of your prompts are being answered as may be (max_user_prompts): read one "
+        "answer to its end, or close its reader",
+    ),
+}
+_OF_MODEL: _Errors = {**_ERRORS, errno.EINVAL: _NO_MODEL, errno.EACCES: _ROOT_ALONE}
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
+def explained(what: str, errors: _Errors = _ERRORS) -> Iterator[None]:
     """OSError as the exceptions above."""
     try:
         yield
     except OSError as error:
         if not ROOT.is_dir():
-            raise NotLoadedError(
-                "the module is not loaded: insmod llamux.ko model=FILE.gguf, as root"
-            ) from error
-        kind, advice = _ERRORS.get(error.errno or 0, (LlamuxError, ""))
+            raise NotLoadedError(_NOT_LOADED) from error
+        kind, advice = errors.get(error.errno or 0, (LlamuxError, ""))
         text = f"{what}: {os.strerror(error.errno or 0)}"
         raise kind(f"{text}; {advice}" if advice else text) from error
+
+
+_RATIOS = {
+    "temperature": (range(16 * abi.RATIO + 1), "from 0 to 16"),
+    "top_p": (range(1, abi.RATIO + 1), "above 0 and at most 1"),
+    "min_p": (range(abi.RATIO + 1), "from 0 to 1"),
+    "repeat_penalty": (range(abi.RATIO // 2, 16 * abi.RATIO + 1), "from 0.5 to 16"),
+}
+"""In 65536ths."""
+_NUMBERS = {
+    "top_k": range(1 << 32),
+    "max_tokens": range(1, 1 << 32),
+    "seed": range(1 << 64),
+    "speculate": range(8),
+}
+
+
+def _ratio(name: str, value: float) -> int:
+    """In 65536ths."""
+    taken, text = _RATIOS[name]
+    # Infinity and NaN have no whole number.
+    finite = isinstance(value, int | float) and 0 <= value <= taken.stop
+    ratio = round(value * abi.RATIO) if finite else -1
+    if ratio not in taken:
+        raise BadValueError(f"{name} must be {text}, not {value!r}")
+    return ratio
+
+
+def _number(name: str, value: int) -> int:
+    taken = _NUMBERS[name]
+    if not isinstance(value, int) or value not in taken:
+        text = f"a whole number from {taken[0]} to {taken[-1]}"
+        raise BadValueError(f"{name} must be {text}, not {value!r}")
+    return value
+
+
+def _text(name: str, value: str, least: int = 0, most: int = sys.maxsize) -> bytes:
+    """In UTF-8, of so many bytes."""
+    try:
+        data = value.encode()
+    except UnicodeEncodeError as error:
+        raise BadValueError(f"{name} cannot be written in UTF-8: {error.reason}") from error
+    if b"\0" in data:
+        raise BadValueError(f"{name} must not have a NUL")
+    if not least <= len(data) <= most:
+        raise BadValueError(f"{name} must have {least} to {most} bytes, not {len(data)}")
+    return data
 
 
 @dataclass(frozen=True)
@@ -90,30 +160,21 @@ class Options:
     model: str = ""
 
     def packed(self) -> abi.IocOptions:
-        """For the kernel. ValueError where it does not fit the structure."""
-        stops = [text.encode() for text in self.stop]
-        system = None if self.system is None else self.system.encode()
-        if len(stops) > abi.STOPS or any(not 0 < len(s) <= abi.STOP_BYTES for s in stops):
-            raise ValueError(f"up to {abi.STOPS} stop texts of 1 to {abi.STOP_BYTES} bytes each")
-        if len(system or b"") > abi.SYSTEM_BYTES:
-            raise ValueError(f"the system prompt has more than {abi.SYSTEM_BYTES} bytes")
-        if len(self.model.encode()) >= abi.MODEL_BYTES:
-            raise ValueError(f"a model's name has less than {abi.MODEL_BYTES} bytes")
+        """For the kernel. BadValueError where it does not take them."""
+        if len(self.stop) > abi.STOPS:
+            raise BadValueError(f"stop must have up to {abi.STOPS} texts, not {len(self.stop)}")
         if self.template not in abi.TEMPLATES:
-            raise ValueError(f"template must be one of {', '.join(abi.TEMPLATES)}")
+            names = ", ".join(abi.TEMPLATES)
+            raise BadValueError(f"template must be one of {names}, not {self.template!r}")
+        stops = [_text("stop", text, 1, abi.STOP_BYTES) for text in self.stop]
+        system = None if self.system is None else _text("system", self.system, 0, abi.SYSTEM_BYTES)
         packed = abi.IocOptions(
-            temperature=round(self.temperature * abi.RATIO),
-            top_k=self.top_k,
-            top_p=round(self.top_p * abi.RATIO),
-            min_p=round(self.min_p * abi.RATIO),
-            repeat_penalty=round(self.repeat_penalty * abi.RATIO),
-            max_tokens=self.max_tokens,
-            seed=self.seed,
-            speculate=self.speculate,
+            **{name: _ratio(name, getattr(self, name)) for name in _RATIOS},
+            **{name: _number(name, getattr(self, name)) for name in _NUMBERS},
             chat_template=abi.TEMPLATES.index(self.template) - 1,
             n_stops=len(stops),
             n_system=abi.OWN_SYSTEM if system is None else len(system),
-            model=self.model.encode(),
+            model=_text("model", self.model, 0, abi.MODEL_BYTES - 1),
         )
         for i, text in enumerate(stops):
             packed.stop_bytes[i] = len(text)
@@ -226,12 +287,16 @@ class Conversation:
 
     def set_options(self, options: Options) -> None:
         """For the next answer."""
-        with explained("bad options"):
-            fcntl.ioctl(self._fd, abi.SET_OPTIONS, options.packed())
+        packed = options.packed()
+        # Of values that fit, a model's name alone may be wrong.
+        with explained("bad options", _OF_MODEL if options.model else _ERRORS):
+            fcntl.ioctl(self._fd, abi.SET_OPTIONS, packed)
 
     def _write(self, text: str) -> None:
+        data = _text("a prompt", text)
+        if not data:
+            raise BadValueError(_NO_PROMPT)
         with explained("the prompt was refused"):
-            data = text.encode()
             while data:
                 data = data[os.write(self._fd, data) :]
 
@@ -249,7 +314,7 @@ class Conversation:
         self._write(text)
         decode = codecs.getincrementaldecoder("utf-8")().decode
         while True:
-            with explained("no answer"):
+            with explained("no answer", _OF_READ):
                 piece = os.read(self._fd, _PIECE)
             if not piece:
                 return
@@ -265,7 +330,7 @@ class Conversation:
         try:
             while True:
                 await self._readable()
-                with explained("no answer"):
+                with explained("no answer", _OF_READ):
                     try:
                         piece = os.read(self._fd, _PIECE)
                     except BlockingIOError:
@@ -365,5 +430,5 @@ def models() -> list[LoadedModel]:
 
 def set_model(name: str) -> None:
     """Make a model the default; needs root."""
-    with explained(f"cannot choose {name}"):
+    with explained(f"cannot choose {name}", _OF_MODEL):
         (ROOT / "control").write_text(f"default {name}\n")

@@ -3,8 +3,10 @@
 
 import asyncio
 import ctypes
+import errno
 import io
 import json
+import math
 import os
 import platform
 import re
@@ -14,10 +16,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copy, copytree
 from types import SimpleNamespace
+from typing import Any
 
 import guest_lab
 import pexpect
@@ -111,6 +114,47 @@ def test_options_come_back_as_they_went() -> None:
         assert client.Options.unpacked(options.packed()) == options
 
 
+@pytest.mark.parametrize(
+    ("field", "takes", "wrong"),
+    [
+        ("temperature", "from 0 to 16", (-1e-9, 16.1, 65536.5, math.nan, math.inf, 10**400, "1")),
+        ("top_p", "above 0 and at most 1", (0, 1e-9, -1, 1.01, 65536.5, math.nan, -math.inf)),
+        ("min_p", "from 0 to 1", (-0.1, 1.01, 65536.5, math.nan, math.inf)),
+        ("repeat_penalty", "from 0.5 to 16", (0, 0.4, -1, 16.1, 65537, math.nan, math.inf)),
+        ("top_k", "a whole number from 0 to 4294967295", (-1, 2**32, 1.5, math.nan, "1")),
+        ("max_tokens", "a whole number from 1 to 4294967295", (0, -1, 2**32, 7.0)),
+        ("seed", "a whole number from 0 to 18446744073709551615", (-1, 2**64, 0.0)),
+        ("speculate", "a whole number from 0 to 7", (-1, 8, 2**32, 1.0)),
+        ("template", "one of auto, none, chatml, zephyr, llama-2, llama-3", ("", "llama", None)),
+        ("stop", "up to 4 texts, not 5", (("a",) * 5,)),
+        ("stop", "1 to 64 bytes", (("a", ""), ("é" * 33,))),
+        ("stop", "not have a NUL", (("a", "b\0c"),)),
+        ("stop", "UTF-8", (("\ud800",),)),
+        ("system", "0 to 4096 bytes, not 4098", ("é" * 2049,)),
+        ("system", "not have a NUL", ("\0", "a\0b")),
+        ("system", "UTF-8", ("\udcff",)),
+        ("model", "0 to 63 bytes", ("m" * 64,)),
+        ("model", "not have a NUL", ("a\0b",)),
+        ("model", "UTF-8", ("\udcff",)),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    field: str, takes: str, wrong: tuple[Any, ...]
+) -> None:
+    """None becomes another one on its way to the kernel."""
+    for value in wrong:
+        options = client.Options(**{field: value})
+        with pytest.raises(client.BadValueError, match=f"^{field} .*{re.escape(takes)}"):
+            options.packed()
+
+
+def test_options_at_their_limits_fit() -> None:
+    least = client.Options(0, 0, 1 / abi.RATIO, 0.0, 0.5, 0, 1, 0, "none", (), "", "")
+    most = client.Options(16, 2**32 - 1, 1, 1, 16.0, 2**64 - 1, 2**32 - 1, 7, "llama-3")
+    for options in (least, most):
+        assert client.Options.unpacked(options.packed()) == options
+
+
 def test_the_package_is_typed_and_stands_alone(tmp_path: Path) -> None:
     """Nothing has to be installed with the client, and type checkers look into it."""
     copytree(ROOT / "llamux", tmp_path / "llamux")
@@ -123,6 +167,42 @@ def test_the_package_is_typed_and_stands_alone(tmp_path: Path) -> None:
     assert (tmp_path / "lib" / "llamux" / "py.typed").exists()
     program = "import sys; sys.path.append('lib'); import llamux.__main__"
     subprocess.run([sys.executable, "-I", "-S", "-c", program], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "number", "kind", "advice"),
+    [
+        (client.stats, errno.EACCES, client.AccessError, "group"),
+        (client.stats, errno.ENODEV, client.NotLoadedError, "insmod"),
+        (client.stats, errno.EIO, client.LlamuxError, "Input/output error$"),
+        (lambda: client.set_model("x"), errno.EACCES, client.AccessError, "needs root"),
+        (lambda: client.set_model("x"), errno.EPERM, client.AccessError, "needs root"),
+        (lambda: client.set_model("x"), errno.ENOENT, client.NoModelError, "`llamux models`"),
+        (lambda: client.set_model(""), errno.EINVAL, client.NoModelError, "`llamux models`"),
+        (lambda: client.set_session_options([]), errno.EINVAL, client.BadValueError, "dmesg"),
+        (lambda: client.set_session_options([]), errno.EBUSY, client.BusyError, "being read"),
+        (lambda: client.query("x"), errno.EUSERS, client.BusyError, "too many conversations"),
+    ],
+)
+def test_errors_have_a_kind_and_advice(
+    call: Callable[[], object],
+    number: int,
+    kind: type[client.LlamuxError],
+    advice: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a file cannot be opened; guests tell the rest."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, "")
+
+    monkeypatch.setattr(client, "ROOT", tmp_path)
+    for name in ("os.open", "pathlib.Path.read_text", "pathlib.Path.write_text"):
+        monkeypatch.setattr(name, fail)
+    with pytest.raises(client.LlamuxError, match=advice) as caught:
+        call()
+    assert caught.type is kind
 
 
 def test_options_of_the_session(
@@ -279,29 +359,28 @@ print(json.dumps([query("hello", o), turns, again, figures.reused_tokens, figure
     def test_bad_options_are_refused(self, uml: Guest) -> None:
         program = """
 import fcntl
-from llamux import Conversation, LlamuxError, Options, abi
-for change in ({"temperature": 17.0}, {"top_p": 0.0}, {"max_tokens": 0}, {"model": "none"},
-               {"speculate": 8}):
+from llamux import Conversation, NoModelError, Options, abi
+try:
+    Conversation(Options(model="none"))
+except NoModelError as error:
+    print(error)
+def refused(command, argument):
     try:
-        Conversation(Options(**change))
-    except LlamuxError as error:
-        print(error)
+        fcntl.ioctl(c._fd, command, argument)
+    except OSError as error:
+        print(error.errno)
 with Conversation() as c:
-    for field, value in (("reserved", 1), ("n_stops", 5), ("chat_template", 9), ("n_system", 5000)):
+    for field, value in (("temperature", 17 * abi.RATIO), ("top_p", 0), ("max_tokens", 0),
+                         ("speculate", 8), ("reserved", 1), ("n_stops", 5), ("chat_template", 9),
+                         ("n_system", 5000)):
         packed = Options().packed()
         setattr(packed, field, value)
-        try:
-            fcntl.ioctl(c._fd, abi.SET_OPTIONS, packed)
-        except OSError as error:
-            print(error.errno)
+        refused(abi.SET_OPTIONS, packed)
     packed = Options(system="abc").packed()
     packed.system = b"a\\xff"
     packed.n_system = 2
     for command, argument in ((abi.SET_OPTIONS, packed), (0xBE63, 0), (abi.SET_OPTIONS, 1)):
-        try:
-            fcntl.ioctl(c._fd, command, argument)
-        except OSError as error:
-            print(error.errno)
+        refused(command, argument)
     back = abi.IocOptions()
     fcntl.ioctl(c._fd, abi.GET_OPTIONS, back)
     print(bytes(back) == bytes(Options().packed()))
@@ -310,9 +389,64 @@ with Conversation() as c:
             done = run(uml, sys.executable, "-c", program)
         assert done.exit_code == 0, done.errors
         lines = done.output.decode().splitlines()
-        assert len(lines) == 13
-        assert all("dmesg" in line for line in lines[:5])
-        assert lines[5:] == ["22"] * 4 + ["84", "25", "14", "True"]
+        assert "`llamux models`" in lines[0]
+        assert lines[1:] == ["22"] * 8 + ["84", "25", "14", "True"]
+
+    def test_errors_say_what_to_do(self, uml: Guest) -> None:
+        """Each by its own exception."""
+        program = """
+import json, os
+from llamux import Conversation, LlamuxError, Options, query, set_model
+o = Options(max_tokens=40, template="none")
+def tell(call):
+    try:
+        call()
+        print("nothing")
+    except LlamuxError as error:
+        print(type(error).__name__, error)
+with Conversation(o) as a, Conversation(o) as b, Conversation(o) as c:
+    pieces = a.stream("x")
+    next(pieces)
+    tell(lambda: a.ask("y"))
+    tell(lambda: b.ask("y"))
+    "".join(pieces)
+    tell(lambda: b.ask("y"))
+    tell(lambda: Conversation())
+    tell(lambda: b.ask(""))
+    tell(lambda: b.ask("\\n"))
+    tell(lambda: b.ask("a\\0b"))
+    tell(lambda: b.ask("z" * 2000))
+    tell(lambda: b.ask("z" * 3000))
+tell(lambda: set_model("none"))
+tell(lambda: set_model("no name"))
+os.setegid(54321)
+os.seteuid(54321)
+tell(lambda: set_model("tiny"))
+tell(lambda: query("x"))
+"""
+        limits = "max_user_prompts=1 max_user_conversations=3 max_prompt=2500"
+        with loaded(uml, arguments=limits):
+            done = run(uml, sys.executable, "-c", program)
+        assert done.exit_code == 0, done.errors
+        expected = (
+            ("BusyError", "an answer is being read"),
+            ("BusyError", "max_user_prompts"),
+            ("nothing", ""),
+            ("BusyError", "too many conversations"),
+            ("BadValueError", "there is no prompt"),
+            ("BadValueError", "there is no prompt"),
+            ("BadValueError", "must not have a NUL"),
+            ("TooLongError", "n_ctx"),
+            ("TooLongError", "max_prompt"),
+            ("NoModelError", "`llamux models`"),
+            ("NoModelError", "`llamux models`"),
+            ("AccessError", "needs root"),
+            ("AccessError", "group"),
+        )
+        lines = done.text.splitlines()
+        for line, (kind, advice) in zip(lines, expected, strict=True):
+            assert line.split()[0] == kind, lines
+            assert advice in line
 
     def test_many_are_asked_in_one_loop(self, uml: Guest) -> None:
         """Asynchronous answers are the others, and the loop turns while they are made."""
@@ -405,4 +539,6 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
             missing = llamux(uml, "use", "none")
             assert missing.exit_code == 1
             assert b"llamux models" in missing.errors
-            assert llamux(uml, "ask", "x", "--model", "none").exit_code == 1
+            missing = llamux(uml, "ask", "x", "--model", "none")
+            assert missing.exit_code == 1
+            assert b"llamux models" in missing.errors
