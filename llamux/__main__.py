@@ -6,10 +6,10 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
+from llamux import abi, client
 from llamux import bench as measure
-from llamux import client
 from llamux.client import Conversation, LlamuxError, Options
 from llamux.doctor import access, findings
 
@@ -18,10 +18,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """How answers shall be made; what is not said is as `llamux options` has it."""
     parser.add_argument("--model", metavar="NAME", help="of `llamux models`")
     parser.add_argument("--system", metavar="TEXT", help="system prompt")
+    parser.add_argument(
+        "--template", metavar="NAME", help=f"of the dialogue: {', '.join(abi.TEMPLATES)}"
+    )
     parser.add_argument("--max-tokens", type=int, metavar="N", help="of the answer")
     parser.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
+    parser.add_argument("--top-k", type=int, metavar="K", help="tokens to keep; 0 keeps all")
     parser.add_argument("--top-p", type=float, metavar="P", help="1 keeps all")
+    parser.add_argument("--min-p", type=float, metavar="P", help="0 keeps all")
+    parser.add_argument("--repeat-penalty", type=float, metavar="R", help="1 is off")
     parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--speculate", type=int, metavar="N", help="tokens to guess ahead")
     parser.add_argument("--stop", action="append", metavar="TEXT", help="end the answer there")
 
 
@@ -30,9 +37,9 @@ def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversatio
     opened = Conversation(chat=chat)
     try:
         given = {
-            name: value
-            for name in ("model", "system", "max_tokens", "temperature", "top_p", "seed")
-            if (value := getattr(args, name)) is not None
+            field.name: value
+            for field in fields(Options)
+            if (value := getattr(args, field.name)) is not None
         }
         if args.stop:
             given["stop"] = tuple(args.stop)

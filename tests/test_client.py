@@ -17,10 +17,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from shutil import copy, copytree
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import guest_lab
 import pexpect
@@ -167,6 +168,63 @@ def test_the_package_is_typed_and_stands_alone(tmp_path: Path) -> None:
     assert (tmp_path / "lib" / "llamux" / "py.typed").exists()
     program = "import sys; sys.path.append('lib'); import llamux.__main__"
     subprocess.run([sys.executable, "-I", "-S", "-c", program], cwd=tmp_path, check=True)
+
+
+class Recorder:
+    """A conversation that says with what options it was asked."""
+
+    session = client.Options(seed=3, top_k=9, template="zephyr", stop=("z",))
+    asked: ClassVar[list[tuple[bool, client.Options]]] = []
+
+    def __init__(self, *, chat: bool) -> None:
+        self.chat = chat
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def options(self) -> client.Options:
+        return self.session
+
+    def set_options(self, options: client.Options) -> None:
+        self.asked.append((self.chat, options))
+
+    def stream(self, text: str) -> Iterator[str]:
+        yield text.upper()
+
+
+@pytest.mark.parametrize("verb", ["ask", "chat"])
+def test_every_option_can_be_given(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not given is the session's."""
+    monkeypatch.setattr("llamux.__main__.Conversation", Recorder)
+    given: dict[str, Any] = {
+        "temperature": 0.5,
+        "top_k": 0,
+        "top_p": 0.25,
+        "min_p": 0.125,
+        "repeat_penalty": 1.5,
+        "seed": 0,
+        "max_tokens": 7,
+        "speculate": 0,
+        "template": "llama-2",
+        "stop": ("a", "b"),
+        "system": "",
+        "model": "m",
+    }
+    assert set(given) == {field.name for field in fields(client.Options)}
+    for some in ({}, given, *({name: value} for name, value in given.items())):
+        words = [verb] if verb == "chat" else [verb, "hello"]
+        monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n" if verb == "chat" else ""))
+        for name, value in some.items():
+            for each in value if isinstance(value, tuple) else (value,):
+                words += [f"--{name.replace('_', '-')}", str(each)]
+        assert main(words) == 0
+        assert capsys.readouterr().out == "HELLO"
+        assert Recorder.asked.pop() == (verb == "chat", replace(Recorder.session, **some))
 
 
 @pytest.mark.parametrize(
@@ -542,3 +600,32 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
             missing = llamux(uml, "ask", "x", "--model", "none")
             assert missing.exit_code == 1
             assert b"llamux models" in missing.errors
+
+    def test_the_program_s_options_are_the_samplers(self, uml: Guest) -> None:
+        """An answer that every option given has changed."""
+        words = "--temperature 1.5 --top-k 40 --top-p 0.9 --min-p 0.2 --repeat-penalty 1.25"
+        more = "--seed 11 --max-tokens 30 --template zephyr --system s --speculate 0"
+        with loaded(uml):
+            done = llamux(uml, "ask", "hello", *words.split(), *more.split())
+        assert done.exit_code == 0, done.errors
+        options = Options(
+            temperature=round(1.5 * abi.RATIO),
+            top_k=40,
+            top_p=round(0.9 * abi.RATIO),
+            min_p=round(0.2 * abi.RATIO),
+            repeat_penalty=round(1.25 * abi.RATIO),
+            seed=11,
+            max_tokens=30,
+            chat=2,
+            system="s",
+            speculate=0,
+        )
+        path = guest_lab.files()[guest_lab.TINY]
+        assert not isinstance(path, bytes)
+        with Model(path) as model:
+            with Session(model, 256) as session:
+                assert done.output == b"".join(session.answer(b"hello", options))
+            for name in {field.name for field in fields(Options)} - {"speculate", "stops"}:
+                with Session(model, 256) as session:
+                    other = replace(options, **{name: getattr(Options(), name)})
+                    assert done.output != b"".join(session.answer(b"hello", other)), name
