@@ -227,6 +227,25 @@ def test_every_option_can_be_given(
         assert Recorder.asked.pop() == (verb == "chat", replace(Recorder.session, **some))
 
 
+def test_models_are_listed_and_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is read of the file, shown of it, and written to the other one."""
+    monkeypatch.setattr(client, "ROOT", tmp_path)
+    (tmp_path / "models").write_text(
+        "a\tloaded\t0\t9437184\t64\tQ8_0\tA b\nb\tdefault\t3\t1048576\t2048\tF16\tC\td\n"
+    )
+    assert client.models() == [
+        client.LoadedModel("a", False, 0, 9 << 20, 64, "Q8_0", "A b"),
+        client.LoadedModel("b", True, 3, 1 << 20, 2048, "F16", "C\td"),
+    ]
+    assert main(["models"]) == 0
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert shown == [["a", "9", "MiB", "Q8_0", "A", "b"], ["*", "b", "1", "MiB", "F16", "C", "d"]]
+    assert main(["use", "a"]) == 0
+    assert (tmp_path / "control").read_text() == "default a\n"
+
+
 @pytest.mark.parametrize(
     ("call", "number", "kind", "advice"),
     [
@@ -301,6 +320,42 @@ sys.exit(__main__.main(["stats", "--watch", "0.1"]))
     assert child.exitstatus == 130
 
 
+def test_others_are_told_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What watches into a pipe gets each time as a paragraph."""
+    monkeypatch.setattr(client, "ROOT", tmp_path)
+    (tmp_path / "stats").write_text("model a b\nanswers 1\n")
+    waits = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        (tmp_path / "stats").write_text("model a b\nanswers 2\n")
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", wait)
+    assert main(["stats", "--watch"]) == 130
+    assert waits == [2.0, 2.0]
+    said = "model a b\nanswers 1\n\nmodel a b\nanswers 2\n\n\n"
+    assert capsys.readouterr().out == said
+    assert main(["stats"]) == 0
+    assert capsys.readouterr().out == "model a b\nanswers 2\n"
+
+
+def test_the_doctor_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a list of what there is and what is missing; last, how to load the module."""
+    found = [doctor.Finding("the kernel is 6.12"), doctor.Finding("no model", "copy one")]
+    monkeypatch.setattr("llamux.__main__.findings", lambda: found)
+    monkeypatch.setattr(client, "ROOT", tmp_path / "none")
+    assert main(["doctor"]) == 1
+    out, errors = capsys.readouterr()
+    assert out == "ok       the kernel is 6.12\nmissing  no model\n         -> copy one\n"
+    assert "insmod llamux.ko" in errors
+
+
 def test_the_doctor_finds_what_is_missing(tmp_path: Path) -> None:
     def missing() -> list[str]:
         return [found.what for found in doctor.findings(tmp_path, "6.12.1-x") if found.advice]
@@ -330,6 +385,11 @@ def test_the_doctor_finds_what_is_missing(tmp_path: Path) -> None:
         *rights,
     ]
     (security / "lockdown").write_text("[none] integrity confidentiality\n")
+    enforced = tmp_path / "sys" / "module" / "module" / "parameters" / "sig_enforce"
+    enforced.parent.mkdir(parents=True)
+    enforced.write_text("Y\n")
+    assert "the kernel loads signed modules alone" in missing()
+    enforced.write_text("N\n")
     (tmp_path / "proc" / "meminfo").write_text("MemAvailable:    2000 kB\n")
     (build.parent / "updates").mkdir()
     (build.parent / "updates" / "llamux.ko.xz").touch()
@@ -589,11 +649,14 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
             turns = llamux(uml, "chat", *short, stdin=b"a\n/reset\na\n").output
             first = llamux(uml, "ask", "a", *short).output
             assert turns == 2 * first
-            assert b"tiny" in llamux(uml, "models").output
             assert b"conversations" in llamux(uml, "status").output
             assert re.search(rb"^isa \w+$", llamux(uml, "stats").output, re.M)
             assert b"it answers" in llamux(uml, "doctor").output
-            assert llamux(uml, "use", "tiny").exit_code == 0
+            uml.check(f"echo load {guest_lab.TINY_SPM} >{guest_lab.CONTROL}")
+            assert [line[:2] for line in llamux(uml, "models").text.splitlines()] == ["* ", "  "]
+            assert llamux(uml, "use", "tiny-spm").exit_code == 0
+            assert "* tiny-spm " in llamux(uml, "models").text
+            assert "tiny-spm\tdefault" in uml.check("cat /proc/llamux/models")
             missing = llamux(uml, "use", "none")
             assert missing.exit_code == 1
             assert b"llamux models" in missing.errors
