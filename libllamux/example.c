@@ -9,6 +9,7 @@
 #include "llamux.h"
 
 #define MAX_ASKED 16
+#define MAX_MODELS 16
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct llamux_options short_answers = { .top_p = 1, .repeat_penalty = 1,
@@ -53,7 +54,16 @@ static int print(struct llamux *handle)
 	return (int)n;
 }
 
-/* One dialogue, of which each word is a turn. */
+static void print_figures(const struct llamux_figures *f)
+{
+	printf("[%llu of %llu tokens were known, %llu of %llu guesses were right; "
+	       "log-probability %.6f, margin %.6f]\n",
+	       (unsigned long long)f->reused_tokens, (unsigned long long)f->prompt_tokens,
+	       (unsigned long long)f->accepted, (unsigned long long)f->drafted,
+	       f->log_prob, f->margin);
+}
+
+/* One dialogue, of which each word is a turn; "/reset" begins another one. */
 static int chat(int n, char **words)
 {
 	struct llamux_options options = short_answers;
@@ -67,6 +77,10 @@ static int chat(int n, char **words)
 		return err;
 	err = print(handle);
 	for (i = 1; i < n && !err; i++) {
+		if (!strcmp(words[i], "/reset")) {
+			err = llamux_reset(handle);
+			continue;
+		}
 		err = llamux_next(handle, words[i]);
 		if (!err)
 			err = print(handle);
@@ -74,9 +88,7 @@ static int chat(int n, char **words)
 	if (!err)
 		err = llamux_figures(handle, &figures);
 	if (!err)
-		printf("[%llu of %llu tokens were known]\n",
-		       (unsigned long long)figures.reused_tokens,
-		       (unsigned long long)figures.prompt_tokens);
+		print_figures(&figures);
 	llamux_finish(handle);
 	return err;
 }
@@ -153,6 +165,21 @@ static int stats(int n, char **words)
 	return err;
 }
 
+static int models(int n, char **words)
+{
+	struct llamux_model found[MAX_MODELS];
+	int i, there = llamux_models(found, MAX_MODELS);
+
+	(void)n;
+	(void)words;
+	for (i = 0; i < there && i < MAX_MODELS; i++)
+		printf("%s%s: %s in %s, %llu bytes, %llu tokens of context, %llu users\n",
+		       found[i].name, found[i].is_default ? " (default)" : "", found[i].title,
+		       found[i].kind, (unsigned long long)found[i].bytes,
+		       (unsigned long long)found[i].n_ctx, (unsigned long long)found[i].users);
+	return there < 0 ? there : 0;
+}
+
 static int use(int n, char **words)
 {
 	return llamux_set_model(n ? words[0] : "");
@@ -163,7 +190,7 @@ static const struct {
 	int (*run)(int n, char **words);
 } verbs[] = {
 	{ "query", query }, { "stream", stream }, { "chat", chat },
-	{ "poll", poll_all }, { "stats", stats }, { "use", use },
+	{ "poll", poll_all }, { "stats", stats }, { "models", models }, { "use", use },
 };
 
 int main(int argc, char **argv)
@@ -179,6 +206,6 @@ int main(int argc, char **argv)
 			fprintf(stderr, "%s\n", llamux_strerror(err));
 		return err ? 1 : 0;
 	}
-	fprintf(stderr, "example query|stream|chat|poll|stats|use [TEXT...]\n");
+	fprintf(stderr, "example query|stream|chat|poll|stats|models|use [TEXT...]\n");
 	return 2;
 }

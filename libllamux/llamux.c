@@ -16,6 +16,7 @@
 #define PROMPT "/proc/llamux/prompt"
 #define CHAT "/proc/llamux/chat"
 #define STATS "/proc/llamux/stats"
+#define MODELS "/proc/llamux/models"
 #define CONTROL "/proc/llamux/control"
 
 #define RATIO 65536
@@ -23,6 +24,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static_assert(LLAMUX_N_STOPS == LLAMUX_STOPS, "stop texts");
+static_assert(sizeof(((struct llamux_model *)0)->name) == LLAMUX_MODEL_BYTES, "model's name");
 
 struct llamux {
 	int fd;
@@ -38,14 +40,38 @@ static int open_file(const char *path, int flags)
 	return errno == ENOENT ? -ENODEV : -errno;
 }
 
-/* Ratios are in 65536ths. */
-static int take_ratio(uint32_t *to, double ratio)
+/* In 65536ths. What cannot be said in them becomes what no option takes: the module logs which. */
+static uint32_t ratio_of(double ratio)
 {
-	/* Not a number is neither. */
-	if (!(ratio >= 0 && ratio < RATIO - 1))
-		return -EINVAL;
-	*to = (uint32_t)(ratio * RATIO + 0.5);
-	return 0;
+	return ratio >= 0 && ratio < RATIO - 1 ? (uint32_t)(ratio * RATIO + 0.5) : UINT32_MAX;
+}
+
+/* Call @take for each line of a file, without its newline. */
+static int read_lines(const char *path, void (*take)(char *line, void *data), void *data)
+{
+	int fd = open_file(path, O_RDONLY);
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+	FILE *file;
+	int err;
+
+	if (fd < 0)
+		return fd;
+	file = fdopen(fd, "r");
+	if (!file) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	while ((n = getline(&line, &size, file)) > 0) {
+		line[n - 1] = '\0';
+		take(line, data);
+	}
+	err = ferror(file) ? -EIO : 0;
+	free(line);
+	fclose(file);
+	return err;
 }
 
 static int take_template(int32_t *to, const char *name)
@@ -95,35 +121,52 @@ static int take_texts(struct llamux_ioc_options *to, const struct llamux_options
 	if (from->model) {
 		n = strlen(from->model);
 		if (n >= LLAMUX_MODEL_BYTES)
-			return -EINVAL;
+			return -ENOENT;
 		memcpy(to->model, from->model, n);
 	}
 	return take_stops(to, from->stops);
 }
 
+/* A name that is looked for. */
+struct wanted {
+	const char *name;
+	bool found;
+};
+
+static void compare(char *line, void *data)
+{
+	struct wanted *wanted = data;
+
+	if (!strcmp(strsep(&line, "\t"), wanted->name))
+		wanted->found = true;
+}
+
+static bool is_unknown(const char *model)
+{
+	struct wanted wanted = { .name = model };
+
+	return model && *model && !read_lines(MODELS, compare, &wanted) && !wanted.found;
+}
+
 static int set_options(int fd, const struct llamux_options *from)
 {
 	struct llamux_ioc_options to = {
+		.temperature = ratio_of(from->temperature),
 		.top_k = from->top_k,
+		.top_p = ratio_of(from->top_p),
+		.min_p = ratio_of(from->min_p),
+		.repeat_penalty = ratio_of(from->repeat_penalty),
 		.max_tokens = from->max_tokens,
 		.seed = from->seed,
 		.speculate = from->speculate,
 	};
-	int err = take_ratio(&to.temperature, from->temperature);
+	int err = take_template(&to.chat_template, from->chat_template);
 
 	if (!err)
-		err = take_ratio(&to.top_p, from->top_p);
-	if (!err)
-		err = take_ratio(&to.min_p, from->min_p);
-	if (!err)
-		err = take_ratio(&to.repeat_penalty, from->repeat_penalty);
-	if (!err)
-		err = take_template(&to.chat_template, from->chat_template);
-	if (!err)
 		err = take_texts(&to, from);
-	if (err)
-		return err;
-	return ioctl(fd, LLAMUX_IOC_SET_OPTIONS, &to) ? -errno : 0;
+	if (!err && ioctl(fd, LLAMUX_IOC_SET_OPTIONS, &to))
+		err = -errno;
+	return err == -EINVAL && is_unknown(from->model) ? -ENOENT : err;
 }
 
 static int write_all(int fd, const char *text, size_t n)
@@ -253,7 +296,19 @@ ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size)
 
 int llamux_next(struct llamux *handle, const char *prompt)
 {
-	return write_all(handle->fd, prompt, strlen(prompt));
+	/* To write nothing leaves the old answer in its place. */
+	return *prompt ? write_all(handle->fd, prompt, strlen(prompt)) : -ENODATA;
+}
+
+int llamux_reset(struct llamux *handle)
+{
+	return ioctl(handle->fd, LLAMUX_IOC_RESET) ? -errno : 0;
+}
+
+/* Of a sum in 65536ths. */
+static double mean(int64_t sum, uint64_t n)
+{
+	return n ? (double)sum / (double)n / RATIO : 0;
 }
 
 int llamux_figures(const struct llamux *handle, struct llamux_figures *figures)
@@ -266,9 +321,13 @@ int llamux_figures(const struct llamux *handle, struct llamux_figures *figures)
 		.prompt_tokens = f.prompt_tokens,
 		.reused_tokens = f.reused_tokens,
 		.tokens = f.tokens,
+		.drafted = f.drafted,
+		.accepted = f.accepted,
 		.ttft_us = f.ttft_us,
 		.prefill_us = f.prefill_us,
 		.decode_us = f.decode_us,
+		.log_prob = mean(f.log_prob, f.sampled),
+		.margin = mean(f.margin, f.sampled),
 	};
 	return 0;
 }
@@ -295,15 +354,20 @@ static const struct {
 	{ "decode_us", offsetof(struct llamux_stats, decode_us) },
 };
 
-static void take_line(struct llamux_stats *stats, const char *key, const char *value)
+static void take_stat(char *line, void *data)
 {
-	uint64_t number = strtoull(value, NULL, 10);
+	struct llamux_stats *stats = data;
+	char *key = strsep(&line, " ");
+	uint64_t number;
 	size_t i;
 
+	if (!line)
+		return;
+	number = strtoull(line, NULL, 10);
 	if (!strcmp(key, "model"))
-		snprintf(stats->model, sizeof(stats->model), "%s", value);
+		snprintf(stats->model, sizeof(stats->model), "%s", line);
 	if (!strcmp(key, "isa"))
-		snprintf(stats->isa, sizeof(stats->isa), "%s", value);
+		snprintf(stats->isa, sizeof(stats->isa), "%s", line);
 	for (i = 0; i < ARRAY_SIZE(numbers); i++)
 		if (!strcmp(key, numbers[i].key))
 			memcpy((char *)stats + numbers[i].offset, &number, sizeof(number));
@@ -311,34 +375,47 @@ static void take_line(struct llamux_stats *stats, const char *key, const char *v
 
 int llamux_stats(struct llamux_stats *stats)
 {
-	int fd = open_file(STATS, O_RDONLY);
-	char *line = NULL, *value;
-	size_t size = 0;
-	ssize_t n;
-	FILE *file;
-	int err;
-
 	memset(stats, 0, sizeof(*stats));
-	if (fd < 0)
-		return fd;
-	file = fdopen(fd, "r");
-	if (!file) {
-		err = -errno;
-		close(fd);
-		return err;
+	return read_lines(STATS, take_stat, stats);
+}
+
+/* Models as far as there is room. */
+struct list {
+	struct llamux_model *models;
+	size_t n;
+	int found;
+};
+
+static void take_model(char *line, void *data)
+{
+	struct list *list = data;
+	struct llamux_model *m;
+	char *parts[7];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		parts[i] = strsep(&line, "\t");
+	if (!parts[i - 1])
+		return;
+	if ((size_t)list->found < list->n) {
+		m = &list->models[list->found];
+		snprintf(m->name, sizeof(m->name), "%s", parts[0]);
+		m->is_default = !strcmp(parts[1], "default");
+		m->users = strtoull(parts[2], NULL, 10);
+		m->bytes = strtoull(parts[3], NULL, 10);
+		m->n_ctx = strtoull(parts[4], NULL, 10);
+		snprintf(m->kind, sizeof(m->kind), "%s", parts[5]);
+		snprintf(m->title, sizeof(m->title), "%s", parts[6]);
 	}
-	while ((n = getline(&line, &size, file)) > 0) {
-		line[n - 1] = '\0';
-		value = strchr(line, ' ');
-		if (value) {
-			*value++ = '\0';
-			take_line(stats, line, value);
-		}
-	}
-	err = ferror(file) ? -EIO : 0;
-	free(line);
-	fclose(file);
-	return err;
+	list->found++;
+}
+
+int llamux_models(struct llamux_model *models, size_t n)
+{
+	struct list list = { .models = models, .n = n };
+	int err = read_lines(MODELS, take_model, &list);
+
+	return err ? err : list.found;
 }
 
 int llamux_set_model(const char *name)
@@ -350,11 +427,11 @@ int llamux_set_model(const char *name)
 		return -ENOENT;
 	fd = open_file(CONTROL, O_WRONLY);
 	if (fd < 0)
-		return fd;
+		return fd == -EACCES ? -EPERM : fd;	/* the group may not either */
 	snprintf(command, sizeof(command), "default %s", name);
 	err = write_all(fd, command, strlen(command));
 	close(fd);
-	return err;
+	return err == -EINVAL ? -ENOENT : err;	/* no name has a blank */
 }
 
 const char *llamux_strerror(int err)
@@ -369,13 +446,13 @@ const char *llamux_strerror(int err)
 	case ENOENT:
 		return "there is no such model: /proc/llamux/models lists what there is";
 	case EBUSY:
-		return "an answer is being read: read it to its end, or end its reader";
+		return "an answer is read, or max_user_prompts are: read one to its end, or end it";
 	case EUSERS:
 		return "too many conversations are open: end one, or raise max_conversations";
 	case ENOBUFS:
 		return "your answers fill the memory that you may have: end a conversation";
 	case EMSGSIZE:
-		return "the text is too long: shorten it, or load with a larger n_ctx";
+		return "the text is too long: shorten it, or load with more n_ctx or max_prompt";
 	case EILSEQ:
 		return "the text is not UTF-8";
 	case ENODATA:
@@ -383,7 +460,9 @@ const char *llamux_strerror(int err)
 	case ENOMEM:
 		return "too little memory: unload a model, or end a conversation";
 	case EINVAL:
-		return "a value is out of its range: the kernel's log (dmesg) says which";
+		return "an option is not what llamux.h lets it be: dmesg may say which";
+	case ENOTTY:
+		return "the module is of another version: use a library of the same";
 	case EAGAIN:
 		return "the answer is being made: poll() says when there is more";
 	case EINTR:

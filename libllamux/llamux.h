@@ -29,19 +29,19 @@ extern "C" {
 #define LLAMUX_N_STOPS 4
 
 /**
- * struct llamux_options - How an answer shall be made; docs/procfs-abi.md has the ranges.
- * @temperature: 0 is greedy.
- * @top_p: 1 keeps all.
- * @min_p: 0 keeps all.
- * @repeat_penalty: 1 is off.
+ * struct llamux_options - How an answer shall be made; another value is -EINVAL.
+ * @temperature: 0 (greedy) to 16.
+ * @top_p: Above 0, at most 1, which keeps all.
+ * @min_p: 0, which keeps all, to 1.
+ * @repeat_penalty: 0.5 to 16; 1 is off.
  * @top_k: 0 keeps all.
- * @max_tokens: Of the answer.
- * @speculate: Tokens to guess ahead at the most; the answer is the same.
+ * @max_tokens: Of the answer, at least 1.
+ * @speculate: Tokens to guess ahead at the most, 0 to 7; the answer is the same.
  * @seed: Of the sampler.
- * @stops: Texts that end an answer, up to the first NULL.
+ * @stops: Texts of 1 to 64 bytes that end an answer, up to the first NULL.
  * @chat_template: "none", "chatml", "zephyr", "llama-2", "llama-3", or NULL for the model's own.
- * @system: System prompt, or NULL for the model's own.
- * @model: A name of /proc/llamux/models, or NULL for the default.
+ * @system: System prompt of up to 4096 bytes, or NULL for the model's own.
+ * @model: A name of llamux_models(), another one is -ENOENT; or NULL for the default.
  * @chat: Whether the handle's earlier prompts and answers are remembered.
  */
 struct llamux_options {
@@ -69,17 +69,25 @@ struct llamux_options {
  * @prompt_tokens: With all earlier turns.
  * @reused_tokens: Of them, not evaluated again.
  * @tokens: Of the answer.
+ * @drafted: Guessed ahead.
+ * @accepted: Of those, right.
  * @ttft_us: Microseconds from the first read to the first byte.
  * @prefill_us: For the prompt.
  * @decode_us: For the answer.
+ * @log_prob: Mean log-probability of the answer's tokens: near 0 where the model was sure.
+ * @margin: Mean distance of their logits from the best other token's.
  */
 struct llamux_figures {
 	uint64_t prompt_tokens;
 	uint64_t reused_tokens;
 	uint64_t tokens;
+	uint64_t drafted;
+	uint64_t accepted;
 	uint64_t ttft_us;
 	uint64_t prefill_us;
 	uint64_t decode_us;
+	double log_prob;
+	double margin;
 };
 
 /**
@@ -106,6 +114,26 @@ struct llamux_stats {
 	uint64_t tokens_generated;
 	uint64_t prefill_us;
 	uint64_t decode_us;
+};
+
+/**
+ * struct llamux_model - A model being served.
+ * @name: What it is called by.
+ * @title: What it calls itself.
+ * @kind: The type that most of its weights have.
+ * @is_default: Whether it answers who names none.
+ * @users: Conversations and evaluations.
+ * @n_ctx: Tokens of a conversation.
+ * @bytes: Of memory.
+ */
+struct llamux_model {
+	char name[64];
+	char title[64];
+	char kind[16];
+	bool is_default;
+	uint64_t users;
+	uint64_t n_ctx;
+	uint64_t bytes;
 };
 
 /* A private conversation. */
@@ -171,6 +199,12 @@ ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size);
  */
 int llamux_next(struct llamux *handle, const char *prompt);
 
+/**
+ * llamux_reset() - Forget what was said, before an answer's end too; llamux_next() asks anew.
+ * Return: 0 or -errno.
+ */
+int llamux_reset(struct llamux *handle);
+
 /** llamux_figures() - Of the latest answer, so far. Return: 0 or -errno. */
 int llamux_figures(const struct llamux *handle, struct llamux_figures *figures);
 
@@ -180,7 +214,16 @@ void llamux_finish(struct llamux *handle);
 /** llamux_stats() - How the module fares. Return: 0 or -errno. */
 int llamux_stats(struct llamux_stats *stats);
 
-/** llamux_set_model() - Make a model the default; for root. Return: 0 or -errno. */
+/**
+ * llamux_models() - The models being served.
+ * @models: (@n,) Filled in as far as they go.
+ * @n: How many there is room for; may be 0.
+ *
+ * Return: how many there are, which may be more than @n, or -errno.
+ */
+int llamux_models(struct llamux_model *models, size_t n);
+
+/** llamux_set_model() - Make a model the default; for root (-EPERM). Return: 0 or -errno. */
 int llamux_set_model(const char *name);
 
 /** llamux_strerror() - What went wrong and what to do about it; never NULL, never freed. */

@@ -48,7 +48,7 @@ def test_it_is_built_and_installed(tmp_path: Path) -> None:
     assert (tmp_path / "lib" / "libllamux.a").exists()
     assert (tmp_path / "include" / "llamux.h").exists()
     for words in (["query", "x"], ["stream", "x"], ["poll", "x", "y"], ["chat", "x"],
-                  ["stats"], ["use", "x"]):  # fmt: skip
+                  ["stats"], ["models"], ["use", "x"]):  # fmt: skip
         done = subprocess.run(
             [tmp_path / "libllamux" / "example", *words], capture_output=True, check=False
         )
@@ -101,9 +101,20 @@ def test_answers_are_the_librarys(example: Guest, session: Session) -> None:
 
 def test_a_dialogue_remembers(example: Guest, session: Session) -> None:
     turns = [b"".join(session.say(prompt, SHORT)) for prompt in PROMPTS]
-    counts = session.counts()
-    known = f"[{counts.reused} of {counts.prompt} tokens were known]\n".encode()
-    assert run(example, b"chat", *PROMPTS).output == b"".join(turns) + known
+    counts, sums = session.counts(), session.confidence()
+    figures = (
+        f"[{counts.reused} of {counts.prompt} tokens were known, "
+        f"{counts.accepted} of {counts.drafted} guesses were right; "
+        f"log-probability {sums.log_prob / sums.tokens / 65536:.6f}, "
+        f"margin {sums.margin / sums.tokens / 65536:.6f}]\n"
+    )
+    assert run(example, b"chat", *PROMPTS).output == b"".join(turns) + figures.encode()
+
+
+def test_a_dialogue_begins_anew(example: Guest, session: Session) -> None:
+    turns = [b"".join(session.say(prompt, SHORT)) for prompt in PROMPTS[:2]]
+    done = run(example, b"chat", *PROMPTS[:2], b"/reset", PROMPTS[0])
+    assert done.output.startswith(b"".join(turns) + turns[0] + b"[")
 
 
 def test_statistics_and_models(example: Guest) -> None:
@@ -116,8 +127,17 @@ def test_statistics_and_models(example: Guest) -> None:
     assert run(example, b"stats").text == expected
     assert int(stats["tokens_generated"]) > 0
     example.check(f"echo load {guest_lab.TINY_SPM} >{guest_lab.CONTROL}")
-    assert run(example, b"use", b"tiny-spm").exit_code == 0
-    assert "tiny-spm\tdefault" in example.check("cat /proc/llamux/models")
+    for chosen in ("tiny-spm", "tiny"):
+        assert run(example, b"use", chosen.encode()).exit_code == 0
+        listed = ""
+        for line in example.check("cat /proc/llamux/models").splitlines():
+            name, state, users, size, n_ctx, kind, title = line.split("\t")
+            assert state == ("default" if name == chosen else "loaded")
+            mark = " (default)" if name == chosen else ""
+            listed += f"{name}{mark}: {title} in {kind}, {size} bytes, "
+            listed += f"{n_ctx} tokens of context, {users} users\n"
+        assert listed.count("\n") == 2
+        assert run(example, b"models").text == listed
 
 
 @pytest.mark.parametrize(
@@ -127,6 +147,7 @@ def test_statistics_and_models(example: Guest) -> None:
         ((b"query", b"z" * 2000), "the text is too long"),
         ((b"use", b"none"), "there is no such model"),
         ((b"use", b"x" * 64), "there is no such model"),
+        ((b"use", b"no name"), "there is no such model"),
     ],
 )
 def test_errors_say_what_to_do(example: Guest, words: tuple[bytes, ...], message: str) -> None:
@@ -138,6 +159,7 @@ def test_errors_say_what_to_do(example: Guest, words: tuple[bytes, ...], message
 def test_others_are_told_what_they_lack(example: Guest) -> None:
     for command, message in (
         (f"su user -c '{EXAMPLE} query x'", "not allowed: be root, or in the group"),
+        (f"su user -c '{EXAMPLE} use tiny'", "not allowed: this needs root"),
         (f"printf 'a\\377' | xargs {EXAMPLE} query", "the text is not UTF-8"),
         (
             f"exec 3<>{guest_lab.PROMPT} 4<>{guest_lab.PROMPT}; {EXAMPLE} query x",
