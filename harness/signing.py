@@ -2,11 +2,12 @@
 """Signatures of model files, as the kernel's modules have them.
 
 A signature is a detached PKCS#7 message (RFC 2315) without certificates and
-attributes. Appended to a file, a trailer of 12 bytes and a marker follow it: see
-the kernel's include/linux/module_signature.h and scripts/sign-file.c, whose
-output is the same. OpenSSL computes.
+attributes, of a line of text that has the file's SHA-256. Appended to a file, a
+trailer of 12 bytes and a marker follow it: see the kernel's
+include/linux/module_signature.h and scripts/sign-file.c. OpenSSL computes.
 """
 
+import hashlib
 import os
 import struct
 import subprocess
@@ -18,6 +19,7 @@ from harness.errors import HarnessError
 MARKER = b"~Module signature appended~\n"
 _TRAILER = struct.Struct(">5B3xI")  # algo, hash, id_type, signer_len, key_id_len, sig_len
 _PKCS7 = 2  # PKEY_ID_PKCS7
+_PIECE = 1 << 20
 
 _REQUEST = """
 [req]
@@ -57,6 +59,17 @@ def detached_path(model: Path) -> Path:
     return model.with_name(f"{model.name}.p7s")
 
 
+def statement(model: Path) -> bytes:
+    """The line that is signed: it names what the file is without an appended signature."""
+    left = unsigned_size(model)
+    sha256 = hashlib.sha256()
+    with model.open("rb") as file:
+        while piece := file.read(min(left, _PIECE)):
+            sha256.update(piece)
+            left -= len(piece)
+    return f"llamux model sha256 {sha256.hexdigest()}\n".encode()
+
+
 def sign(model: Path, key: Path, cert: Path, detached: bool = False) -> Path:
     """Sign a file and return what was written: the file itself, or its detached signature.
 
@@ -65,15 +78,19 @@ def sign(model: Path, key: Path, cert: Path, detached: bool = False) -> Path:
     size = unsigned_size(model)
     if size != model.stat().st_size:
         os.truncate(model, size)
-    files = ["-in", str(model), "-signer", str(cert), "-inkey", str(key)]
-    flags = ["-binary", "-noattr", "-nocerts", "-md", "sha256", "-outform", "DER"]
-    message = _openssl("cms", "-sign", *flags, *files)
+    message = sign_statement(statement(model), key, cert)
     if detached:
         detached_path(model).write_bytes(message)
         return detached_path(model)
     with model.open("ab") as file:
         file.write(message + _TRAILER.pack(0, 0, _PKCS7, 0, 0, len(message)) + MARKER)
     return model
+
+
+def sign_statement(line: bytes, key: Path, cert: Path, digest: str = "sha256") -> bytes:
+    """The PKCS#7 message alone, in DER."""
+    flags = ["-binary", "-noattr", "-nocerts", "-md", digest, "-outform", "DER"]
+    return _openssl("cms", "-sign", *flags, "-signer", str(cert), "-inkey", str(key), given=line)
 
 
 def unsigned_size(model: Path) -> int:
@@ -95,38 +112,35 @@ def unsigned_size(model: Path) -> int:
 
 def check(model: Path, cert: Path) -> None:
     """Raise SignatureError unless the key of `cert` signed the file, appended or detached."""
-    size = unsigned_size(model)
-    with tempfile.TemporaryDirectory(prefix="llamux-") as scratch:
-        content, message = model, detached_path(model)
-        if size != model.stat().st_size:
-            content, message = Path(scratch, "content"), Path(scratch, "message")
-            with model.open("rb") as file, content.open("wb") as copy:
-                _copy(file.fileno(), copy.fileno(), size)
-                file.seek(size)
-                message.write_bytes(file.read()[: -_TRAILER.size - len(MARKER)])
-        if not message.exists():
-            raise SignatureError(f"{model} has no signature, neither appended nor in {message}")
-        files = ["-in", str(message), "-content", str(content), "-certfile", str(cert)]
+    message = _message(model)
+    with tempfile.NamedTemporaryFile() as content:
+        content.write(statement(model))
+        content.flush()
         flags = ["-inform", "DER", "-binary", "-noverify", "-out", os.devnull]
+        files = ["-content", content.name, "-certfile", str(cert)]
         try:
-            _openssl("cms", "-verify", *flags, *files)
+            _openssl("cms", "-verify", *flags, *files, given=message)
         except HarnessError as error:
             raise SignatureError(f"{model} is not what {cert}'s key signed: {error}") from None
 
 
-def _copy(source: int, target: int, size: int) -> None:
-    """The first `size` bytes of one file to another, by the kernel."""
-    done = 0
-    while done < size:
-        count = os.sendfile(target, source, done, size - done)
-        if not count:
-            raise SignatureError("the file became shorter")
-        done += count
+def _message(model: Path) -> bytes:
+    """A file's signature, appended or detached."""
+    size = unsigned_size(model)
+    if size != model.stat().st_size:
+        with model.open("rb") as file:
+            file.seek(size)
+            return file.read()[: -_TRAILER.size - len(MARKER)]
+    beside = detached_path(model)
+    if not beside.exists():
+        raise SignatureError(f"{model} has no signature, neither appended nor in {beside}")
+    return beside.read_bytes()
 
 
-def _openssl(*arguments: str) -> bytes:
+def _openssl(*arguments: str, given: bytes = b"") -> bytes:
+    command = ["openssl", *arguments]
     try:
-        done = subprocess.run(["openssl", *arguments], capture_output=True, check=False)
+        done = subprocess.run(command, input=given, capture_output=True, check=False)
     except FileNotFoundError:
         raise HarnessError("openssl is missing: apt-get install openssl") from None
     if done.returncode:

@@ -5,7 +5,6 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/key.h>
-#include <linux/limits.h>
 #include <linux/module.h>
 #include <linux/module_signature.h>
 #include <linux/slab.h>
@@ -18,6 +17,7 @@
 #define HASH_PIECE (256u << 10)
 #define MAX_SIGNATURE (64u << 10)
 #define MARKER_SIZE (sizeof(MODULE_SIG_STRING) - 1)
+#define STATEMENT "llamux model sha256 "
 
 static bool require_signature;
 module_param(require_signature, bool, 0444);
@@ -152,31 +152,32 @@ static struct key *own_keyring(void)
 	return ring;
 }
 
-static int check_against(struct key *ring, const u8 *data, size_t size, const struct signature *sig)
+/* What is signed is a line that names the model: the kernel hashes a message in one go. */
+static int check_against(struct key *ring, const u8 *sha256, const struct signature *sig)
 {
-	return verify_pkcs7_signature(data, size, sig->data, sig->size, ring,
+	char line[sizeof(STATEMENT) + 2 * SHA256_DIGEST_SIZE + 1];
+	int n = scnprintf(line, sizeof(line), STATEMENT "%*phN\n", SHA256_DIGEST_SIZE, sha256);
+
+	return verify_pkcs7_signature(line, n, sig->data, sig->size, ring,
 				      VERIFYING_UNSPECIFIED_SIGNATURE, NULL, NULL);
 }
 
-static int check(const u8 *data, size_t size, const struct signature *sig, struct llama_diag *diag)
+static int check(const u8 *sha256, const struct signature *sig, struct llama_diag *diag)
 {
 	struct key *own;
 	int err;
 
-	/* The kernel hashes a message with a 32-bit length. */
-	if (size > U32_MAX)
-		return llama_fail(diag, -EFBIG, "has more than 4 GiB, which no signature can cover");
 	if (llamux_certificate_end - llamux_certificate) {
 		own = own_keyring();
 		if (IS_ERR(own))
 			return llama_fail(diag, PTR_ERR(own),
 					  "cannot be checked: the module's own certificate cannot be used");
-		err = check_against(own, data, size, sig);
+		err = check_against(own, sha256, sig);
 		key_put(own);
 	} else {
-		err = check_against(VERIFY_USE_SECONDARY_KEYRING, data, size, sig);
+		err = check_against(VERIFY_USE_SECONDARY_KEYRING, sha256, sig);
 		if (err == -ENOKEY)
-			err = check_against(VERIFY_USE_PLATFORM_KEYRING, data, size, sig);
+			err = check_against(VERIFY_USE_PLATFORM_KEYRING, sha256, sig);
 	}
 	switch (err) {
 	case 0:
@@ -194,14 +195,14 @@ static int check(const u8 *data, size_t size, const struct signature *sig, struc
 	}
 }
 #else
-static int check(const u8 *data, size_t size, const struct signature *sig, struct llama_diag *diag)
+static int check(const u8 *sha256, const struct signature *sig, struct llama_diag *diag)
 {
 	return llama_fail(diag, -EOPNOTSUPP, "cannot be checked: this kernel verifies no signatures");
 }
 #endif
 
-static int check_required(const char *path, const u8 *data, struct llamux_identity *id,
-			  struct signature *sig, struct llama_diag *diag)
+static int check_required(const char *path, struct llamux_identity *id, struct signature *sig,
+			  struct llama_diag *diag)
 {
 	struct llamux_memory detached = { };
 	int err = 0;
@@ -217,7 +218,7 @@ static int check_required(const char *path, const u8 *data, struct llamux_identi
 		sig->size = detached.size;
 	}
 	if (!err)
-		err = check(data, id->size, sig, diag);
+		err = check(id->sha256, sig, diag);
 	if (!err)
 		id->signature = LLAMUX_SIGNED;
 	llamux_memory_free(&detached);
@@ -235,14 +236,10 @@ int llamux_verify(const char *path, const u8 *data, size_t size, struct llamux_i
 	if (err)
 		return err;
 	id->signature = sig.data ? LLAMUX_UNCHECKED : LLAMUX_UNSIGNED;
-	if (require_signature)
-		err = check_required(path, data, id, &sig, diag);
-	if (err)
-		return err;
 	err = hash(data, id->size, id->sha256, yield);
-	if (err && err != -EINTR)
-		llama_fail(diag, err, "cannot be hashed");
-	return err;
+	if (err)
+		return err == -EINTR ? err : llama_fail(diag, err, "cannot be hashed");
+	return require_signature ? check_required(path, id, &sig, diag) : 0;
 }
 
 const char *llamux_signature_name(enum llamux_signature signature)

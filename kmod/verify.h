@@ -3,7 +3,8 @@
  * DOC: What a model file is, and who vouches for it
  *
  * A signature is what signed kernel modules have: a detached PKCS#7 message,
- * appended to the file with a trailer behind it, or in a file beside it.
+ * appended to the file with a trailer behind it, or in a file beside it. It
+ * signs a line of text that has the model's SHA-256.
  */
 #ifndef LLAMUX_VERIFY_H
 #define LLAMUX_VERIFY_H
@@ -44,8 +45,8 @@ struct llamux_identity {
  * Context: Process; sleeps.
  * Return: 0, or why the file must not be used: -EBADMSG (signature malformed) or -EINTR; where
  * one is required also -ENODATA (none), -ENOKEY (by a key that is not trusted), -EKEYREJECTED
- * (of other bytes), -ENOPKG (by an unknown algorithm), -EFBIG, -EOPNOTSUPP (no such kernel), or
- * what reading it failed with.
+ * (of other bytes), -ENOPKG (by an unknown algorithm), -EOPNOTSUPP (no such kernel), or what
+ * reading it failed with.
  */
 int llamux_verify(const char *path, const u8 *data, size_t size, struct llamux_identity *id,
 		  const struct llama_yield *yield, struct llama_diag *diag);

@@ -2,6 +2,7 @@
 """Signatures of files, made and checked on the host."""
 
 import hashlib
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from harness import kernels, signing
 from harness.architectures import ARCHITECTURES, KERNELS
 from harness.cli import main
+from harness.paths import ROOT
 
 MODEL = bytes(range(256)) * 40
 
@@ -65,17 +67,42 @@ def test_signing_again_replaces(model: Path, keys: Path) -> None:
     assert signing.unsigned_size(model) == len(MODEL)
 
 
+def test_what_is_signed_is_a_line(model: Path, keys: Path) -> None:
+    line = f"llamux model sha256 {hashlib.sha256(MODEL).hexdigest()}\n".encode()
+    assert signing.statement(model) == line
+    sign(model, keys)
+    assert signing.statement(model) == line
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_kernels_own_program_makes_the_same(model: Path, keys: Path, kernel: str) -> None:
     headers = kernels.kernel(ARCHITECTURES["x86_64"], kernel).headers
-    other = model.with_name("other.gguf")
+    line = model.with_name("line")
+    line.write_bytes(signing.statement(model))
     program = headers / "scripts" / "sign-file"
-    files = [str(keys / "model.key"), str(keys / "model.der"), str(model), str(other)]
-    subprocess.run([str(program), "sha256", *files], check=True)
-    sign(model, keys)
-    assert (
-        hashlib.sha256(model.read_bytes()).digest() == hashlib.sha256(other.read_bytes()).digest()
-    )
+    files = [str(keys / "model.key"), str(keys / "model.der"), str(line)]
+    subprocess.run([str(program), "-d", "sha256", *files], check=True)
+    sign(model, keys, "--detached")
+    assert signing.detached_path(model).read_bytes() == signing.detached_path(line).read_bytes()
+
+
+def test_the_pages_commands_make_and_check_the_same(model: Path, keys: Path) -> None:
+    page = (ROOT / "docs" / "signing.md").read_text()
+    (block,) = re.findall(r"```\n(printf .*?)```", page, re.DOTALL)
+    names, signs, checks = block.splitlines()
+    for name in ("model.key", "model.der"):
+        (model.parent / name).write_bytes((keys / name).read_bytes())
+
+    def works(*commands: str) -> bool:
+        script = " && ".join(commands)
+        return subprocess.run(["sh", "-c", script], cwd=model.parent, check=False).returncode == 0
+
+    assert works(names, signs, checks)
+    made = signing.detached_path(model).read_bytes()
+    sign(model, keys, "--detached")
+    assert signing.detached_path(model).read_bytes() == made
+    model.write_bytes(MODEL[::-1])
+    assert not works(names, checks)
 
 
 def test_a_key_is_its_owners_alone_and_never_overwritten(keys: Path) -> None:
