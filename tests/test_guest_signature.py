@@ -19,12 +19,15 @@ from harness.guest import Guest, Result
 from harness.guest_errors import GuestError
 from harness.guest_pool import GuestPool
 from harness.lock import exclusive
-from harness.paths import cache_dir
+from harness.paths import ROOT, cache_dir
 from harness.tiny import make_model
 
 TRAILER = 12 + len(signing.MARKER)
+LARGEST = 64 << 10
+"""Bytes of a signature."""
 MODULE, KEYLESS, BROKEN = (f"/lib/modules/{name}.ko" for name in ("own", "keyless", "broken"))
 """With the certificate of `model.key`, with none, and with one that is none."""
+UNREADABLE = "has a signature in a file .p7s that cannot be read"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ def signed(key: str = "model", shape: str = "tiny") -> bytes:
         return path.read_bytes()
 
 
+@cache
+def signed_line(line: bytes, digest: str = "sha256") -> bytes:
+    """The PKCS#7 message of anything."""
+    return signing.sign_statement(line, folder() / "model.key", folder() / "model.der", digest)
+
+
 def message(data: bytes) -> bytes:
     """The PKCS#7 message of a signed model."""
     (size,) = struct.unpack_from(">I", data, len(data) - TRAILER + 8)
@@ -94,7 +103,8 @@ def refused() -> tuple[Refused, ...]:
     malformed = (errno.EBADMSG, "has a malformed signature")
     no_pkcs7 = (errno.EBADMSG, "has a signature that is no PKCS#7 message")
     untrusted = (errno.ENOKEY, "is signed by a key that is not trusted")
-    unreadable = "has a signature in a file .p7s that cannot be read"
+    unknown = (errno.ENOPKG, "is signed in a way that this kernel does not know")
+    line = signing.statement(folder() / "tiny-by-model.gguf")
     found = [
         Refused("unsigned", plain, *none),
         Refused("wrong-key", signed("other"), *untrusted),
@@ -143,8 +153,20 @@ def refused() -> tuple[Refused, ...]:
         Refused("detached-swapped", model("tiny-spm"), *other, detached=sig),
         Refused("detached-wrong-key", plain, *untrusted, detached=message(signed("other"))),
         Refused("detached-garbage", plain, *malformed, detached=b"garbage"),
-        Refused("detached-empty", plain, errno.EINVAL, unreadable, detached=b""),
-        Refused("detached-huge", plain, errno.EFBIG, unreadable, detached=sig + bytes(1 << 16)),
+        Refused("detached-empty", plain, errno.EINVAL, UNREADABLE, detached=b""),
+        Refused("detached-largest", plain, *malformed, detached=sig.ljust(LARGEST, b"\0")),
+        Refused(
+            "detached-larger",
+            plain,
+            errno.EFBIG,
+            UNREADABLE,
+            detached=sig.ljust(LARGEST + 1, b"\0"),
+        ),
+        Refused("file-signed", plain, *other, detached=signed_line(plain)),
+        Refused("no-words", plain, *other, detached=signed_line(line.split()[-1])),
+        Refused("no-newline", plain, *other, detached=signed_line(line.strip())),
+        Refused("upper-case", plain, *other, detached=signed_line(line.upper())),
+        Refused("unknown-hash", plain, *unknown, detached=signed_line(line, "sha512-256")),
         Refused("appended-counts", signed("other"), *untrusted, detached=sig),
     ]
     for at in (0, 99, size // 2, size - 1):
@@ -280,11 +302,16 @@ def test_what_is_not_signed_is_refused(vault: Guest) -> None:
     assert "llamux" not in vault.check("cat /proc/vmallocinfo")
 
 
-def test_a_pipe_as_a_signature_does_not_wait(vault: Guest) -> None:
-    vault.check("cp /good/detached.gguf /tmp/piped.gguf; rm -f /tmp/piped.gguf.p7s")
-    vault.check("mkfifo /tmp/piped.gguf.p7s")
-    message = "has a signature in a file .p7s that cannot be read"
-    refuses(vault, errno.EINVAL, message, "/tmp/piped.gguf", MODULE)
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [("mkfifo", errno.EINVAL), ("mkdir", errno.EINVAL), ("ln -s s.gguf.p7s", errno.ELOOP)],
+    ids=["pipe", "folder", "loop"],
+)
+def test_a_signature_that_is_no_file(vault: Guest, command: str, error: int) -> None:
+    """Nor does a pipe wait for its writer."""
+    vault.check("cp /good/detached.gguf /tmp/s.gguf; rm -rf /tmp/s.gguf.p7s")
+    vault.check(f"{command} /tmp/s.gguf.p7s")
+    refuses(vault, error, UNREADABLE, "/tmp/s.gguf", MODULE)
 
 
 def test_a_module_without_a_certificate_asks_the_kernel(vault: Guest) -> None:
@@ -303,3 +330,14 @@ def test_no_keyring_stays(vault: Guest) -> None:
     gone = "i=0; while grep -q llamux /proc/keys; do i=$((i+1)); [ $i -lt 50 ] || exit 1\n"
     vault.check(f"{gone} sleep 0.1; done; rmmod llamux")
     assert re.search(r"keyring", vault.check("cat /proc/keys"))
+
+
+def test_the_table_names_tests() -> None:
+    """Every row one, and those of this kind are there."""
+    table = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input")[1]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert [row for row in rows if "test_" not in row] == []
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", table)
+    assert len(named) > 5
+    for file, name in named:
+        assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(), name
