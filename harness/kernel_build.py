@@ -30,7 +30,7 @@ _UNUSED = (
 
 _LARGE_ARCH = ("arm", "arm64", "mips", "powerpc")
 
-_KEPT = ("arch", "include", "scripts", "tools")
+_KEPT = ("arch", "certs", "include", "scripts", "tools")
 _KEPT_TOOL = Path("tools", "objtool", "objtool")  # checks the objects of modules, too
 _LAYOUT = 1  # raise it when what lies in a kernel's folder changes
 

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A module without a certificate takes what the kernel's own keyrings vouch for.
+
+Debian's private keys are Debian's alone. A kernel of images/debug.config was built with
+a key of its own, which lies beside it.
+"""
+
+import errno
+from pathlib import Path
+
+from guest_lab import TINY, insmod, loaded, new_lines, stats
+
+from harness import signing
+from harness.guest import Guest
+from harness.paths import cache_dir
+
+MODEL = "/tmp/signed.gguf"
+
+
+def sign(guest: Guest, key: Path, cert: Path) -> None:
+    """Put a detached signature of the tiny model beside its copy."""
+    line = signing.statement(cache_dir("lab") / "tiny.gguf")
+    guest.check(f"cp {TINY} {MODEL}")
+    guest.put_file(f"{MODEL}.p7s", signing.sign_statement(line, key, cert))
+
+
+def test_the_kernels_key_is_trusted(lab: Guest) -> None:
+    keys = lab.kernel.headers / "certs"
+    sign(lab, keys / "signing_key.pem", keys / "signing_key.x509")
+    with loaded(lab, MODEL, "require_signature=1"):
+        assert stats(lab)["signature"] == "valid"
+    lab.check(f"printf x | dd of={MODEL} bs=1 seek=999 conv=notrunc")
+    with new_lines(lab) as lines:
+        assert insmod(lab, MODEL, "require_signature=1").exit_code == errno.EKEYREJECTED
+    assert set(lines) == {f"{MODEL} is not what was signed (error -{errno.EKEYREJECTED})"}
+
+
+def test_another_key_is_not(lab: Guest, tmp_path: Path) -> None:
+    signing.new_key(tmp_path / "key", tmp_path / "cert", bits=2048)
+    sign(lab, tmp_path / "key", tmp_path / "cert")
+    with new_lines(lab) as lines:
+        assert insmod(lab, MODEL, "require_signature=1").exit_code == errno.ENOKEY
+    message = "is signed by a key that is not trusted"
+    assert set(lines) == {f"{MODEL} {message} (error -{errno.ENOKEY})"}
