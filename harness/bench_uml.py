@@ -13,8 +13,8 @@ from harness.guest import Guest
 _OPTIONS = "/proc/llamux/options"
 _PROMPT = "/proc/llamux/prompt"
 _STATS = "/proc/llamux/stats"
-_ALONE = ("lookup", "speculative")
-"""Options that make more than one token in a pass: not while single ones are timed."""
+_ALONE = "speculate 0\n"
+"""One token in a pass while single ones are timed."""
 
 
 class UmlEngine(Engine):
@@ -38,8 +38,6 @@ class UmlEngine(Engine):
         memory = 512 + 3 * path.stat().st_size // (1 << 20)
         self._guest = Guest(UML.name, model=path, memory=memory, module_args=arguments)
         self._guest.boot()
-        known = self._guest.check(f"cat {_OPTIONS}").split()
-        self._alone = "".join(f"{key} 0\n" for key in _ALONE if key in known)
         stats = self._stats()
         self.isa, self.about = stats["isa"], f"Linux {self._guest.kernel.release}"
         return int(stats["load_us"]) / 1e6
@@ -53,15 +51,15 @@ class UmlEngine(Engine):
         lines = self._running().check(f"cat {_STATS}").splitlines()
         return {key: value for key, _, value in (line.partition(" ") for line in lines)}
 
-    def _answer(self, text: bytes, options: str) -> dict[str, int]:
-        """Figures of an answer to a text."""
+    def _answer(self, text: bytes, options: str, least: int = 1) -> dict[str, int]:
+        """Figures of an answer to a text, of ``least`` tokens or more."""
         guest = self._running()
         guest.check(f"cat > {_OPTIONS}", stdin=f"reset\n{options}".encode())
         guest.check(f"cat > {_PROMPT}", stdin=text + b"\n")
         guest.check(f"cat {_PROMPT} > /dev/null", timeout=600)
         last = {k: int(v) for k, v in self._stats().items() if k.startswith("last_")}
-        if not last["last_tokens"]:
-            raise HarnessError("the model has nothing to say to the text that measures it")
+        if last["last_tokens"] < least:
+            raise HarnessError("the model has too little to say to the text that measures it")
         return last
 
     def _text(self, n: int) -> bytes:
@@ -89,10 +87,10 @@ class UmlEngine(Engine):
         """Every answer evaluates its own prompt."""
 
     def decode(self, n: int, depth: int) -> float:
-        options = f"template none\nmax_tokens {n + 1}\n{self._alone}"
-        last = self._answer(self._text(max(depth, 1)), options)
+        options = f"template none\nmax_tokens {n + 1}\n{_ALONE}"
+        last = self._answer(self._text(max(depth, 1)), options, least=2)
         # The first token comes with the prompt.
-        return last["last_decode_us"] / 1e6 / max(last["last_tokens"] - 1, 1) * n
+        return last["last_decode_us"] / 1e6 / (last["last_tokens"] - 1) * n
 
     def first_token(self, prompt: Prompt, kept: int) -> float:
         """Cold is the first answer after a load; what is kept then is the module's choice."""

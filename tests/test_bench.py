@@ -399,7 +399,11 @@ def test_module_gives_its_own_figures(model: Path) -> None:
         assert len(engine._text(100).split()) > 10
         with Chat(model.read_bytes()) as chat:
             assert 90 < len(chat.plain(engine._text(100), BOS)) <= 100
-        assert engine.decode(5, 50) > 0
+        assert engine.decode(60, 60) > 0
+        assert engine._stats()["last_tokens"] == "61"
+        assert engine._stats()["last_drafted"] == "0"
+        with pytest.raises(HarnessError, match="too little to say"):
+            engine.decode(60, 50)  # after which this model ends at once
         assert engine.memory() > model.stat().st_size
         prompt = bench.chat_prompt(model)
         assert engine.first_token(prompt, prompt.head) > 0
