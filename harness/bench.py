@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -40,12 +41,11 @@ Numbers = list[float]
 class Prompt:
     """A chat prompt, and what it is to a model.
 
-    ``tokens`` are all that the template makes; the first ``head`` of them begin every chat with
-    this system prompt. ``n_text`` is how many the text has.
+    ``tokens`` are all that the template makes; the first ``head`` of them begin every chat, and
+    the module keeps them. ``n_text`` is how many the text has.
     """
 
     text: bytes
-    system: bytes
     tokens: tuple[int, ...]
     head: int
     n_text: int
@@ -213,24 +213,25 @@ class Measure:
 
 TEXT = b"Explain in a few plain words how a kernel decides which of two waiting processes runs"
 TEXT_TOKENS = 20
-SYSTEM = b"You are a helpful assistant. Answer in plain words, briefly and to the point."
-"""For a template that has no system prompt of its own; the module keeps those that have."""
+HEAD_TEXTS = (b"0", b"a")
+"""What they have in common in the template, all have: see llama_generation_head()."""
 
 
 def chat_prompt(path: Path) -> Prompt:
-    """A question of about TEXT_TOKENS tokens in the model's template, after a system prompt."""
+    """A question of about TEXT_TOKENS tokens, as the model's template has it without options.
+
+    So there is a system prompt only where the template has one of its own.
+    """
     with Chat(path.read_bytes()) as chat:
         words = (TEXT + b" next, and why that is fair to both of them.").split()
         while len(words) > 1 and len(chat.plain(b" ".join(words))) > TEXT_TOKENS:
             words.pop()
         text = b" ".join(words)
-        system = chat.default_system or SYSTEM
-        tokens, other = (chat.turn(t, system=system) for t in (text, b"0?"))
-        head = next(
-            (i for i, (a, b) in enumerate(zip(tokens, other, strict=False)) if a != b), len(other)
-        )
-        head = min(head, len(tokens) - 1)
-        return Prompt(text, system, tuple(tokens), head, len(chat.plain(text)))
+        turns = [chat.turn(t, system=chat.default_system) for t in (text, *HEAD_TEXTS)]
+        tokens = turns[0]
+        same = list(takewhile(lambda ids: len(set(ids)) == 1, zip(*turns, strict=False)))
+        head = min(len(same), len(tokens) - 1)
+        return Prompt(text, tuple(tokens), head, len(chat.plain(text)))
 
 
 def weight_bytes(path: Path) -> int:

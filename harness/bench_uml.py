@@ -93,16 +93,19 @@ class UmlEngine(Engine):
         return last["last_decode_us"] / 1e6 / (last["last_tokens"] - 1) * n
 
     def first_token(self, prompt: Prompt, kept: int) -> float:
-        """Cold is the first answer after a load; what is kept then is the module's choice."""
+        """Cold is the first answer after a load, which also evaluates what the module keeps."""
         options = "max_tokens 1\n"
-        with Chat(self._path.read_bytes()) as chat:
-            if prompt.system != chat.default_system:
-                options += f"system {prompt.system.decode()}\n"
-        if not kept and self._load:
-            self.load(*self._load)
-        elif kept:
+        if kept:
             self._answer(b"Hello", options)
-        return self._answer(prompt.text, options)["last_ttft_us"] / 1e6
+        elif self._load:
+            self.load(*self._load)
+        last = self._answer(prompt.text, options)
+        if (last["last_prompt_tokens"], last["last_reused"]) != (len(prompt.tokens), prompt.head):
+            raise HarnessError(
+                f"the module has kept {last['last_reused']} of {last['last_prompt_tokens']} tokens "
+                f"of the prompt, and not {prompt.head} of {len(prompt.tokens)}"
+            )
+        return last["last_ttft_us"] / 1e6
 
     def memory(self) -> int:
         return int(self._stats()["memory_peak_bytes"])

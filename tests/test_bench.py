@@ -256,8 +256,10 @@ def test_native_worker_keeps_a_prefix(model: Path) -> None:
 def test_prompt_has_twenty_tokens_after_a_head_that_never_changes(model: Path) -> None:
     prompt = bench.chat_prompt(model)
     with Chat(model.read_bytes()) as chat:
-        other = chat.turn(b"Something else", system=bench.SYSTEM)
+        assert prompt.tokens == tuple(chat.turn(prompt.text, system=chat.default_system))
+        other = chat.turn(b"Something else", system=chat.default_system)
     assert prompt.tokens[: prompt.head] == tuple(other[: prompt.head])
+    assert prompt.tokens[prompt.head] != other[prompt.head]
     assert bench.TEXT_TOKENS - 8 < prompt.n_text <= bench.TEXT_TOKENS
     assert prompt.n_text < len(prompt.tokens) - prompt.head + 1 < prompt.n_text + 20
 
