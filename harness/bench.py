@@ -191,9 +191,9 @@ class Measure:
     """One thing to measure.
 
     ``tokens`` is how many a sample takes; ``unit`` is "tokens/s" or "s". ``prepare`` happens
-    once for each engine, and then an unmeasured sample unless ``cold``. One that is a point of
-    a ``curve`` is for plots alone; one that is ``deep`` would have the module evaluate a long
-    prompt for each sample.
+    once for each engine, and then an unmeasured sample. One that is a point of a ``curve`` is
+    for plots alone; one that is ``native`` is not for the module, which chooses its passes
+    itself and would evaluate a long prompt for each sample.
     """
 
     kind: str
@@ -201,14 +201,13 @@ class Measure:
     tokens: int
     run: Callable[[Engine], float]
     prepare: Callable[[Engine], None] = lambda _: None
-    cold: bool = False
     curve: bool = False
-    deep: bool = False
+    native: bool = False
 
     def value(self, engine: Engine) -> float:
         """A sample in ``unit``."""
-        seconds = self.run(engine)
-        return self.tokens / seconds if self.unit == "tokens/s" else seconds
+        figure = self.run(engine)
+        return self.tokens / figure if self.unit == "tokens/s" else figure
 
 
 TEXT = b"Explain in a few plain words how a kernel decides which of two waiting processes runs"
@@ -273,7 +272,7 @@ class Plan:
             lambda e: e.decode(n, depth),
             lambda e: e.fill(depth),
             curve=curve,
-            deep=depth > 0,
+            native=depth > 0,
         )
 
     def load(self, threads: int) -> Measure:
@@ -282,12 +281,16 @@ class Plan:
         def run(engine: Engine) -> float:
             return engine.load(self.path, threads, self.n_ctx, self.isa)
 
-        return Measure("load", "s", 0, run, cold=True)
+        return Measure("load", "s", 0, run)
 
     def prefill(self, n: int, batch: int = 0) -> Measure:
         """A prompt, in passes of ``batch`` tokens or of as many as an engine likes."""
         kind = f"prefill/{batch}" if batch else "prefill"
-        return Measure(kind, "tokens/s", n, lambda e: e.prefill(n, batch), curve=batch > 0)
+
+        def run(engine: Engine) -> float:
+            return engine.prefill(n, batch)
+
+        return Measure(kind, "tokens/s", n, run, curve=batch > 0, native=batch > 0)
 
     def first_token(self, prompt: Prompt, kept: int) -> Measure:
         """A chat prompt."""
@@ -325,8 +328,7 @@ def take_turns(
     """``repeat`` rounds. One that others disturbed is measured again, within patience."""
     for engine in engines:
         measure.prepare(engine)
-        if not measure.cold:
-            measure.run(engine)
+        measure.run(engine)
     samples = Samples([[] for _ in engines])
     spare = repeat * (patience - 1)
     for i in range(repeat * patience):
@@ -336,7 +338,7 @@ def take_turns(
         elsewhere.start()
         values = {k: measure.value(engines[k]) for k in order}
         busy = elsewhere.share()
-        if busy > QUIET and spare and not measure.cold:
+        if busy > QUIET and spare:
             spare -= 1
             continue
         for k, kept in enumerate(samples.values):
@@ -411,10 +413,10 @@ def _with_roofline(row: dict[str, Any], n_bytes: int, bandwidth: float) -> dict[
 
 
 def _memory_row(plan: Plan, threads: int, engines: Sequence[Engine]) -> list[dict[str, Any]]:
-    """The peak of the processes that made all the other rows."""
+    """The peak of the processes that made all the other rows, which no kernel has made alone."""
     measure = Measure("memory", "bytes", 0, lambda e: e.memory())
-    values = [[float(e.memory())] for e in engines]
-    return rows_of(plan, threads, engines, measure, Samples(values))
+    able = [e for e in engines if e.on == "native"]
+    return rows_of(plan, threads, able, measure, Samples([[measure.value(e)] for e in able]))
 
 
 def measure_model(
@@ -437,7 +439,7 @@ def measure_model(
             elsewhere = Elsewhere(pids)
             for measure, repeat in plan.measures(threads):
                 say(f"{plan.name}, {counted(threads, 'thread')}: {measure.kind}")
-                able = [e for e in some if e.on == "native" or not measure.deep]
+                able = [e for e in some if e.on == "native" or not measure.native]
                 samples = take_turns(able, measure, repeat, elsewhere, plan.patience)
                 for row in rows_of(plan, threads, able, measure, samples):
                     rows.append(_with_roofline(row, n_bytes, bandwidths[threads]))

@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Measured rows for people: a table, plots, and the page of the documentation."""
 
-import importlib.util
 import re
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.bench import PEER, QUIET, counted
-from harness.guest_errors import SetupError
-from harness.paths import ROOT
-from harness.progress import say
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Row = dict[str, Any]
 
@@ -95,13 +92,13 @@ def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
     """How near decoding comes to what memory can do."""
     for row in rows:
         if "of_bandwidth" in row:
-            # That of its own run: with results of several, the machine has another.
+            # That of its own run: with results of several, the machine's may be another's.
             bandwidth = row["bytes_per_second"] / row["of_bandwidth"]
             yield (
                 f"{row['model']}, {_engine(row)}, {counted(row['threads'], 'thread')}: "
                 f"decoding reads {row['bytes_per_second'] / 1e9:.1f} GB/s of weights, "
-                f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s "
-                "that as many threads read"
+                f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s of memory "
+                "that as many threads read in the same run"
             )
 
 
@@ -136,8 +133,13 @@ def table(result: dict[str, Any]) -> str:
 def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Results of several runs on one machine as one: its description is the first one's."""
     machine = dict(results[0]["machine"])
-    for key in ("read_bandwidth", "commands"):
-        machine[key] = {k: v for r in reversed(results) for k, v in r["machine"][key].items()}
+    rates = [r["machine"]["read_bandwidth"] for r in reversed(results)]
+    machine["read_bandwidth"] = {k: v for some in rates for k, v in some.items()}
+    commands: dict[str, list[str]] = {}
+    for result in results:
+        for model, command in result["machine"]["commands"].items():
+            commands.setdefault(model, []).append(command)
+    machine["commands"] = {k: "\n".join(dict.fromkeys(v)) for k, v in commands.items()}
     machine["peer"] = next((p for r in results if (p := r["machine"]["peer"])), None)
     order = list(dict.fromkeys(row["model"] for r in results for row in r["rows"]))
     rows = [row for model in order for r in results for row in r["rows"] if row["model"] == model]
@@ -171,20 +173,6 @@ def commonest(result: dict[str, Any]) -> str:
 # Plots.
 
 
-def ensure_matplotlib() -> None:
-    """Install what plots need, if it is not there. SetupError where that fails."""
-    if importlib.util.find_spec("matplotlib"):
-        return
-    say("installing what plots need")
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [*pip, "--editable", ".[bench]"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SetupError(f"pip cannot install what plots need: {done.stderr.strip()}")
-    importlib.invalidate_caches()
-
-
 Points = list[tuple[float, Row]]
 
 
@@ -214,9 +202,9 @@ def _batch(row: Row) -> float | None:
     return float(batch) if kind == "prefill" and batch else None
 
 
-def plot(model: str, rows: Sequence[Row], path: Path) -> Path:
-    """Speed against threads, context and batch, as a PNG file."""
-    from matplotlib.figure import Figure  # noqa: PLC0415
+def draw(model: str, rows: Sequence[Row]) -> "Figure":
+    """Speed against threads, context and batch: a curve for each engine."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 # slow, and no other verb's
 
     most = max(r["threads"] for r in rows)
     of_most = [r for r in rows if r["threads"] == most]
@@ -250,18 +238,17 @@ def plot(model: str, rows: Sequence[Row], path: Path) -> Path:
     axes[0].set_ylabel("tokens per second")
     axes[0].legend()
     drawing.suptitle(model)
-    # No version in the file: the same figures give the same bytes.
-    drawing.savefig(path, dpi=110, metadata={"Software": None})
-    return path
+    return drawing
 
 
 def write_plots(result: dict[str, Any], folder: Path) -> dict[str, Path]:
     """A file for each model."""
-    ensure_matplotlib()
-    files = {}
+    files: dict[str, Path] = {}
     for model, some in groupby(result["rows"], key=lambda r: r["model"]):
         stem = "".join(c if c.isalnum() else "-" for c in Path(model).stem)
-        files[str(model)] = plot(str(model), list(some), folder / f"benchmarks-{stem}.png")
+        path = files[str(model)] = folder / f"benchmarks-{stem}.png"
+        # No version in the file: the same figures give the same bytes.
+        draw(str(model), list(some)).savefig(path, dpi=110, metadata={"Software": None})
     return files
 
 
@@ -271,24 +258,35 @@ _INTRODUCTION = """\
 # Benchmarks
 
 `make bench` measures everything on this page and writes it anew. Each section names the command
-that gives its figures alone.
+that gives its figures alone; `make bench` runs it with one thread and with as many as there are
+processors.
 
 Engines run in processes of their own that sleep while they are not asked, and take turns: each
 round has one sample of every engine, the order turned round by round, after a sample of each that
-does not count. Figures are medians of {rounds}, with the first and the third quartile; ratios are
-medians over pairs of neighbours, with the least and the greatest, and above 1 in favour of the
-engine named first, whatever the unit. A round during which anything else took more than a
-twentieth of a processor is measured again, up to twice as often as there are rounds.
+does not count. Figures are medians of as many rounds as `--repeat` says, with the first and the
+third quartile; points that only the plots show are of three. Ratios are medians over pairs of
+neighbours, with the least and the greatest, and above 1 in favour of the engine named first,
+whatever the unit. A round during which anything else took more than a twentieth of a processor is
+measured again, up to twice as often as there are rounds; of rounds shorter than 0.2 s it cannot be
+told.
 
 - *prefill*: a prompt evaluated for the logits of its last token, in passes of the engine's
   choice.
 - *decode*: tokens one by one, from position 0 or the one named. Llamux also chooses each token
   (greedily); llama.cpp is given them.
-- *first token*: from the tokens of a chat prompt to the first of its answer; *prefix kept* where
-  the chat template's fixed head is in the cache.
+- *first token*: from the tokens of a chat prompt to the first of its answer. The prompt is a text
+  of at most 20 tokens in the model's template, with the template's own system prompt where it has
+  one, and with none where it has not. *Cold*: none of it is in the cache. *Prefix kept*: what the
+  template puts before every text is; the tokens are the others.
 - *load*: in a fresh process, from the page cache, until a conversation can begin.
-- *peak memory*: resident, of the process that gave all the figures of its column, above what it
-  had before the load; pages of a mapped file count.
+- *peak memory*: one sample, of the process that gave the other figures of its column: resident,
+  above what it had before the load; pages of a mapped file count.
+
+Figures on uml are the module's own, from `/proc/llamux/stats` of a User-mode Linux guest. A
+prefill is of a text that has about as many tokens; decoding does not guess ahead
+(`speculate 0`); the first token is from the text to the answer's first bytes, and cold the first
+answer after a load. Its memory is left out: cold samples boot new guests, so none gives all
+figures.
 
 llama.cpp has its defaults: weights repacked where it knows how, a mapped file, flash attention
 where it wants to, batches of 512, built for this processor (`GGML_NATIVE`).
@@ -305,12 +303,8 @@ def _markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[
 def page(result: dict[str, Any], plots: dict[str, Path]) -> str:
     """docs/benchmarks.md."""
     machine = result["machine"]
-    out = [_INTRODUCTION.format(rounds=commonest(result)), "## Machine", ""]
+    out = [_INTRODUCTION, "## Machine", ""]
     out += [f"- {line}" for line in facts(machine)]
-    out += [
-        f"- read bandwidth of memory, {counted(int(threads), 'thread')}: {rate / 1e9:.1f} GB/s"
-        for threads, rate in machine["read_bandwidth"].items()
-    ]
     out += [f"- {line}" for line in warnings(result)]
     for model, some in groupby(result["rows"], key=lambda r: r["model"]):
         rows = list(some)

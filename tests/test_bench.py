@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """Benchmarks: what they take, whom they ask, and what they print. No times: those are no test's."""
 
+import itertools
 import json
+import re
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from matplotlib.container import ErrorbarContainer
 
 from harness import bench, bench_machine, bench_report, core, peer_environment
 from harness.bench_native import Native, read_bandwidth
@@ -43,6 +48,7 @@ class Fake:
 serve(Fake())
 """
 
+ENGINES = ("llamux", "llama.cpp")
 KEYS = {
     "engine",
     "model",
@@ -103,10 +109,11 @@ def test_json_has_a_row_for_each_engine_thread_count_and_kind(
     assert all(rate > 0 for rate in result["machine"]["read_bandwidth"].values())
     assert all(set(r) >= KEYS for r in result["rows"])
     kinds = {"load", "prefill", "first-token", "first-token-kept", "decode", "decode@200", "memory"}
-    listed = [(r["engine"], r["threads"], r["kind"]) for r in result["rows"]]
+    listed = [(r["engine"], r["threads"], r["kind"], r["curve"]) for r in result["rows"]]
     assert len(set(listed)) == len(listed)
     assert set(listed) == {
-        (engine, n, kind) for engine in ("llamux", "llama.cpp") for n in (1, 2) for kind in kinds
+        *itertools.product(ENGINES, (1, 2), kinds, [False]),
+        *itertools.product(ENGINES, [2], (f"prefill/{n}" for n in verb.CURVE_BATCHES), [True]),
     }
     for row in result["rows"]:
         assert (row["model"], row["on"]) == ("tiny.gguf", "native")
@@ -379,15 +386,169 @@ def test_table_and_page_show_every_figure(model: Path, capsys: pytest.CaptureFix
     page = bench_report.page(result, {"tiny.gguf": Path("docs/tiny.png")})
     for row in result["rows"]:
         assert bench_report.figure(row) in text
-        assert f"| {bench_report.figure(row)} |" in page
+        assert row["curve"] or f"| {bench_report.figure(row)} |" in page
     assert "llamux / llama.cpp" in text
     assert "% of the" in text
-    assert "2 rounds" in page
+    assert "2 rounds" in text
     assert "![Speed of tiny.gguf](tiny.png)" in page
     (command,) = result["machine"]["commands"].values()
     assert f"```\n{command}\n```" in page
     assert str(model.parent) not in page
     assert verb.numbers("4,1,4", "--threads", 1, 4) == (1, 4)
+
+
+def made(kind: str, threads: int, median: float, **of: Any) -> dict[str, Any]:
+    """A row by hand."""
+    return {
+        "engine": "llamux",
+        "model": "a",
+        "on": "native",
+        "threads": threads,
+        "kind": kind,
+        "tokens": 64,
+        "unit": "tokens/s",
+        "median": median,
+        "spread": [median - 1, median + 2],
+        "samples": [median],
+        "curve": "@" in kind or "/" in kind,
+        "elsewhere": 0.0,
+        **of,
+    }
+
+
+def test_sections_name_their_own_bandwidth_and_commands() -> None:
+    """Each of its run, whatever the machine's is in another."""
+    results = []
+    for model, rate, threads in (("a", 10e9, 1), ("b", 20e9, 1), ("b", 40e9, 2)):
+        machine = bench_machine.describe() | {"peer": None, "read_bandwidth": {threads: rate}}
+        machine["commands"] = {model: f"bench {model} --threads {threads}"}
+        figures = {"bytes_per_second": 5e9, "of_bandwidth": 5e9 / rate}
+        some = [made("decode", threads, 100.0, model=model, **figures)]
+        results.append({"machine": machine, "rows": some})
+    page = bench_report.page(bench_report.merged(results), {})
+    before, a, b = page.split("\n## ")[1:]
+    assert "GB/s" not in before
+    assert "```\nbench a --threads 1\n```" in a
+    assert "```\nbench b --threads 1\nbench b --threads 2\n```" in b
+    assert re.findall("[0-9]+% of the [0-9.]+ GB/s", a) == ["50% of the 10.0 GB/s"]
+    assert re.findall("[0-9]+% of the [0-9.]+ GB/s", b) == [
+        "25% of the 20.0 GB/s",
+        "12% of the 40.0 GB/s",
+    ]
+
+
+def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
+    peer = {"engine": "llama.cpp"}
+    some = [
+        *(made("decode", n, 100.0 * n) for n in (1, 2)),
+        *(made("decode", n, 50.0 * n, **peer) for n in (1, 2)),
+        made("decode", 1, 90.0, on="uml"),
+        *(made("prefill", n, 400.0 * n) for n in (1, 2)),
+        *(made(f"decode@{n}", 2, 200.0 - n / 10) for n in (512, 256)),
+        *(made(f"prefill/{n}", 2, 100.0 + n, **peer) for n in (1, 8)),
+        made("load", 1, 1.0, unit="s"),
+    ]
+    shown = {}
+    for axes in bench_report.draw("a", some).axes:
+        curves = {}
+        for curve in axes.containers:
+            assert isinstance(curve, ErrorbarContainer)
+            line, _, (spread,) = curve.lines
+            points = curves[curve.get_label()] = np.array(line.get_xydata()).tolist()
+            ends = [[[x, y - 1], [x, y + 2]] for x, y in points]
+            assert np.array(spread.get_segments()).tolist() == ends
+        shown[axes.get_title(), axes.get_xlabel()] = curves
+    assert shown == {
+        ("decode", "threads"): {
+            "llamux": [[1, 100], [2, 200]],
+            "llama.cpp": [[1, 50], [2, 100]],
+            "llamux on uml": [[1, 90]],
+        },
+        ("prefill", "threads"): {"llamux": [[1, 400], [2, 800]]},
+        ("decode, 2 threads", "position"): {
+            "llamux": [[0, 200], [256, 174.4], [512, 148.8]],
+            "llama.cpp": [[0, 100]],
+        },
+        ("prefill, 2 threads", "tokens in a pass"): {"llama.cpp": [[1, 101], [8, 108]]},
+    }
+    assert bench_report.draw("a", some).axes[0].get_ylabel() == "tokens per second"
+    result = {"rows": [*some, *({**row, "model": "b.gguf"} for row in some)]}
+    files = bench_report.write_plots(result, tmp_path)
+    assert files == {"a": tmp_path / "benchmarks-a.png", "b.gguf": tmp_path / "benchmarks-b.png"}
+    first = files["a"].read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert bench_report.write_plots(result, tmp_path)["a"].read_bytes() == first
+
+
+@pytest.mark.usefixtures("fake_peer")
+def test_page_and_plots_are_written_from_results(
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As `make bench` does it: each model by itself, and what all have printed."""
+    quick = ["--threads", "1,2", "--repeat", "1", "--gen-tokens", "2", "--peer", "llama.cpp"]
+    file = tmp_path / "tiny.json"
+    file.write_text(json.dumps(measured(capsys, str(model), *quick)))
+    monkeypatch.setattr("harness.commands.bench.ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    plots = tmp_path / "some" / "plots"
+    arguments = ["--results", str(file), "--write-docs", "--plots", str(plots)]
+    assert main(["bench", *arguments]) == 0
+    result = bench_report.merged([json.loads(file.read_text())])
+    picture = tmp_path / "docs" / "benchmarks-tiny.png"
+    page = (tmp_path / "docs" / "benchmarks.md").read_text()
+    assert page == bench_report.page(result, {"tiny.gguf": picture})
+    assert "](benchmarks-tiny.png)" in page
+    assert picture.read_bytes() == (plots / "benchmarks-tiny.png").read_bytes()
+    titles = [axes.get_title() for axes in bench_report.draw("tiny.gguf", result["rows"]).axes]
+    assert titles == ["decode", "prefill", "decode, 2 threads", "prefill, 2 threads"]
+
+
+class Module(Scripted):
+    """One whose loads take ever longer."""
+
+    def __init__(self) -> None:
+        super().__init__("llamux", [])
+        self.on = "uml"
+
+    def load(self, path: Path, threads: int, n_ctx: int, isa: str | None) -> float:
+        self.log.append(f"load {threads}")
+        return 2.0 ** len(self.log)
+
+
+@pytest.mark.usefixtures("fake_peer")
+def test_module_s_figures_stand_beside_those_of_userspace(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On one thread, but for positions and passes that it does not choose itself."""
+    module = Module()
+    monkeypatch.setattr("harness.bench_uml.UmlEngine", lambda: module)
+    monkeypatch.setattr("harness.setup_system.ensure", lambda _: None)
+    arguments = ["--threads", "1", "--on", "uml", "--peer", "llama.cpp", "--repeat", "3"]
+    result = measured(capsys, str(model), *arguments, "--depth", "100")
+    ours = rows(result, on="uml")
+    kinds = {"load", "prefill", "first-token", "first-token-kept", "decode"}
+    assert [(r["engine"], r["kind"]) for r in ours] == [("llamux", r["kind"]) for r in ours]
+    assert len(ours) == len(kinds)
+    assert {r["kind"] for r in ours} == kinds
+    assert {r["kind"] for r in rows(result, on="native")} > kinds | {"memory", "decode@100"}
+    assert module.log == ["load 1"] * 4 + ["llamux"] * 4  # one each does not count
+    for row in ours:
+        (native,) = rows(result, engine="llamux", on="native", kind=row["kind"])
+        assert "ratio_to_native" not in native
+        pairs = zip(row["samples"], native["samples"], strict=True)
+        want = [a / b if row["unit"] == "tokens/s" else b / a for a, b in pairs]
+        assert row["ratios_to_native"] == pytest.approx(want)
+        assert row["ratio_to_native"] == pytest.approx(statistics.median(want))
+        assert row["ratio_to_peer"] is not None
+    assert ours[0]["samples"] == [4, 8, 16]
+    page = bench_report.page(result, {})
+    assert "| llamux on uml | llamux | llama.cpp | llamux on uml / llama.cpp | " in page
+    assert " | llamux on uml / native | " in page
+    assert f" | {bench_report.ratio(ours[0], 'native')} | " in page
+    assert "--on uml" in result["machine"]["commands"]["tiny.gguf"]
 
 
 def test_module_gives_its_own_figures(model: Path) -> None:

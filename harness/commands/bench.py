@@ -12,8 +12,8 @@ processes disturb is measured again. --peer builds llama-cpp-python for this
 processor, once, in some minutes. --on uml measures the module in User-mode
 Linux beside the same code in userspace, on one thread.
 
---write-docs writes docs/benchmarks.md and its plots: that is `make bench`. It can be
-done in parts: `bench MODEL ... --json >FILE`, then `bench --results FILE --write-docs`.
+--write-docs writes docs/benchmarks.md and its plots. `make bench` does it in parts:
+`bench MODEL ... --json >FILE` for each model, then `bench --results FILE --write-docs`.
 """
 
 import argparse
@@ -103,7 +103,6 @@ def plan(args: argparse.Namespace, name: str) -> bench.Plan:
         depths = tuple(d for d in (DEPTH,) if d < most)
     else:
         depths = numbers(args.depth, "--depth", 0, most - 1)
-    curves = args.plots is not None or args.write_docs
     return bench.Plan(
         name=name if name in models.NAMES else path.name,
         path=path,
@@ -114,8 +113,8 @@ def plan(args: argparse.Namespace, name: str) -> bench.Plan:
         repeat=args.repeat,
         n_ctx=min(most, max(bench.N_CTX, prompt, gen, *(d + 1 for d in depths))),
         isa=args.isa,
-        curve_depths=tuple(d for d in CURVE_DEPTHS if d < most) if curves else (),
-        curve_batches=CURVE_BATCHES if curves else (),
+        curve_depths=tuple(d for d in CURVE_DEPTHS if d < most),
+        curve_batches=CURVE_BATCHES,
     )
 
 
@@ -184,8 +183,6 @@ def run(args: argparse.Namespace) -> int:
     bench.check_isa(args.isa)
     plans = [plan(args, name) for name in args.model]
     results = [earlier(path) for path in args.results]
-    if args.plots or args.write_docs:
-        bench_report.ensure_matplotlib()
     if plans:
         results.append(measure(args, plans))
     result = bench_report.merged(results)
