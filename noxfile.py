@@ -3,7 +3,9 @@
 
 import os
 import platform
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -25,9 +27,16 @@ VERIFIED = {
 follows them, of tests/verify."""
 
 
-def harness(session: nox.Session, *arguments: str) -> None:
+BENCHED = {
+    "smollm2": ("--on", "uml") if platform.machine() == "x86_64" else (),
+    "tinyllama-shape": ("--depth", "256"),
+}
+"""What `bench` measures, and how: of the larger one, nothing that takes long."""
+
+
+def harness(session: nox.Session, *arguments: str, **streams: Any) -> None:
     """Run a verb of the harness."""
-    session.run(PYTHON, "-m", "harness", *arguments, external=True)
+    session.run(PYTHON, "-m", "harness", *arguments, external=True, **streams)
 
 
 def prepare(session: nox.Session, *arguments: str) -> None:
@@ -78,9 +87,15 @@ def fuzz_kernel(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure everything in docs/benchmarks.md, beside llama.cpp, and write the page anew."""
-    models = session.posargs or ["smollm2", "tinyllama-shape"]
-    uml = ["--on", "uml"] if platform.machine() == "x86_64" else []
-    harness(session, "bench", *models, *uml, "--peer", "llama.cpp", "--write-docs")
+    results: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, model in enumerate(session.posargs or BENCHED):
+            options = [model, *BENCHED.get(model, ()), "--peer", "llama.cpp", "--json"]
+            path = Path(folder, f"{i}.json")
+            with path.open("w") as stream:
+                harness(session, "bench", *options, stdout=stream, stderr=None)
+            results += ["--results", str(path)]
+        harness(session, "bench", *results, "--write-docs")
 
 
 @nox.session
