@@ -5,6 +5,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/key.h>
+#include <linux/limits.h>
 #include <linux/module.h>
 #include <linux/module_signature.h>
 #include <linux/slab.h>
@@ -15,7 +16,8 @@
 
 /* With vector registers a piece is hashed without being preempted. */
 #define HASH_PIECE (256u << 10)
-#define MAX_SIGNATURE (64u << 10)
+/* The kernel decodes no more. */
+#define MAX_SIGNATURE U16_MAX
 #define MARKER_SIZE (sizeof(MODULE_SIG_STRING) - 1)
 #define STATEMENT "llamux model sha256 "
 

@@ -23,7 +23,7 @@ from harness.paths import ROOT, cache_dir
 from harness.tiny import make_model
 
 TRAILER = 12 + len(signing.MARKER)
-LARGEST = 64 << 10
+LARGEST = (64 << 10) - 1
 """Bytes of a signature."""
 MODULE, KEYLESS, BROKEN = (f"/lib/modules/{name}.ko" for name in ("own", "keyless", "broken"))
 """With the certificate of `model.key`, with none, and with one that is none."""
@@ -154,14 +154,8 @@ def refused() -> tuple[Refused, ...]:
         Refused("detached-wrong-key", plain, *untrusted, detached=message(signed("other"))),
         Refused("detached-garbage", plain, *malformed, detached=b"garbage"),
         Refused("detached-empty", plain, errno.EINVAL, UNREADABLE, detached=b""),
-        Refused("detached-largest", plain, *malformed, detached=sig.ljust(LARGEST, b"\0")),
-        Refused(
-            "detached-larger",
-            plain,
-            errno.EFBIG,
-            UNREADABLE,
-            detached=sig.ljust(LARGEST + 1, b"\0"),
-        ),
+        Refused("detached-largest", plain, *malformed, detached=bytes(LARGEST)),
+        Refused("detached-larger", plain, errno.EFBIG, UNREADABLE, detached=bytes(LARGEST + 1)),
         Refused("file-signed", plain, *other, detached=signed_line(plain)),
         Refused("no-words", plain, *other, detached=signed_line(line.split()[-1])),
         Refused("no-newline", plain, *other, detached=signed_line(line.strip())),
