@@ -40,7 +40,9 @@ def ids(recipe: Recipe, n: int) -> list[int]:
     return [int(i) for i in [recipe.n_vocab - 1, 0, *rng.integers(0, recipe.n_vocab, n)][:n]]
 
 
-def agree(recipe: Recipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64)) -> I64:
+def agree(
+    recipe: Recipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64), threads: int = 1
+) -> I64:
     """Check core against twin, ``n`` tokens, by every path and batch size; give the logits."""
     with tempfile.TemporaryDirectory() as folder:
         path = write(recipe, Path(folder) / "model.gguf")
@@ -49,7 +51,7 @@ def agree(recipe: Recipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64)) ->
         with Model(path) as model:
             for isa, batch in itertools.product(OPS.isas(), batches):
                 OPS.select(isa)
-                got = model.logits(tokens, batch)
+                got = model.logits(tokens, batch, threads)
                 np.testing.assert_array_equal(got, want, err_msg=f"{isa}, batches of {batch}")
     return want.astype(np.int64)
 
@@ -144,6 +146,12 @@ def test_longest_context() -> None:
     """Every position of the context, over many pieces of the cache."""
     recipe = Recipe(n_ctx=1030, n_embd=32, n_head=2, n_head_kv=1, n_ff=32, n_layer=1)
     tells(agree(recipe, n=1030, batches=(1, 3, 64)))
+
+
+def test_widest_heads() -> None:
+    """More keys than vector registers are held for at a time, and values behind them."""
+    recipe = Recipe(n_ctx=600, n_embd=32, n_head=2, n_head_kv=1, n_head_dim=256, n_layer=1)
+    tells(agree(recipe, n=600, batches=(3, 64)))
 
 
 # One operation at a time: all others in the model are switched off, or the identity in effect.
@@ -259,7 +267,7 @@ def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
 @settings(max_examples=25)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_model(data: st.DataObject, seed: int) -> None:
-    """Shapes, types and weights by chance, tensor by tensor."""
+    """Shapes, types, weights and threads by chance, tensor by tensor."""
     kinds = st.sampled_from(TYPES)
     names = ["token_embd", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up",
              "ffn_down", "output"]  # fmt: skip
@@ -279,4 +287,4 @@ def test_any_model(data: st.DataObject, seed: int) -> None:
         types={name: data.draw(kinds) for name in names},
         styles={name: data.draw(st.sampled_from(STYLES)) for name in [*names, "attn_norm"]},
     )
-    agree(recipe, n=5, batches=(1, 5))
+    agree(recipe, n=19, batches=(1, 5, 19), threads=data.draw(st.integers(1, 4)))

@@ -97,7 +97,8 @@ struct walk {
 	u32 n_queries;
 	u32 n;			/* positions of the longest */
 	u32 stride;		/* positions from a query's scores to the next one's */
-	u32 pause;		/* chunks between two breaths */
+	u32 chunk;		/* bytes of keys, or of values */
+	u32 held;		/* of such, since registers were taken */
 	struct query q[LLAMA_MAX_QUERIES];
 };
 
@@ -125,10 +126,20 @@ static u32 in_chunk(u32 n, u32 c)
 	return n > c * LLAMA_KV_CHUNK ? min(n - c * LLAMA_KV_CHUNK, (u32)LLAMA_KV_CHUNK) : 0;
 }
 
-static void breathe(const struct walk *a, u32 c)
+/* Begin with a chunk's keys or values, bounded work together with those before it. */
+static void hold(struct walk *a)
 {
-	if (c % a->pause == a->pause - 1)
-		isa_pause(a->p->isa);
+	a->held += a->chunk;
+	llama_assert(!a->p->isa->simd || a->held <= SLICE_BYTES);
+}
+
+/* Behind a chunk: a pause where there is no room for one more. */
+static void breathe(struct walk *a)
+{
+	if (a->held + a->chunk <= SLICE_BYTES)
+		return;
+	isa_pause(a->p->isa);
+	a->held = 0;
 }
 
 /* The exponents of a chunk come nearer. */
@@ -167,13 +178,14 @@ static void score_positions(struct walk *a)
 			fetch_exponents(&next);
 			s.next = next.k;
 		}
+		hold(a);
 		isa->scores(&s);
 		for (i = 0; i < a->n_queries; i++)
 			isa->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,
 					   in_chunk(a->q[i].n, c),
 					   w->score + (size_t)i * a->stride + c * LLAMA_KV_CHUNK,
 					   &a->q[i].top);
-		breathe(a, c);
+		breathe(a);
 	}
 }
 
@@ -205,10 +217,11 @@ static void weigh_positions(struct walk *a, u32 i)
 		struct attention_head h = cached(a->p, c, a->layer, a->kv_head);
 		u32 at = c * LLAMA_KV_CHUNK;
 
+		hold(a);
 		q->sum += v->weigh(w->score + row + at, h.e_v, in_chunk(q->n, c), &q->top,
 				   w->weight + at);
 		fetch(h.v, a->p->m->n_head_dim, i, a->n_queries);
-		breathe(a, c);
+		breathe(a);
 	}
 	q->e = v->quantize_into(w->weight, q->n, q->top.e_v - 60, w->weight_q,
 				w->weight_h + row / BFP_BLOCK);
@@ -242,11 +255,12 @@ static void add_values(struct walk *a)
 			.sum = w->sum,
 		};
 
+		hold(a);
 		a->p->isa->values(&s);
 		/* Alone, this worker takes the next head's keys next. */
 		if (more)
 			fetch(cached(a->p, c, a->layer, a->kv_head + 1).k, dim, 0, 1);
-		breathe(a, c);
+		breathe(a);
 	}
 }
 
@@ -277,7 +291,7 @@ static void attend_group(void *arg, u32 i, u32 worker)
 		.kv_head = i / o->n_groups,
 		.n_queries = min(o->n_queries, p->n_tokens * heads - first),
 		.stride = llama_kv_chunks(p->s->n_ctx) * LLAMA_KV_CHUNK,
-		.pause = max(SLICE_BYTES / (LLAMA_KV_CHUNK * dim * (u32)sizeof(s16)), 1u),
+		.chunk = LLAMA_KV_CHUNK * dim * sizeof(s16),
 	};
 	u32 j;
 
