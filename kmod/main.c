@@ -34,7 +34,7 @@ MODULE_PARM_DESC(isa, "instruction set to compute with, such as avx2, neon, swar
 
 static bool selftest = true;
 module_param(selftest, bool, 0444);
-MODULE_PARM_DESC(selftest, "hold every path against the generic one first (default yes)");
+MODULE_PARM_DESC(selftest, "hold every path against known answers first (default yes)");
 
 static uint threads;
 module_param(threads, uint, 0444);
@@ -75,33 +75,38 @@ static int check_limits(void)
 	return -EINVAL;
 }
 
-/* Hold every path that this machine can run against the generic one. */
+/* Do without path @i, unless all others rely on it. */
+static int refuse_path(u32 i, const char *wrong)
+{
+	if (isa_at(i) == &isa_generic) {
+		pr_err("the generic path computes %s wrong on this machine: nothing can be relied on\n",
+		       wrong);
+		return -EIO;
+	}
+	pr_warn("%s computes %s wrong on this machine: it is not used\n", isa_at(i)->name, wrong);
+	isa_disable(i);
+	return 0;
+}
+
+/* Hold every path that this machine can run against known answers. */
 static int test_paths(void)
 {
-	struct llamux_memory memory;
+	struct llamux_memory memory = { };
 	u32 i;
 	int err = llamux_memory_alloc(&memory, llama_selftest_size());
 
-	if (err) {
+	if (err)
 		pr_err("no memory for the self-test (error %d)\n", err);
-		return err;
-	}
-	for (i = 0; isa_at(i); i++) {
+	for (i = 0; !err && isa_at(i); i++) {
 		struct llama_arena arena = { .base = memory.data, .size = memory.size };
-		const char *wrong;
+		const char *wrong = isa_usable(i) ? llama_selftest(isa_at(i), &arena) : NULL;
 
-		if (isa_at(i) == &isa_generic || !isa_usable(i))
-			continue;
-		wrong = llama_selftest(isa_at(i), &arena);
-		if (wrong) {
-			pr_warn("%s computes wrong %s on this machine: it is not used\n",
-				isa_at(i)->name, wrong);
-			isa_disable(i);
-		}
+		if (wrong)
+			err = refuse_path(i, wrong);
 		cond_resched();
 	}
 	llamux_memory_free(&memory);
-	return 0;
+	return err;
 }
 
 static int choose_path(void)

@@ -1,67 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whether a path computes what the generic one does. */
+/* Whether a path computes right. harness/codegen/selftest.py does the same with the twin. */
 #include "selftest.h"
 #include "generated/ggml_types.h"
+#include "generated/selftest.h"
 
-#define N_IN 512
+#define N 512
+#define N_ODD 509	/* no whole blocks, no whole vectors */
 #define N_TOKENS 23	/* every number of tokens that products know how to take at once */
 #define DIM 64
+#define MAX_DIM 80
 #define N_QUERIES 7
+#define N_SUMS 3	/* vectors of struct vector_sums */
 
-/* A type of weights. */
-struct kind {
-	const char *name;
-	u32 type;
-	u32 bytes;	/* of a row */
-};
-
-#define KIND(name) { #name, GGML_TYPE_##name, N_IN / GGML_BLOCK_##name * GGML_BYTES_##name }
-
-static const struct kind kinds[] = {
-	KIND(Q4_0), KIND(Q4_1), KIND(Q5_0), KIND(Q5_1), KIND(Q8_0), KIND(Q2_K),
-	KIND(Q3_K), KIND(Q4_K), KIND(Q5_K), KIND(Q6_K), KIND(F16),
-};
-
-/* What a test computes with, and two sets of results. */
+/* What a test computes with, and the hash of what came out. */
 struct test {
+	const struct isa *path;
+	const struct vector_ops *ops;
 	u64 random;
-	u8 *tile;		/* (16, N_IN) of the widest type */
-	s16 *e_d;		/* (16) */
-	s16 *e_n;		/* (16) */
-	u8 *g;			/* (16, N_IN / 32) */
-	s64 *v;			/* (N_IN) */
-	s64 *v2;		/* (N_IN) */
-	s32 *norm;		/* (N_IN) */
-	s16 *kv;		/* a chunk's keys or values */
-	s16 *planes;		/* (2, N_QUERIES, 64) */
-	u8 *h;			/* (N_QUERIES, 2) */
-	struct vector_tmp tmp;	/* (N_IN) */
+	u64 hash;
+	u32 type;		/* of products */
+	s64 *v;			/* (N_TOKENS, N) */
+	s32 *w;			/* (N) */
+	s16 *code;		/* (16, N) */
+	u8 *image;		/* (16, N) weights of 16 bits at most */
+	s16 *hi, *lo;		/* (N) planes */
+	s16 *e;			/* (64) exponents */
+	u8 *h;			/* (16) shifts */
+	s64 *out;		/* (N_TOKENS, 16) and (2, N) */
+	struct vector_tmp tmp;	/* (N) */
+	struct weights_tmp file;
 	struct weights_row row;
-	struct bfp x[2];	/* (N_TOKENS, N_IN) */
-	s64 *out[2];		/* (N_TOKENS, N_IN) */
+	struct bfp x;		/* (N_TOKENS, N) */
+	struct bfp y;		/* (1, N_ODD) */
+	struct llama_arena rest;	/* for weights_alloc() */
 };
+
+static struct gguf_tensor tensor(u32 type)
+{
+	return (struct gguf_tensor){ .type = type, .n_dims = 2, .ne = { N, TILE_ROWS, 1, 1 } };
+}
 
 static bool lay_out(struct test *t, struct llama_arena *arena)
 {
-	u32 i;
+	const struct gguf_tensor blocks = tensor(GGML_TYPE_Q4_1), floats = tensor(GGML_TYPE_F16);
+	struct weights w;
 
-	t->tile = llama_arena_alloc(arena, TILE_ROWS * N_IN, sizeof(s16));
-	t->e_d = llama_arena_alloc(arena, TILE_ROWS, sizeof(*t->e_d));
-	t->e_n = llama_arena_alloc(arena, TILE_ROWS, sizeof(*t->e_n));
-	t->g = llama_arena_alloc(arena, TILE_ROWS, N_IN / BFP_BLOCK);
-	t->v = llama_arena_alloc(arena, N_IN, sizeof(*t->v));
-	t->v2 = llama_arena_alloc(arena, N_IN, sizeof(*t->v2));
-	t->norm = llama_arena_alloc(arena, N_IN, sizeof(*t->norm));
-	t->kv = llama_arena_alloc(arena, LLAMA_KV_CHUNK * DIM, sizeof(*t->kv));
-	t->planes = llama_arena_alloc(arena, 2 * N_QUERIES * LLAMA_KV_CHUNK, sizeof(*t->planes));
-	t->h = llama_arena_alloc(arena, N_QUERIES, LLAMA_KV_CHUNK / BFP_BLOCK);
-	vector_tmp_alloc(&t->tmp, arena, N_IN);
-	weights_row_alloc(&t->row, arena, N_TOKENS, N_IN);
-	for (i = 0; i < 2; i++) {
-		bfp_alloc(&t->x[i], arena, N_TOKENS, N_IN);
-		t->out[i] = llama_arena_alloc(arena, N_TOKENS * N_IN, sizeof(*t->out[i]));
-	}
-	return t->out[1];
+	t->v = llama_arena_alloc(arena, N_TOKENS * N, sizeof(*t->v));
+	t->w = llama_arena_alloc(arena, N, sizeof(*t->w));
+	t->code = llama_arena_alloc(arena, TILE_ROWS * N, sizeof(*t->code));
+	t->image = llama_arena_alloc(arena, TILE_ROWS * N, sizeof(*t->code));
+	t->hi = llama_arena_alloc(arena, N, sizeof(*t->hi));
+	t->lo = llama_arena_alloc(arena, N, sizeof(*t->lo));
+	t->e = llama_arena_alloc(arena, LLAMA_KV_CHUNK, sizeof(*t->e));
+	t->h = llama_arena_alloc(arena, TILE_ROWS, sizeof(*t->h));
+	t->out = llama_arena_alloc(arena, 2 * N, sizeof(*t->out));
+	vector_tmp_alloc(&t->tmp, arena, N);
+	weights_tmp_alloc(&t->file, arena, N);
+	weights_row_alloc(&t->row, arena, N_TOKENS, N);
+	bfp_alloc(&t->x, arena, N_TOKENS, N);
+	bfp_alloc(&t->y, arena, 1, N_ODD);
+	t->rest = *arena;
+	weights_alloc(&w, &blocks, arena);
+	weights_alloc(&w, &floats, arena);
+	return w.g;
 }
 
 size_t llama_selftest_size(void)
@@ -82,232 +83,358 @@ static u64 next(struct test *t)
 	return t->random;
 }
 
-/* Below 2^@bits in magnitude. */
+/* Of up to @bits and a sign. */
 static s64 number(struct test *t, u32 bits)
 {
 	return (s64)next(t) >> (63 - bits);
 }
 
-/* Of any size below 2^@bits, each block of its own. */
-static void numbers(struct test *t, s64 *v, u32 n, u32 bits)
+/* What every path computes with: vectors whose blocks are of any size, weights, codes. */
+static void make_up(struct test *t)
 {
-	u32 size = bits;
+	u32 bits = 0;
 	u32 i;
 
-	for (i = 0; i < n; i++) {
+	t->random = SELFTEST_SEED;
+	for (i = 0; i < N_TOKENS * N; i++) {
 		if (i % BFP_BLOCK == 0)
-			size = bits - next(t) % 16;
-		v[i] = number(t, size);
+			bits = 40 - next(t) % 16;
+		t->v[i] = number(t, bits);
 	}
+	for (i = 0; i < N; i++)
+		t->w[i] = number(t, 30);
+	for (i = 0; i < TILE_ROWS * N; i++)
+		t->code[i] = max_t(s64, number(t, 15), -S16_MAX);
+	for (i = 0; i < LLAMA_KV_CHUNK; i++)
+		t->e[i] = -8 - next(t) % 8;
+	for (i = 0; i < TILE_ROWS; i++)
+		t->h[i] = next(t) % (BFP_MAX_SHIFT + 1);
 }
 
-static s16 code(struct test *t)
+/* Fowler, Noll and Vo's hash, FNV-1a. */
+static void note(struct test *t, const void *data, size_t size)
 {
-	return clamp_t(s64, number(t, 15), -S16_MAX, S16_MAX);
+	const u8 *p = data;
+
+	while (size--)
+		t->hash = (t->hash ^ *p++) * 0x100000001b3;
 }
 
-static void planes(struct test *t, u32 n, bool is_signed)
+static void note_number(struct test *t, s64 v)
+{
+	note(t, &v, sizeof(v));
+}
+
+static void note_vectors(struct test *t, const struct bfp *x, u32 n)
+{
+	u32 blocks = n * x->n_blocks;
+
+	note(t, x->q, blocks * BFP_BLOCK * sizeof(*x->q));
+	note(t, x->pair, blocks * BFP_BLOCK / 2 * sizeof(*x->pair));
+	note(t, x->hi, blocks * BFP_BLOCK);
+	note(t, x->lo, blocks * BFP_BLOCK);
+	note(t, x->sum, 2 * blocks * sizeof(*x->sum));
+	note(t, x->total, blocks * sizeof(*x->total));
+	note(t, x->h, blocks);
+	note(t, x->shift, blocks * sizeof(*x->shift));
+	note(t, x->e, n * sizeof(*x->e));
+}
+
+static void quantize(struct test *t)
+{
+	u32 i;
+
+	for (i = 0; i < N_TOKENS; i++)
+		t->ops->quantize(&t->x, i, t->v + i * N, -32);
+	note_vectors(t, &t->x, N_TOKENS);
+}
+
+static void quantize_into(struct test *t)
+{
+	note_number(t, t->ops->quantize_into(t->v, N_ODD, -7, t->hi, (u8 *)t->lo));
+	note(t, t->hi, N_ODD * sizeof(*t->hi));
+	note(t, t->lo, bfp_blocks(N_ODD));
+}
+
+static void quantize1(struct test *t)
+{
+	note_number(t, t->ops->quantize1(t->v, N_ODD, -7, t->hi));
+	note(t, t->hi, N_ODD * sizeof(*t->hi));
+}
+
+static void normalize(struct test *t)
+{
+	note_number(t, t->ops->normalize(t->v, N_ODD, t->tmp.a));
+	note(t, t->tmp.a, N_ODD * sizeof(*t->tmp.a));
+}
+
+/* The sums of tokens near and far, then those of a type without minima. */
+static void finish(struct test *t)
+{
+	static const s32 e[N_SUMS] = { -33, -60, -20 };
+	struct vector_sums s = {
+		.a = t->v,
+		.z = t->v + N,
+		.e_a = t->e,
+		.e_z = t->e + VECTOR_ROWS,
+		.r = 4,
+		.t = 6,
+		.minus = true,
+	};
+
+	t->ops->finish(&s, N_SUMS, e, t->out, VECTOR_ROWS);
+	note(t, t->out, N_SUMS * VECTOR_ROWS * sizeof(*t->out));
+	s.z = NULL;
+	t->ops->finish(&s, N_SUMS, e, t->out, VECTOR_ROWS);
+	note(t, t->out, N_SUMS * VECTOR_ROWS * sizeof(*t->out));
+}
+
+/* Tokens by a few and by many; the scales are made of the codes, no half being infinite. */
+static void product(struct test *t)
+{
+	const struct gguf_tensor file = tensor(t->type);
+	struct llama_arena arena = t->rest;
+	struct weights w;
+	u32 n, i;
+
+	for (i = 0; i < TILE_ROWS * N; i++) {
+		u16 half = t->code[i];
+
+		if ((half & 0x7c00) == 0x7c00)
+			half ^= 0x4000;
+		memcpy(t->image + i * sizeof(half), &half, sizeof(half));
+	}
+	weights_alloc(&w, &file, &arena);
+	weights_prepare(&w, &file, t->image, &t->file, NULL, NULL);
+	for (i = 0; i < N_TOKENS; i++)
+		t->x.e[i] -= 14;	/* so that the largest product is no limit */
+	for (n = 7; n <= N_TOKENS; n += N_TOKENS - 7) {
+		weights_mul(&w, 0, TILE_ROWS, &t->x, n, &t->row, t->out, TILE_ROWS);
+		note(t, t->out, n * TILE_ROWS * sizeof(*t->out));
+	}
+	for (i = 0; i < N_TOKENS; i++)
+		t->x.e[i] += 14;
+}
+
+/* Heads of a dimension that is and that is not a multiple of every number of lanes. */
+static const struct head {
+	u32 dim;
+	u32 rows;
+	u32 n;
+} heads[] = { { DIM, N_QUERIES, LLAMA_KV_CHUNK }, { MAX_DIM, 6, 50 }, { 26, 5, 31 } };
+
+/* @n codes from behind the chunk as two planes; those of weights have no sign. */
+static void planes(struct test *t, u32 n, s16 mask)
 {
 	u32 i;
 
 	for (i = 0; i < n; i++) {
-		s16 x = is_signed ? code(t) : code(t) & S16_MAX;
+		s16 x = t->code[LLAMA_KV_CHUNK * MAX_DIM + i] & mask;
 
-		t->planes[i] = x >> 8;
-		t->planes[N_QUERIES * LLAMA_KV_CHUNK + i] = x & 255;
+		t->hi[i] = x >> 8;
+		t->lo[i] = x & 255;
 	}
 }
 
-static bool same_out(const struct test *t, u32 n)
-{
-	return !memcmp(t->out[0], t->out[1], n * sizeof(*t->out[0]));
-}
-
-static bool product_differs(struct test *t, const struct isa *path, const struct kind *kind, u32 n_tokens)
-{
-	const struct isa *ways[] = { &isa_generic, path };
-	struct weights w = {
-		.type = kind->type,
-		.n_in = N_IN,
-		.n_out = TILE_ROWS,
-		.row_bytes = kind->bytes,
-		.n_tiles = 1,
-		.data = t->tile,
-		.e_d = t->e_d,
-		.g = t->g,
-	};
-	u32 i;
-
-	if (kind->type == GGML_TYPE_Q4_1 || kind->type == GGML_TYPE_Q5_1 ||
-	    kind->type == GGML_TYPE_Q2_K || kind->type == GGML_TYPE_Q4_K ||
-	    kind->type == GGML_TYPE_Q5_K)
-		w.e_n = t->e_n;
-	for (i = 0; i < 2; i++) {
-		isa_use(ways[i]);
-		isa_begin(ways[i]);
-		weights_mul(&w, 0, TILE_ROWS, &t->x[0], n_tokens, &t->row, t->out[i], TILE_ROWS);
-		isa_end(ways[i]);
-	}
-	return !same_out(t, n_tokens * TILE_ROWS);
-}
-
-static const char *test_products(struct test *t, const struct isa *path)
+static void scores(struct test *t)
 {
 	u32 i, j;
 
-	for (i = 0; i < TILE_ROWS; i++) {
-		t->e_d[i] = -24 - next(t) % 12;
-		t->e_n[i] = -20 - next(t) % 12;
+	for (i = 0; i < ARRAY_SIZE(heads); i++) {
+		const struct attention_scores s = {
+			.k = t->code,
+			.next = t->code,
+			.dim = heads[i].dim,
+			.hi = t->hi,
+			.lo = t->lo,
+			.n_rows = heads[i].rows,
+			.n = heads[i].n,
+			.dot = t->out,
+		};
+
+		planes(t, s.n_rows * s.dim, -1);
+		t->path->scores(&s);
+		for (j = 0; j < s.n_rows; j++)
+			note(t, t->out + j * LLAMA_KV_CHUNK, s.n * sizeof(*t->out));
 	}
-	for (i = 0; i < TILE_ROWS * N_IN / BFP_BLOCK; i++)
-		t->g[i] = next(t) % (BFP_MAX_SHIFT + 1);
-	for (i = 0; i < N_TOKENS; i++) {
-		numbers(t, t->v, N_IN, 40);
-		vector_generic.quantize(&t->x[0], i, t->v, -32);
-	}
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		for (j = 0; j < TILE_ROWS * N_IN; j++)
-			((s16 *)t->tile)[j] = code(t);
-		if (product_differs(t, path, &kinds[i], 7) ||
-		    product_differs(t, path, &kinds[i], N_TOKENS))
-			return kinds[i].name;
-	}
-	return NULL;
 }
 
-static const char *test_attention(struct test *t, const struct isa *path)
+static void values(struct test *t)
 {
-	struct attention_scores s = {
-		.k = t->kv,
-		.next = t->kv,
-		.dim = DIM,
-		.hi = t->planes,
-		.lo = t->planes + N_QUERIES * LLAMA_KV_CHUNK,
-		.n_rows = N_QUERIES,
-		.n = LLAMA_KV_CHUNK,
-	};
-	struct attention_values v = {
-		.v = t->kv,
-		.next = t->kv,
-		.dim = DIM,
-		.hi = s.hi,
-		.lo = s.lo,
-		.h = t->h,
-		.n_rows = N_QUERIES,
-		.n_blocks = 2,
-		.stride = LLAMA_KV_CHUNK,
-	};
-	u32 n = N_QUERIES * LLAMA_KV_CHUNK;
 	u32 i;
 
-	for (i = 0; i < LLAMA_KV_CHUNK * DIM; i++)
-		t->kv[i] = code(t);
-	planes(t, N_QUERIES * DIM, true);
-	s.dot = t->out[0];
-	attention_scores(&s);
-	s.dot = t->out[1];
-	isa_begin(path);
-	path->scores(&s);
-	isa_end(path);
-	if (!same_out(t, n))
-		return "scores of attention";
-	planes(t, n, false);
-	for (i = 0; i < 2 * N_QUERIES; i++)
-		t->h[i] = next(t) % (BFP_MAX_SHIFT + 1);
-	for (i = 0; i < 2; i++)
-		memset(t->out[i], 0, n * sizeof(*t->out[i]));
-	v.sum = t->out[0];
-	attention_values(&v);
-	v.sum = t->out[1];
-	isa_begin(path);
-	path->values(&v);
-	isa_end(path);
-	return same_out(t, N_QUERIES * DIM) ? NULL : "values of attention";
+	for (i = 0; i < ARRAY_SIZE(heads); i++) {
+		const struct attention_values s = {
+			.v = t->code,
+			.next = t->code,
+			.dim = heads[i].dim,
+			.hi = t->hi,
+			.lo = t->lo,
+			.h = t->h,
+			.n_rows = heads[i].rows,
+			.n_blocks = bfp_blocks(heads[i].n),
+			.stride = LLAMA_KV_CHUNK,
+			.sum = t->out,
+		};
+		size_t size = s.n_rows * s.dim * sizeof(*t->out);
+
+		planes(t, s.n_rows * s.stride, S16_MAX);
+		memcpy(t->out, t->v, size);
+		t->path->values(&s);
+		note(t, t->out, size);
+	}
 }
 
-static bool same_vector(const struct test *t)
+static void rmsnorm(struct test *t)
 {
-	const struct bfp *a = &t->x[0], *b = &t->x[1];
-	u32 n = a->n_blocks;
-
-	return !memcmp(a->q, b->q, n * BFP_BLOCK * sizeof(*a->q)) &&
-	       !memcmp(a->pair, b->pair, n * BFP_BLOCK / 2 * sizeof(*a->pair)) &&
-	       !memcmp(a->sum, b->sum, 2 * n * sizeof(*a->sum)) &&
-	       !memcmp(a->total, b->total, n * sizeof(*a->total)) && !memcmp(a->h, b->h, n) &&
-	       !memcmp(a->shift, b->shift, n * sizeof(*a->shift)) && a->e[0] == b->e[0];
-}
-
-static const char *test_vectors(struct test *t, const struct isa *path)
-{
-	const struct vector_ops *ways[] = { &vector_generic, path->vector };
 	const struct float_parts eps = { 10995116, -60 };
-	u32 i;
 
-	numbers(t, t->v, N_IN, 40);
-	numbers(t, t->v2, N_IN, 36);
-	for (i = 0; i < N_IN; i++)
-		t->norm[i] = number(t, 30);
-	isa_begin(path);
-	for (i = 0; i < 2; i++)
-		ways[i]->rmsnorm(&t->x[i], 0, t->v, t->norm, -30, eps, &t->tmp);
-	isa_end(path);
-	if (!same_vector(t))
-		return "norms";
-	isa_begin(path);
-	for (i = 0; i < 2; i++)
-		ways[i]->swiglu(&t->x[i], 0, t->v2, t->v, &t->tmp);
-	isa_end(path);
-	if (!same_vector(t))
-		return "gates";
-	isa_begin(path);
-	for (i = 0; i < 2; i++) {
-		ways[i]->rotate(t->v, DIM, DIM, t->norm, t->norm + DIM, &t->tmp);
-		memcpy(t->out[i], t->tmp.wide, DIM * sizeof(*t->tmp.wide));
-	}
-	isa_end(path);
-	return same_out(t, DIM) ? NULL : "rotations";
+	t->ops->rmsnorm(&t->y, 0, t->v, t->w, -30, eps, &t->tmp);
+	note_vectors(t, &t->y, 1);
 }
 
-static const char *test_softmax(struct test *t, const struct isa *path)
+static void swiglu(struct test *t)
 {
-	const struct vector_ops *ways[] = { &vector_generic, path->vector };
-	u32 i, j;
+	t->ops->swiglu(&t->y, 0, t->v + N, t->v, &t->tmp);
+	note_vectors(t, &t->y, 1);
+}
 
-	numbers(t, t->v, LLAMA_KV_CHUNK, 36);
-	for (j = 0; j < LLAMA_KV_CHUNK; j++)
-		t->kv[j] = -8 - next(t) % 8;
-	isa_begin(path);
-	for (i = 0; i < 2; i++) {
-		struct vector_top top = { -S32_MAX, S16_MIN };
-		u32 n = LLAMA_KV_CHUNK - 1;
+static void rotate(struct test *t)
+{
+	note_number(t, t->ops->rotate(t->v, DIM, DIM - 16, t->w, t->w + DIM, &t->tmp));
+	note(t, t->tmp.wide, DIM * sizeof(*t->tmp.wide));
+}
 
-		memset(t->out[i], 0, 2 * LLAMA_KV_CHUNK * sizeof(*t->out[i]));
-		ways[i]->score(t->v, t->kv, t->kv, -18, n, t->tmp.a, &top);
-		t->out[i][n] = ways[i]->weigh(t->tmp.a, t->kv, n, &top, t->tmp.wide);
-		memcpy(t->out[i], t->tmp.wide, n * sizeof(*t->tmp.wide));
-		t->out[i][n + 1] = ways[i]->quantize_into(t->out[0], n, 0, (s16 *)t->tmp.b, t->h);
-		ways[i]->split((s16 *)t->tmp.b, n, (s16 *)(t->out[i] + n + 2),
-			       (s16 *)(t->out[i] + n + 2) + n);
+/* Two vectors into @out, up to the limits. */
+static void make_q32(struct test *t)
+{
+	u32 i;
+
+	for (i = 0; i < 2 * N; i++)
+		t->out[i] = t->v[i] * (1 << 20);
+}
+
+static void add(struct test *t)
+{
+	make_q32(t);
+	t->ops->add(t->out, t->out + N, N_ODD);
+	note(t, t->out, N_ODD * sizeof(*t->out));
+}
+
+static void to_q16(struct test *t)
+{
+	make_q32(t);
+	t->ops->to_q16(t->out, N_ODD, t->tmp.a);
+	note(t, t->tmp.a, N_ODD * sizeof(*t->tmp.a));
+}
+
+/* A whole chunk, then a part of one whose scores are limits. */
+static void score(struct test *t)
+{
+	struct vector_top top = { -S32_MAX, S16_MIN };
+	u32 n, i;
+
+	for (i = 0; i < LLAMA_KV_CHUNK; i++)
+		t->out[i] = t->w[i];
+	for (n = LLAMA_KV_CHUNK; n > 32; n -= 14) {
+		int e_q = n == LLAMA_KV_CHUNK ? -18 : -8;
+
+		t->ops->score(t->out, t->e, t->e, e_q, n, t->tmp.a, &top);
+		note(t, t->tmp.a, n * sizeof(*t->tmp.a));
+		note_number(t, top.score);
+		note_number(t, top.e_v);
 	}
-	isa_end(path);
-	return same_out(t, 2 * LLAMA_KV_CHUNK) ? NULL : "softmax";
+}
+
+static void weigh(struct test *t)
+{
+	struct vector_top top = { S32_MIN, 0 };
+	u32 n, i;
+
+	for (i = 0; i < LLAMA_KV_CHUNK; i++) {
+		t->tmp.a[i] = t->w[i] >> 6;
+		top.score = max(top.score, t->tmp.a[i]);
+	}
+	for (n = LLAMA_KV_CHUNK; n > 32; n -= 13) {
+		note_number(t, t->ops->weigh(t->tmp.a, t->e, n, &top, t->tmp.wide));
+		note(t, t->tmp.wide, n * sizeof(*t->tmp.wide));
+	}
+}
+
+/* To the right, too far, and to the left. */
+static void output(struct test *t)
+{
+	static const int e[] = { -41, -100, -30 };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(e); i++) {
+		t->ops->output(t->w, N_ODD, 0x2f3c5d71, e[i], t->out);
+		note(t, t->out, N_ODD * sizeof(*t->out));
+	}
+}
+
+static void most(struct test *t)
+{
+	note_number(t, t->ops->most(t->w, N_ODD));
+}
+
+static void mass(struct test *t)
+{
+	u32 i;
+
+	for (i = 0; i < N_ODD; i++)
+		t->tmp.a[i] = t->w[i] >> 9;
+	note_number(t, t->ops->mass(t->tmp.a, N_ODD, 1 << 21));
+}
+
+static void split(struct test *t)
+{
+	t->ops->split(t->code, N_ODD, t->hi, t->lo);
+	note(t, t->hi, N_ODD * sizeof(*t->hi));
+	note(t, t->lo, N_ODD * sizeof(*t->lo));
+}
+
+#define STEP(name) { #name, name, 0, SELFTEST_##name }
+#define PRODUCT(name) { #name, product, GGML_TYPE_##name, SELFTEST_##name }
+
+/* Products multiply what quantize() made. */
+static const struct step {
+	const char *name;
+	void (*run)(struct test *t);
+	u32 type;
+	u64 hash;
+} steps[] = {
+	STEP(quantize), STEP(quantize_into), STEP(quantize1), STEP(normalize), STEP(finish),
+	PRODUCT(Q4_0), PRODUCT(Q4_1), PRODUCT(Q5_0), PRODUCT(Q5_1), PRODUCT(Q8_0),
+	PRODUCT(Q2_K), PRODUCT(Q3_K), PRODUCT(Q4_K), PRODUCT(Q5_K), PRODUCT(Q6_K), PRODUCT(F16),
+	STEP(scores), STEP(values), STEP(rmsnorm), STEP(swiglu), STEP(rotate), STEP(add),
+	STEP(to_q16), STEP(score), STEP(weigh), STEP(output), STEP(most), STEP(mass), STEP(split),
+};
+
+static bool step_fails(struct test *t, const struct step *step)
+{
+	t->type = step->type;
+	t->hash = 0xcbf29ce484222325;
+	isa_begin(t->path);
+	step->run(t);
+	isa_end(t->path);
+	return t->hash != step->hash;
 }
 
 const char *llama_selftest(const struct isa *path, struct llama_arena *arena)
 {
 	const struct isa *now = isa_current();
-	struct test t = { .random = 0x2545f4914f6cdd1dULL };
-	const char *wrong;
+	struct test t = { .path = path, .ops = path->vector };
+	const char *wrong = NULL;
+	u32 i;
 
 	if (!lay_out(&t, arena))
 		return "nothing, for want of memory";
-	wrong = test_products(&t, path);
-	if (!wrong)
-		wrong = test_attention(&t, path);
-	if (!wrong)
-		wrong = test_vectors(&t, path);
-	if (!wrong)
-		wrong = test_softmax(&t, path);
+	make_up(&t);
+	isa_use(path);
+	for (i = 0; i < ARRAY_SIZE(steps) && !wrong; i++)
+		if (step_fails(&t, &steps[i]))
+			wrong = steps[i].name;
 	isa_use(now);
 	return wrong;
 }

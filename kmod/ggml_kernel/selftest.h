@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: Whether a path computes what the generic one does
+ * DOC: Whether a path computes right
  *
- * On made-up numbers, every operation that has a path of its own. To be run
+ * Every operation of a path, the generic one not excepted, on made-up numbers.
+ * The answers are known from the twin, which is not written in C. To be run
  * before anything computes: it chooses paths.
  */
 #ifndef LLAMA_SELFTEST_H
@@ -14,11 +15,11 @@
 size_t llama_selftest_size(void);
 
 /**
- * llama_selftest() - Hold a path against the generic one.
+ * llama_selftest() - Hold a path against known answers.
  * @path:   One that this machine can run.
  * @arena:  llama_selftest_size() bytes.
  *
- * Return: NULL, or the name of an operation whose result differs.
+ * Return: NULL, or the name of an operation, or of a type of weights, whose result differs.
  */
 const char *llama_selftest(const struct isa *path, struct llama_arena *arena);
 
