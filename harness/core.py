@@ -225,6 +225,11 @@ def sources(machine: str = platform.machine()) -> list[Path]:
     return [f for f in sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")]) if f.stem not in other]
 
 
+def headers() -> list[Path]:
+    """What those files include, of this repository."""
+    return sorted([*CORE.glob("**/*.h"), *NATIVE.glob("*.h"), *(CORE.parent / "tests").glob("*.h")])
+
+
 def flags_of(source: Path) -> tuple[str, ...]:
     """What a file needs beyond :data:`FLAGS`."""
     return SIMD_FLAGS.get(source.stem, ())
@@ -246,9 +251,8 @@ def _run(command: Sequence[str | Path]) -> None:
 def build_library() -> Path:
     """Compile the shared library where its content is new; objects are kept one by one."""
     cc = _compiler()
-    headers = sorted([*CORE.glob("**/*.h"), *NATIVE.glob("*.h")])
     common = hashlib.sha256("\0".join((cc, *FLAGS)).encode())
-    for header in headers:
+    for header in headers():
         common.update(header.name.encode() + b"\0" + header.read_bytes())
     whole = common.copy()
     objects: list[tuple[Path, Path]] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import core
 from harness.architectures import ARCHITECTURES
 from harness.errors import HarnessError
-from harness.paths import CORE, INCLUDE, cache_dir
+from harness.paths import INCLUDE, cache_dir
 
 
 def emulator(machine: str, cpu: str) -> list[str]:
@@ -28,9 +28,8 @@ def executable(
     prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
     command = [f"{prefix}gcc", *core.FLAGS, *(("-include", str(first)) if first else ())]
     folder = cache_dir("native", f"static-{machine}")
-    headers = sorted([*CORE.glob("**/*.h"), *core.NATIVE.glob("*.h"), *([first] if first else [])])
     common = hashlib.sha256("\0".join(command).encode())
-    for header in headers:
+    for header in [*core.headers(), *([first] if first else [])]:
         common.update(header.name.encode() + b"\0" + header.read_bytes())
     whole = common.copy()
     objects: list[Path] = []

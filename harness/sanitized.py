@@ -48,8 +48,7 @@ def sources() -> list[Path]:
 
 
 def _digest(files: Sequence[Path], flags: Sequence[str]) -> str:
-    folders = {CORE, CORE / "generated", NATIVE, *(path.parent for path in files)}
-    headers = [header for folder in folders for header in folder.glob("*.h")]
+    headers = {*core.headers(), *(h for path in files for h in path.parent.glob("*.h"))}
     h = hashlib.sha256("\0".join(flags).encode())
     for path in sorted([*files, *headers]):
         h.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -1,13 +1,76 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the module does when it is loaded: hold every path against the generic one."""
+"""What the module does when it is loaded: hold every path against known answers."""
 
 import ctypes
+import hashlib
+import multiprocessing
+import time
 
-from harness.core import library, usable_isas
+import pytest
+
+from harness import goldens
+from harness.core import ISAS, Model, library, usable_isas
+
+LIMIT_S = 0.05
+"""For all paths of a machine; they take a tenth of it."""
+
+
+def lib() -> ctypes.CDLL:
+    """The library, with its functions that return texts."""
+    native = library()
+    for name in ("selftest", "wrong_name", "selftest_wrong"):
+        getattr(native, f"llamuxu_{name}").restype = ctypes.c_char_p
+    return native
 
 
 def test_every_path_passes() -> None:
-    lib = library()
-    lib.llamuxu_selftest.restype = ctypes.c_char_p
     assert len(usable_isas()) > 1
-    assert [lib.llamuxu_selftest(i) for i in range(8)] == [None] * 8
+    assert [lib().llamuxu_selftest(i) for i in range(len(ISAS))] == [None] * len(ISAS)
+
+
+def test_every_wrong_function_is_found() -> None:
+    """Of each path, one at a time; of the generic one too, which has no product of tiles."""
+    native = lib()
+    functions = range(native.llamuxu_functions())
+    names = [native.llamuxu_wrong_name(0, f) for f in functions]
+    assert len(set(names)) == len(names) == 19
+    for i in range(len(usable_isas())):
+        expected = [native.llamuxu_wrong_name(i, f) for f in functions]
+        assert expected[1:] == names[1:]
+        assert [native.llamuxu_selftest_wrong(i, f) for f in functions] == expected
+    assert expected[0] is None
+
+
+def without(n: int) -> tuple[str, list[str]]:
+    """The path in use where the best ``n`` computed wrong, and hashes of the goldens."""
+    native = library()
+    for i in range(n):
+        native.isa_disable(i)
+    assert native.isa_select(None) == 0
+    found = []
+    for golden in goldens.load():
+        if golden.tiny:
+            with Model(golden.model_path()) as model:
+                logits = model.logits(golden.tokens, 17)
+            found.append(hashlib.sha256(logits.tobytes()).hexdigest())
+    return native.llama_isa().decode(), found
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_next_best_path_is_used(n: int) -> None:
+    """In a process of its own, since nothing is ever used again that was wrong once."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        isa, found = pool.apply(without, (n,))
+    assert isa == usable_isas()[-1 - n]
+    assert found == [golden.sha256 for golden in goldens.load() if golden.tiny]
+
+
+def test_it_takes_little_time() -> None:
+    """Of the processor: what others do beside it does not count."""
+    native, times = lib(), []
+    for _ in range(5):
+        start = time.process_time()
+        for i in range(len(ISAS)):
+            assert native.llamuxu_selftest(i) is None
+        times.append(time.process_time() - start)
+    assert min(times) < LIMIT_S

@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include "../../kmod/ggml_kernel/score.h"
-#include "../../kmod/ggml_kernel/selftest.h"
 #include "model.h"
 #include "threads.h"
 
@@ -262,19 +261,4 @@ int llamuxu_score_step(struct llamuxu_session *s, struct llama_score *score,
 		       const struct llama_yield *yield)
 {
 	return llama_score_step(score, &s->kv, yield);
-}
-
-/* llama_selftest() of path @i; NULL where all is well or there is none. */
-const char *llamuxu_selftest(u32 i)
-{
-	struct llama_arena arena = { .size = llama_selftest_size() };
-	const char *wrong = NULL;
-
-	arena.base = alloc(arena.size);
-	if (!arena.base)
-		return "nothing, for want of memory";
-	if (isa_at(i) && isa_usable(i))
-		wrong = llama_selftest(isa_at(i), &arena);
-	free(arena.base);
-	return wrong;
 }

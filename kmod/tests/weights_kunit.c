@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "../ggml_kernel/generated/ggml_types.h"
-#include "../ggml_kernel/selftest.h"
 #include "generated/weights.h"
 #include "support.h"
 
@@ -93,17 +92,8 @@ static void products_test(struct kunit *test)
 		multiply(test, test->param_value, &product_cases[i]);
 }
 
-static void selftest_test(struct kunit *test)
-{
-	struct llama_arena measured = { .used = llama_selftest_size() };
-	struct llama_arena arena = llamux_test_arena(test, &measured);
-
-	KUNIT_EXPECT_STREQ(test, "", llama_selftest(test->param_value, &arena) ?: "");
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(products_test, llamux_test_isa),
-	KUNIT_CASE_PARAM(selftest_test, llamux_test_isa),
 	{ }
 };
 

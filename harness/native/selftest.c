@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The self-test, of paths as they are and of such that compute wrong. */
+#include <stdlib.h>
+
+#include "../../kmod/ggml_kernel/selftest.h"
+#include "../../kmod/tests/wrong.h"
+
+static const char *test(const struct isa *isa)
+{
+	struct llama_arena arena = { .size = llama_selftest_size() };
+	const char *wrong = "nothing, for want of memory";
+
+	arena.base = aligned_alloc(LLAMA_ALIGN, arena.size);
+	if (arena.base)
+		wrong = llama_selftest(isa, &arena);
+	free(arena.base);
+	return wrong;
+}
+
+/* llama_selftest() of path @i; NULL where all is well or there is none. */
+const char *llamuxu_selftest(u32 i)
+{
+	return isa_at(i) && isa_usable(i) ? test(isa_at(i)) : NULL;
+}
+
+/* How many functions of a path there are. */
+u32 llamuxu_functions(void)
+{
+	return ARRAY_SIZE(wrong_functions);
+}
+
+/* What must be said of path @i with function @f wrong; NULL where it has none. */
+const char *llamuxu_wrong_name(u32 i, u32 f)
+{
+	return f || isa_at(i)->mul ? wrong_functions[f].found : NULL;
+}
+
+/* What is said of it. */
+const char *llamuxu_selftest_wrong(u32 i, u32 f)
+{
+	struct vector_ops ops;
+	struct isa isa;
+
+	return make_wrong(isa_at(i), f, &isa, &ops) ? test(&isa) : NULL;
+}
