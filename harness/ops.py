@@ -14,6 +14,7 @@ from ctypes import c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from harness.core import ISAS
 from harness.errors import HarnessError
 
 S64 = NDArray[np.int64]
@@ -92,8 +93,7 @@ class Ops:
         """The instruction sets that the library has and this machine can run."""
         if not hasattr(self._lib, "isa_select"):
             return ["generic"]
-        names = [b"generic", b"neon", b"dotprod", b"i8mm", b"avx2", b"avxvnni", b"avx512"]
-        usable = [name.decode() for name in names if self._lib.isa_select(name) == 0]
+        usable = [name for name in ISAS if self._lib.isa_select(name.encode()) == 0]
         _check(self._lib.isa_select(None))
         return usable
 

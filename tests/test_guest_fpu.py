@@ -46,7 +46,7 @@ def smp(
 
 
 def test_registers_stay_as_they_are(smp: Guest) -> None:
-    vector = {"x86_64": ("avx2",), "aarch64": ("dotprod", "neon")}
+    vector = {"x86_64": ("avx2",), "aarch64": ("i8mm", "dotprod", "neon")}
     for isa in vector[smp.kernel.architecture.name]:
         with loaded(smp, guest_lab.golden_path(GOLDEN), f"isa={isa}"):
             assert stats(smp)["isa"] == isa

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Each path in the kernel, on models of processors that have it and that lack it."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,8 +14,10 @@ from guest_lab import insmod, loaded, logits_sha256
 from harness import goldens, kbuild_module
 from harness.guest import Guest
 from harness.guest_pool import GuestPool
+from harness.lock import exclusive
+from harness.paths import ROOT, cache_dir
 
-KINDS = ("F16", "Q4_0", "Q4_1", "Q5_1", "Q8_0", "Q3_K", "Q4_K", "Q6_K")
+KINDS = ("F16", "Q4_0", "Q4_1", "Q5_1", "Q8_0", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
 GOLDENS = [g for g in goldens.load() if g.recipe.shape == "tiny-256" and g.recipe.kind in KINDS]
 
 
@@ -35,6 +38,33 @@ PROCESSORS = (
     Processor("x86_64", "Nehalem", ("swar", "generic"), "avx2"),
     Processor("x86_64", "Haswell", ("avx2", "swar", "generic"), "avx512"),
 )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A change of the core that makes it compute wrong on x86_64."""
+
+    file: str
+    old: str
+    new: str
+
+
+OF_AVX2 = Fault("tile_avx2.c", "_mm256_add_epi32(acc", "_mm256_sub_epi32(acc")
+OF_GENERIC = Fault("attention.c", "dot += (256 *", "dot += (255 *")
+
+
+def faulty_module(fault: Fault, kernel: str | None) -> Path:
+    """The module with a fault: one folder for all, so that little is compiled."""
+    source = cache_dir("faulty")
+    with exclusive(source.with_suffix(".lock")):
+        shutil.rmtree(source / "kmod", ignore_errors=True)
+        shutil.copytree(ROOT / "kmod", source / "kmod")
+        shutil.copy(ROOT / "Kbuild", source)
+        file = source / "kmod" / "ggml_kernel" / fault.file
+        text = file.read_text()
+        assert text.count(fault.old) == 1
+        file.write_text(text.replace(fault.old, fault.new))
+        return kbuild_module.build_module("x86_64", kernel, source)
 
 
 @cache
@@ -81,3 +111,43 @@ def test_every_path_gives_the_golden_integers(machine: tuple[Processor, Guest]) 
                     assert found == golden.sha256, (golden.name, isa, batch)
     refused = insmod(guest, guest_lab.golden_path(GOLDENS[0]), f"isa={processor.lacks}")
     assert refused.exit_code != 0
+
+
+@pytest.fixture
+def faulty(
+    request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
+) -> Iterator[Guest]:
+    """A guest that has AVX2, and the module with a fault."""
+    module = faulty_module(request.param, kernel)
+    options = {"cpu": "Haswell", "load_module": False, "module": module, "files": files()}
+    guest = guest_pool.get("x86_64", kernel, **options)
+    yield guest
+    guest.assert_clean_log()
+    guest.close()
+
+
+@pytest.mark.parametrize("faulty", [OF_AVX2], indirect=True)
+def test_a_path_that_computes_wrong_is_not_used(faulty: Guest) -> None:
+    golden = GOLDENS[0]
+    path = guest_lab.golden_path(golden)
+    with guest_lab.new_lines(faulty) as lines, loaded(faulty, path):
+        assert path_in_use(faulty) == "swar"
+        assert logits_sha256(faulty, golden.tokens, 17) == golden.sha256
+    assert lines[0] == "avx2 computes Q4_0 wrong on this machine: it is not used"
+    assert insmod(faulty, path, "isa=avx2").exit_code != 0
+    # What the self-test keeps away.
+    with loaded(faulty, path, "selftest=0"):
+        assert path_in_use(faulty) == "avx2"
+        assert logits_sha256(faulty, golden.tokens, 17) != golden.sha256
+
+
+@pytest.mark.parametrize("faulty", [OF_GENERIC], indirect=True)
+def test_a_core_that_computes_wrong_is_refused(faulty: Guest) -> None:
+    with guest_lab.new_lines(faulty) as lines:
+        done = insmod(faulty, guest_lab.golden_path(GOLDENS[0]))
+    assert done.exit_code != 0
+    assert b"Input/output error" in done.errors
+    assert lines[:2] == [
+        "swar computes scores wrong on this machine: it is not used",
+        "the generic path computes scores wrong on this machine: nothing can be relied on",
+    ]

@@ -236,14 +236,18 @@ def lengths(kind: Type) -> st.SearchStrategy[int]:
 @settings(max_examples=30)
 @given(data=st.data(), seed=SEEDS, style=st.sampled_from(STYLES))
 def test_product(isa: str, kind: Type, data: st.DataObject, seed: int, style: str) -> None:
-    """A row with fifteen others beside it, where a path takes them together, and without."""
+    """A row with fifteen others beside it, where a path takes them together, and without.
+
+    Few vectors, and so many that codes are unpacked ahead of them.
+    """
     OPS.select(isa)
     rng = np.random.default_rng(seed)
     n = data.draw(lengths(kind))
     rows = data.draw(st.sampled_from([9, 16, 39]))
     raw = random_rows(rng, kind, rows, n, style)
-    v = np.stack([vector(rng, n, bits) for bits in (62, 40, 3, 0)])
-    e = rng.integers(-70, 5, 4)
+    tokens = data.draw(st.sampled_from([4, 5, 15, 16, 17, 23, 34]))
+    v = np.stack([vector(rng, n, (62, 40, 3, 0)[t % 4]) for t in range(tokens)])
+    e = rng.integers(-70, 5, tokens)
     matrix = Matrix(kind, raw, n)
     want = matrix.product(fp.quantize(v, e))
     with OPS.weights(kind, raw, n) as weights:

@@ -2,35 +2,66 @@
 """Prompt look-up and reused positions change how fast an answer comes, never the answer."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import model_files
 import numpy as np
 import pytest
+from gguf import GGMLQuantizationType as Type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core import MAX_DRAFT, CoreError, Counts, Model, Options, Session
+from harness.core import (
+    MAX_DRAFT,
+    CoreError,
+    Counts,
+    Model,
+    Options,
+    Session,
+    select_isa,
+    usable_isas,
+)
 from harness.models import resolve
 
 N_CTX = 64
 
 
+RECIPE = model_files.Recipe(n_ctx=N_CTX, n_layer=1, seed=1)
+RECIPES = (
+    RECIPE,
+    replace(RECIPE, kind=Type.Q4_1),
+    replace(RECIPE, kind=Type.Q8_0, n_head_kv=1, seed=2),
+    replace(RECIPE, kind=Type.Q6_K, n_embd=256, n_ff=256, seed=3),
+)
+
+
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
-    """A model whose greedy answers soon repeat themselves."""
-    path: Path = tmp_path_factory.mktemp("models") / "tiny.gguf"
-    recipe = model_files.Recipe(n_ctx=N_CTX, n_layer=1, seed=1)
-    with Model(model_files.write(recipe, path)) as loaded:
-        yield loaded
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Model, ...]]:
+    """Models whose greedy answers soon repeat themselves."""
+    folder: Path = tmp_path_factory.mktemp("models")
+    with ExitStack() as stack:
+        paths = [model_files.write(r, folder / f"{i}.gguf") for i, r in enumerate(RECIPES)]
+        yield tuple(stack.enter_context(Model(path)) for path in paths)
+
+
+@pytest.fixture(scope="module")
+def model(models: tuple[Model, ...]) -> Model:
+    """The first of them."""
+    return models[0]
 
 
 def ask(
-    model: Model, prompt: bytes, options: Options, n_ctx: int = N_CTX, batch: int = 32
+    model: Model,
+    prompt: bytes,
+    options: Options,
+    n_ctx: int = N_CTX,
+    batch: int = 32,
+    threads: int = 1,
 ) -> tuple[bytes, Counts]:
     """An answer from a session of its own."""
-    with Session(model, n_ctx, batch) as session:
+    with Session(model, n_ctx, batch, threads) as session:
         return b"".join(session.answer(prompt, options)), session.counts()
 
 
@@ -43,10 +74,13 @@ def ask(
     max_tokens=st.integers(0, N_CTX),
     n_ctx=st.integers(40, N_CTX),
     batch=st.sampled_from([1, 2, 5, 32]),
+    which=st.integers(0, len(RECIPES) - 1),
+    isa=st.sampled_from(usable_isas()),
+    threads=st.integers(1, 4),
 )
 @settings(max_examples=150, deadline=None)
 def test_speculation_never_shows(
-    model: Model,
+    models: tuple[Model, ...],
     prompt: list[str],
     speculate: int,
     temperature: int,
@@ -55,7 +89,11 @@ def test_speculation_never_shows(
     max_tokens: int,
     n_ctx: int,
     batch: int,
+    which: int,
+    isa: str,
+    threads: int,
 ) -> None:
+    """Neither do path and threads: without it, the generic path answers alone."""
     text = "".join(prompt).encode()
     texts, lengths = set(), set()
     for n in (0, speculate):
@@ -66,11 +104,13 @@ def test_speculation_never_shows(
             max_tokens=max_tokens,
             speculate=n,
         )
-        answer, counts = ask(model, text, options, n_ctx, batch)
+        select_isa(isa if n else "generic")
+        answer, counts = ask(models[which], text, options, n_ctx, batch, threads if n else 1)
         texts.add(answer)
         lengths.add(counts.answer)
         assert counts.accepted <= counts.drafted
         assert n or not counts.drafted
+    select_isa(None)
     assert len(texts) == len(lengths) == 1
 
 

@@ -2,6 +2,7 @@
 """Teams: every round of a loop exactly once, whoever takes it."""
 
 import hashlib
+import itertools
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import goldens, sanitized
-from harness.core import MAX_THREADS, Model, Session, library
+from harness.core import MAX_THREADS, Model, Session, library, select_isa, usable_isas
 from harness.errors import UsageError
 from harness.tiny import make_model
 
@@ -204,14 +205,17 @@ def test_bounds() -> None:
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_logits_are_the_same_bits(threads: int) -> None:
-    """Every weight type and shape, in batches of one, some and many tokens."""
+    """Every weight type and shape, in batches of one, some and many tokens, on paths in turn."""
     wrong = []
+    isas = itertools.cycle(usable_isas())
     for golden in goldens.load():
+        select_isa(next(isas))
         with Model(golden.model_path()) as model:
             for batch in (1, 13, 64) if golden.tiny else (13,):
                 logits = model.logits(golden.tokens, batch, threads)
                 if hashlib.sha256(logits.tobytes()).hexdigest() != golden.sha256:
                     wrong.append((golden.name, batch))
+    select_isa(None)
     assert wrong == []
 
 
