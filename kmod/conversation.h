@@ -53,6 +53,8 @@ enum llamux_kind {
  * @figures: Of the answer, to be copied.
  * @wait:    Woken when there is more to read, or a prompt may be written.
  * @maker:   Computes for those who poll.
+ * @lock:    Of who computes, held for one step.
+ * @answer_lock: Of what files see; never held while something is computed.
  *
  * Changed under both locks, read under either:
  *
@@ -125,6 +127,8 @@ struct llamux_conversation {
 
 /**
  * llamux_conversation_new() - Of @user, who is held by it; its memory is charged to the caller.
+ * @kind: What it shall remember.
+ * @user: Owner.
  * Return: NULL without memory.
  */
 struct llamux_conversation *llamux_conversation_new(enum llamux_kind kind,
@@ -140,13 +144,16 @@ void llamux_conversation_renew(struct llamux_conversation *c);
 void llamux_conversation_forget(struct llamux_conversation *c);
 
 /**
- * llamux_conversation_prompt() - The prompt, without the newline that `echo` puts at its end.
- * Either lock held.
+ * llamux_conversation_prompt() - What shall be answered.
+ * @c: Either lock held.
+ *
+ * Return: its prompt, without the newline that `echo` puts at its end.
  */
 struct gguf_str llamux_conversation_prompt(const struct llamux_conversation *c);
 
 /**
  * llamux_conversation_advance() - One step towards more of an answer.
+ * @c:      Being read, or asked for by another module.
  * @serial: The prompt's number; nothing happens where there is another one by now.
  * @have:   Nor where there are more bytes than these, or the answer is complete.
  * @yield:  The caller's, called between pieces of work.
@@ -163,7 +170,9 @@ int llamux_conversation_advance(struct llamux_conversation *c, u64 serial, size_
 
 /**
  * llamux_conversation_score() - How likely a text is as the answer to the prompt.
+ * @c:     With a prompt that has no answer yet.
  * @s:     All zeros before the first text. Nobody else uses the conversation meanwhile.
+ * @text:  UTF-8, which follows the prompt byte by byte.
  * @end:   Count the answer's end, too.
  * @yield: As above.
  *

@@ -33,6 +33,8 @@ const struct llamux_limits *llamux_engine_limits(void);
 
 /**
  * llamux_conversation_open() - The caller's shared conversation, or a private one.
+ * @kind:    What it remembers; a session has one shared of each.
+ * @private: Nobody else can ever open it.
  * Return: an ERR_PTR of -ENOMEM, or -EUSERS where the engine or the user has no room for more.
  */
 struct llamux_conversation *llamux_conversation_open(enum llamux_kind kind, bool private);
@@ -41,22 +43,29 @@ struct llamux_conversation *llamux_conversation_open(enum llamux_kind kind, bool
 void llamux_conversation_close(struct llamux_conversation *c);
 
 /**
- * llamux_conversation_sibling() - The shared conversation of the same user and session.
- * Files are handed on: the caller may be another than whose @c is.
- * Return: as if opened; NULL where there is none, or @c is private.
+ * llamux_conversation_sibling() - Open the shared conversation of the same user and session.
+ * @c: Open. Files are handed on: the caller may be another than whose it is.
+ * @kind: What the one that is looked for remembers.
+ * Return: the conversation; NULL where there is none, or @c is private.
  */
 struct llamux_conversation *llamux_conversation_sibling(const struct llamux_conversation *c,
 							enum llamux_kind kind);
 
 /**
  * llamux_conversation_follow() - Take over its session's options.
+ * @c: Open, about to be asked.
+ *
  * A shared dialogue has those of the same user's and session's shared conversation, where
  * there is one.
  * Return: 0 or -ENOMEM.
  */
 int llamux_conversation_follow(struct llamux_conversation *c);
 
-/** llamux_conversation_choose() - Set options, also of the conversation that @c follows. */
+/**
+ * llamux_conversation_choose() - Set options, also of the conversation that @c follows.
+ * @c: Open.
+ * @o: Checked.
+ */
 void llamux_conversation_choose(struct llamux_conversation *c, const struct llamux_options *o);
 
 /** llamux_figures() - Of a conversation's latest answer, so far; never waits. */

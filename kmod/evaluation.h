@@ -19,6 +19,9 @@ void llamux_evaluation_free(struct llamux_evaluation *e);
 
 /**
  * llamux_evaluation_write() - Token ids as text.
+ * @e:    Of the open file.
+ * @text: Digits, white space, "batch".
+ * @n:    Bytes at @text.
  *
  * Decimal numbers apart by white space, over as many writes as it takes; a
  * number must not span two. First of all "batch N" may say how many tokens
@@ -31,6 +34,9 @@ ssize_t llamux_evaluation_write(struct llamux_evaluation *e, const char __user *
 
 /**
  * llamux_evaluation_read() - Logits (T, n_vocab), little-endian s32 Q16.16, row by row.
+ * @e:   Of the open file; the first read ends its tokens.
+ * @buf: (n,) out.
+ * @n:   At the most; numbers may be cut anywhere.
  *
  * Return: bytes, 0 at the end; -ENODATA without tokens; -EFAULT, -ENOMEM, -ERESTARTSYS.
  */

@@ -34,6 +34,7 @@ void llamux_maker_init(struct llamux_conversation *c);
 
 /**
  * llamux_maker_start() - Begin, or go on. answer_lock held.
+ * @c: Somebody polls it.
  * Return: 0, -ENOMEM, -EINTR.
  */
 int llamux_maker_start(struct llamux_conversation *c);

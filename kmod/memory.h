@@ -22,6 +22,9 @@ struct llamux_memory {
 
 /**
  * llamux_memory_alloc() - Take @size bytes for a conversation.
+ * @m:    Filled; unchanged on failure.
+ * @size: Bytes.
+ *
  * Charged to the caller's memory cgroup; not zeroed.
  * Return: 0 or -ENOMEM.
  */

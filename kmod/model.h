@@ -43,6 +43,7 @@ struct llamux_model {
 
 /**
  * llamux_model_load() - Read, verify and repack the file at @path.
+ * @path: Of a GGUF file, as the caller would open it.
  * Context: Process; sleeps. A fatal signal ends it.
  * Return: the model, or an ERR_PTR; one line in the log says why.
  */

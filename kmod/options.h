@@ -30,6 +30,8 @@ void llamux_options_copy(struct llamux_options *to, const struct llamux_options 
 
 /**
  * llamux_options_check() - Whether they make sense, a model of that name included.
+ * @o:    As a caller chose them.
+ * @diag: Names the option and its range.
  * Return: 0, or -EINVAL with @diag.
  */
 int llamux_options_check(const struct llamux_options *o, struct llama_diag *diag);

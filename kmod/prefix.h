@@ -51,6 +51,7 @@ void llamux_prefix_free(struct llamux_prefix *p);
  * @p:  Of the generation's model.
  * @g:  New, with scratch memory and a team.
  * @kv: Its cache, with room for its positions.
+ * @yield: The caller's: it evaluates on the caller's time.
  * @evaluated: Tokens that had to be evaluated now, in all calls together as many as it has.
  *
  * The first caller evaluates it; whoever comes meanwhile does without.

@@ -32,6 +32,9 @@ struct llamux_reader {
 
 /**
  * llamux_open() - Join the caller's shared conversation, or a private one.
+ * @r:       Filled where there is room.
+ * @kind:    Of the conversation.
+ * @private: Begin one that is this file's alone.
  * Return: 0, -ENOMEM, or -EUSERS where there is no room for one more conversation.
  */
 int llamux_open(struct llamux_reader *r, enum llamux_kind kind, bool private);
@@ -41,6 +44,7 @@ void llamux_close(struct llamux_reader *r);
 
 /**
  * llamux_write() - Begin a prompt or go on with the one that this file is writing.
+ * @r:    Open.
  * @from: All of it is taken.
  *
  * Return: bytes; -EBUSY while somebody reads the answer; -EMSGSIZE past
@@ -52,6 +56,8 @@ ssize_t llamux_write(struct llamux_reader *r, struct iov_iter *from);
 
 /**
  * llamux_read() - Bytes of the answer, made as they are needed.
+ * @r:     Open.
+ * @to:    As many bytes as it has room for, fewer where fewer are made.
  * @wait:  Whether to make them; otherwise the conversation's thread does.
  * @yield: Called between pieces of work, and while the user waits for a turn.
  *
@@ -65,6 +71,7 @@ ssize_t llamux_read(struct llamux_reader *r, struct iov_iter *to, bool wait,
 
 /**
  * llamux_poll() - What could be done at once.
+ * @r:      Open.
  * @wanted: Asking for EPOLLIN has the answer made.
  * Return: EPOLLIN where a read gives bytes, the end or an error; EPOLLOUT where a new prompt
  * can be written.
@@ -73,6 +80,7 @@ __poll_t llamux_poll(struct llamux_reader *r, __poll_t wanted);
 
 /**
  * llamux_forget() - Drop prompt, answer and a dialogue's turns.
+ * @r: Open.
  * Return: 0, -EBUSY while another file reads the answer, -ERESTARTSYS.
  */
 int llamux_forget(struct llamux_reader *r);

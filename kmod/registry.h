@@ -15,6 +15,7 @@ struct seq_file;
 
 /**
  * llamux_registry_start() - Load the first model, the default.
+ * @path:  Of a GGUF file, whose name without ".gguf" it takes where that can be one.
  * @n_ctx: Positions of a conversation; -1 for 2048 or the model's own, if that is less.
  * Return: 0, or a negative errno and a line in the log.
  */
@@ -25,6 +26,7 @@ void llamux_registry_stop(void);
 
 /**
  * llamux_registry_load() - Load one more, with as much of the wanted context as it has.
+ * @path: Of a GGUF file.
  * @name: Of letters, digits, dots, underscores and hyphens; NULL for the file's, without ".gguf".
  * Return: 0; -EEXIST where the name is taken; -EINVAL for a bad one; or what
  * llamux_model_load() says. A line in the log says more.

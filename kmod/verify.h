@@ -39,8 +39,12 @@ struct llamux_identity {
 
 /**
  * llamux_verify() - Identify a file in memory; check its signature where one is required.
- * @path: Where it was read from; a detached signature is in @path.p7s.
- * @data: (@size,) The very bytes that will be used.
+ * @path:  Where it was read from; a detached signature is in @path.p7s.
+ * @data:  (@size,) The very bytes that will be used.
+ * @size:  Bytes of the file, an appended signature included.
+ * @id:    Filled.
+ * @yield: Called between pieces of the hash.
+ * @diag:  Names what is wrong where this fails.
  *
  * Context: Process; sleeps.
  * Return: 0, or why the file must not be used: -EBADMSG (signature malformed) or -EINTR; where

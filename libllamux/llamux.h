@@ -151,6 +151,9 @@ int llamux_query(const char *prompt, const struct llamux_options *options, char 
 
 /**
  * typedef llamux_piece_fn - Takes @n bytes of an answer, whole characters, not NUL-terminated.
+ * @text: (n,) the piece.
+ * @n:    Bytes, at least 1.
+ * @data: As given to llamux_stream().
  *
  * Return: 0, or anything else to end the answer here.
  */
@@ -180,13 +183,20 @@ int llamux_start(struct llamux **handle, const char *prompt,
 		 const struct llamux_options *options);
 
 /**
- * llamux_fd() - A descriptor for poll(): POLLIN says that llamux_take() has something to say.
- * Polling is what makes the answer. It is the handle's: not to be closed.
+ * llamux_fd() - What to poll().
+ * @handle: From llamux_start().
+ *
+ * POLLIN says that llamux_take() has something to say. Polling is what makes the answer.
+ *
+ * Return: a descriptor that stays the handle's: not to be closed.
  */
 int llamux_fd(const struct llamux *handle);
 
 /**
  * llamux_take() - Bytes of the answer that are there; never waits for more.
+ * @handle: From llamux_start().
+ * @buffer: (size,) out.
+ * @size:   Bytes, at least 1.
  *
  * Return: bytes, which may end within a character; 0 at the answer's end; -EAGAIN where the
  * next ones are being made; -errno.
@@ -195,6 +205,8 @@ ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size);
 
 /**
  * llamux_next() - Ask again, once an answer is at its end; a turn of a dialogue with @chat.
+ * @handle: Its answer taken to the end.
+ * @prompt: As in llamux_query().
  * Return: 0 or -errno; -EBUSY before the end.
  */
 int llamux_next(struct llamux *handle, const char *prompt);

@@ -25,6 +25,10 @@
 
 /**
  * struct attention_head - A chunk's positions of one layer and key-value head.
+ * @k:   Keys.
+ * @v:   Values.
+ * @e_k: (LLAMA_KV_CHUNK,) exponents of keys.
+ * @e_v: (LLAMA_KV_CHUNK,) exponents of values.
  */
 struct attention_head {
 	s16 *k;

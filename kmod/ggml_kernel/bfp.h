@@ -62,6 +62,7 @@ void bfp_resize(struct bfp *x, u32 n);
 /**
  * bfp_quantize_into() - quantize() into plain arrays.
  * @v: (n,) |v| below 2^62.
+ * @n: Elements; the last block may be short.
  * @e: Exponent of @v.
  * @q: (n,) codes out.
  * @h: (bfp_blocks(n),) shifts out.

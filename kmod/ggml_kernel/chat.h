@@ -67,6 +67,11 @@ struct llama_chat_turn {
 
 /**
  * llama_chat_bounds() - As llama_tokenize_bounds(), for a whole turn.
+ * @v:          Vocabulary.
+ * @t:          Family of the template.
+ * @turn:       What shall be tokenized, as the first turn.
+ * @max_tokens: Tokens at the most.
+ * @scratch:    Bytes of scratch memory.
  */
 void llama_chat_bounds(const struct llama_vocab *v, enum llama_chat_template t,
 		       const struct llama_chat_turn *turn, size_t *max_tokens,
@@ -74,8 +79,15 @@ void llama_chat_bounds(const struct llama_vocab *v, enum llama_chat_template t,
 
 /**
  * llama_chat_tokenize() - Token ids of a turn with the head of the answer.
- * @first: The conversation begins here: BOS and the system prompt included.
+ * @v:       Vocabulary.
+ * @t:       Family of the template.
+ * @turn:    Its system prompt counts where @first is set.
+ * @first:   The conversation begins here: BOS and the system prompt included.
  *   Otherwise what ends the previous answer and begins the next user turn.
+ * @ids:     (max_ids,) out.
+ * @max_ids: Room at @ids.
+ * @scratch: Memory of llama_chat_bounds() bytes, aligned to 64.
+ * @yield:   As llama_tokenize() calls it.
  *
  * The template's own control tokens become ids; the caller's texts never do.
  * Return: as llama_tokenize().

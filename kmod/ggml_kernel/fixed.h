@@ -27,9 +27,11 @@ static inline int bit_length(u64 v)
 }
 
 /**
- * shift_round() - @v / 2^@s to the nearest integer, halves upwards.
+ * shift_round() - Divide by a power of two.
  * @v: |v| below 2^62.
  * @s: Any; not above 0 is a plain left shift that must not overflow.
+ *
+ * Return: @v / 2^@s to the nearest integer, halves upwards.
  */
 static inline s64 shift_round(s64 v, int s)
 {
@@ -41,9 +43,11 @@ static inline s64 shift_round(s64 v, int s)
 }
 
 /**
- * scale_to_q32() - @v * 2^@e as Q31.32, saturated at +-Q32_LIMIT.
+ * scale_to_q32() - Give a number with an exponent the format of the residual stream.
  * @v: Any s64 with |v| below 2^62.
  * @e: Any exponent.
+ *
+ * Return: @v * 2^@e as Q31.32, saturated at +-Q32_LIMIT.
  */
 static inline q32 scale_to_q32(s64 v, int e)
 {
@@ -103,6 +107,8 @@ u32 isqrt(u64 v);
 /**
  * sincos_turn() - Sine and cosine of a fraction of a turn.
  * @phase: 2^64 is one turn.
+ * @sin:   Q30 out.
+ * @cos:   Q30 out.
  */
 void sincos_turn(u64 phase, q30 *sin, q30 *cos);
 
@@ -117,8 +123,11 @@ void sincos_turn(u64 phase, q30 *sin, q30 *cos);
 u64 rope_frequency(u32 base_bits, u32 i, u32 d);
 
 /**
- * turn_div_f32() - floor(@turn / f) for a positive finite single f.
- * Saturates at U64_MAX.
+ * turn_div_f32() - Divide a fraction of a turn.
+ * @turn: 2^64 is one turn.
+ * @bits: IEEE-754 single f, positive and finite.
+ *
+ * Return: floor(@turn / f), saturated at U64_MAX.
  */
 u64 turn_div_f32(u64 turn, u32 bits);
 

@@ -50,6 +50,8 @@ struct llama_options {
  * llama_options_check() - Options as an answer uses them.
  * @sampler: Set up by them.
  * @stop:    Likewise.
+ * @o:       As the caller chose them.
+ * @diag:    Names what is wrong where this fails.
  *
  * Return: 0, or -EINVAL with @diag naming the option.
  */
@@ -84,6 +86,10 @@ struct llama_turn {
 
 /**
  * struct llama_generation - One answer in the making.
+ * @m:        Model.
+ * @scratch:  Of a pass.
+ * @sampler:  Picks tokens.
+ * @utf8:     Bytes of a character that is not yet whole.
  * @tokens:   (n_ctx,) prompt and answer.
  * @n_tokens: Known tokens.
  * @n_prompt: How many of them the prompt has.
@@ -99,6 +105,9 @@ struct llama_turn {
  * @last:     Its last byte so far.
  * @confidence: Of the answer's tokens, its end included.
  * @stop:     What is held back of it.
+ * @logits:   (LLAMA_MAX_DRAFT + 1, n_vocab) of the latest pass.
+ * @sample_scratch: llama_sampler_scratch() bytes.
+ * @piece_size: Of the longest token's text.
  * @n_turns:  Turns that the tokens hold, the one being answered included; 0 for a prompt alone.
  * @turns:    (LLAMA_MAX_TURNS,)
  * @piece:    (piece_size,) bytes of the latest token.
@@ -139,6 +148,12 @@ size_t llama_generation_size(const struct llama_model *m, u32 n_ctx, u32 n_batch
 
 /**
  * llama_generation_init() - Lay out the memory.
+ * @g:         Filled.
+ * @m:         Model, which must outlive it.
+ * @n_ctx:     Positions: 1 to m->n_ctx_train.
+ * @n_batch:   Tokens of the prompt in a step: 1 to LLAMA_MAX_BATCH.
+ * @n_workers: Members of a team at the most.
+ * @arena:     llama_generation_size() bytes, needed as long as @g lives.
  * Return: 0, -EINVAL for a bad @n_ctx or @n_batch, -ENOMEM for a small arena.
  */
 int llama_generation_init(struct llama_generation *g, const struct llama_model *m, u32 n_ctx,
@@ -147,8 +162,11 @@ int llama_generation_init(struct llama_generation *g, const struct llama_model *
 /**
  * llama_generation_head() - Tokens that every prompt with the file's own template and
  * system prompt begins with.
- * @ids: (max) out.
- * @tmp: Twice llama_head_scratch() bytes, aligned to 64.
+ * @m:     Model.
+ * @ids:   (max) out.
+ * @max:   Room at @ids.
+ * @tmp:   Twice llama_head_scratch() bytes, aligned to 64.
+ * @yield: Called between pieces of bounded work; may be NULL.
  *
  * Return: how many, 0 where there are none or more than @max.
  */
@@ -160,6 +178,10 @@ size_t llama_head_scratch(const struct llama_model *m);
 
 /**
  * llama_generation_adopt() - Say that the KV cache holds @ids at positions [0, @n).
+ * @g:   Without a prompt so far.
+ * @ids: (n,) below n_vocab.
+ * @n:   At most n_ctx.
+ *
  * The next prompt evaluates only what follows their common beginning.
  */
 void llama_generation_adopt(struct llama_generation *g, const u32 *ids, u32 n);
@@ -170,8 +192,12 @@ size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_opti
 
 /**
  * llama_generation_prompt() - Begin an answer to @text.
+ * @g:   What it answered before is over.
  * @o:   Options; checked here.
+ * @text: The user's words: plain text.
  * @tmp: llama_prompt_scratch() bytes, aligned to 64; free again afterwards.
+ * @yield: Called between pieces of bounded work; may be NULL.
+ * @diag: Names what is wrong where this fails.
  *
  * Positions in the KV cache stay as far as their tokens are the new prompt's.
  *
@@ -188,10 +214,14 @@ size_t llama_turn_scratch(const struct llama_generation *g, const struct llama_o
 
 /**
  * llama_generation_turn() - Go on with what is said at the end of @texts.
+ * @g:     Its earlier turns, where there are any, are answered.
  * @o:     Its template and system prompt are those of the first turn.
  * @texts: (n_texts) what the user said in all turns so far, this one at the end.
+ * @n_texts: Bytes at @texts.
  * @at:    Index of this turn's text.
  * @tmp:   llama_turn_scratch() bytes, aligned to 64; free again afterwards.
+ * @yield: Called between pieces of bounded work; may be NULL.
+ * @diag:  Names what is wrong where this fails.
  *
  * What was said before stays as it is, evaluated; where the context has no room
  * for it, the oldest turns are dropped, and the newest are evaluated again behind
@@ -211,8 +241,10 @@ size_t llama_generation_out(const struct llama_model *m);
 
 /**
  * llama_generation_step() - One batch of the prompt, or one or more tokens of the answer.
+ * @g:   With a prompt, and not done.
  * @kv:  With room for llama_generation_positions().
  * @out: llama_generation_out() bytes.
+ * @yield: Called between pieces of bounded work; may be NULL.
  *
  * Where the hook stops it, nothing has changed and the step can be made again.
  *

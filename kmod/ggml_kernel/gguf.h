@@ -156,6 +156,11 @@ int gguf_get_str(const struct gguf *g, const char *key, struct gguf_str *v,
 
 /**
  * gguf_get_array() - The array called @key with elements of @elem_type.
+ * @g:         The file.
+ * @key:       NUL-terminated.
+ * @elem_type: enum gguf_type.
+ * @kv:        Set to the entry.
+ * @diag:      Names what is wrong where this fails.
  * Return: 0, -ENOENT, or -EINVAL where it is no array of that type.
  */
 int gguf_get_array(const struct gguf *g, const char *key, u32 elem_type,

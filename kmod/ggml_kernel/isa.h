@@ -58,6 +58,7 @@ void isa_use(const struct isa *isa);
 
 /**
  * isa_select() - Choose a path: NULL for the best, or a name.
+ * @name: As `isa=` takes it, or NULL.
  * Return: 0, or -EINVAL where there is no such path or this machine cannot run it.
  */
 int isa_select(const char *name);

@@ -86,6 +86,7 @@ struct llama_scratch {
 	u32 n_ctx;
 	u32 n_batch;
 	u32 n_workers;
+	/* private: */
 	q32 *x;			/* (n_batch, n_embd) residual stream */
 	struct bfp in;		/* (n_batch, widest) input of a product */
 	q32 *y;			/* (n_batch, n_embd) a product on its way into the stream */
@@ -104,9 +105,12 @@ size_t llama_scratch_size(const struct llama_model *m, u32 n_ctx, u32 n_batch, u
 
 /**
  * llama_scratch_init() - Lay out scratch memory.
+ * @s:       Filled; without a team.
+ * @m:       Model.
  * @n_ctx:   1 to m->n_ctx_train.
  * @n_batch: 1 to LLAMA_MAX_BATCH.
  * @n_workers: 1 to LLAMA_MAX_WORKERS.
+ * @arena:   llama_scratch_size() bytes, needed as long as @s lives.
  *
  * Return: 0, -EINVAL, or -ENOMEM where @arena is too small.
  */

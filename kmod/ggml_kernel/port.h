@@ -243,6 +243,9 @@ struct llama_arena {
 
 /**
  * llama_arena_alloc() - Take @n objects of @size bytes from the arena.
+ * @a:    Arena.
+ * @n:    Objects; the product may overflow.
+ * @size: Bytes of each.
  *
  * Return: aligned, uninitialised memory, or NULL where it does not fit.
  * While measuring the return value is always NULL and @used grows; it

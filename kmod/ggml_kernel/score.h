@@ -32,6 +32,8 @@ struct llama_score {
 
 /**
  * llama_score_init() - Score candidates for the prompt that @g has begun to answer.
+ * @s: Filled.
+ * @g: With a prompt, and nothing of the answer yet.
  *
  * @g may not be used otherwise meanwhile. Afterwards it can answer the prompt, of
  * which it has all evaluated but the last token.
@@ -45,9 +47,12 @@ size_t llama_score_scratch(const struct llama_generation *g, size_t n);
 
 /**
  * llama_score_begin() - Begin with a candidate.
+ * @s:    Its previous candidate is scored, or given up.
  * @text: Plain text; follows the prompt byte by byte.
  * @end:  Score the answer's end behind it, too, where the vocabulary has one.
  * @tmp:  llama_score_scratch() bytes, aligned to 64; free again afterwards.
+ * @yield: Called between pieces of bounded work; may be NULL.
+ * @diag: Names what is wrong where this fails.
  *
  * Return: 0; -EMSGSIZE where the context has no room for it; or the hook's value.
  */
@@ -62,7 +67,9 @@ u32 llama_score_positions(const struct llama_score *s);
 
 /**
  * llama_score_step() - One batch of the prompt, or of the candidate.
- * @kv: With room for llama_score_positions().
+ * @s:     Not done.
+ * @kv:    With room for llama_score_positions().
+ * @yield: Called between pieces of bounded work; may be NULL.
  *
  * Where the hook stops it, nothing has changed and the step can be made again.
  *

@@ -42,6 +42,9 @@ int llama_stop_begin(struct llama_stop_filter *f, const struct llama_stops *stop
 
 /**
  * llama_stop_push() - @n bytes more of the answer.
+ * @f:    Begun for this answer.
+ * @text: (n,) valid UTF-8.
+ * @n:    May be 0.
  * @out:  Room for @n + LLAMA_STOP_BYTES bytes; may not overlap @text.
  * @done: Set where a stop text is complete: it and what follows is dropped.
  *

@@ -81,6 +81,9 @@ struct llama_helper {
 
 /**
  * llama_rounds_open() - The caller lays out a loop for @n_workers, itself included.
+ * @r:         Done with its previous loop.
+ * @loop:      Copied.
+ * @n_workers: 1 to LLAMA_MAX_WORKERS.
  *
  * llama_rounds_work() and then waiting until llama_rounds_done() must follow.
  */
@@ -88,6 +91,8 @@ void llama_rounds_open(struct llama_rounds *r, const struct llama_loop *loop, u3
 
 /**
  * llama_rounds_work() - The caller's part: run rounds until none are left.
+ * @r:     Open.
+ * @yield: Called between rounds; may be NULL.
  * Return: 0, or the value of the hook that stopped the work.
  */
 int llama_rounds_work(struct llama_rounds *r, const struct llama_yield *yield);
@@ -97,14 +102,20 @@ bool llama_rounds_done(const struct llama_rounds *r);
 
 /**
  * llama_rounds_wanted() - Whether there is a round for a helper.
+ * @r: At a loop or between two.
+ * @h: The caller's own.
  *
- * There is none for one that is @share rounds ahead of the caller: where the
+ * There is none for one that is r->share rounds ahead of the caller: where the
  * caller is kept from running, its helpers stop too.
+ *
+ * Return: whether llama_rounds_help() would find one.
  */
 bool llama_rounds_wanted(const struct llama_rounds *r, struct llama_helper *h);
 
 /**
  * llama_rounds_help() - A helper's part: run one round.
+ * @r: At a loop or between two.
+ * @h: The caller's own.
  * Return: whether there was one; then it was finished before a full barrier.
  */
 bool llama_rounds_help(struct llama_rounds *r, struct llama_helper *h);

@@ -11,6 +11,8 @@
  * struct tokenizer - One call of llama_tokenize().
  * @v:       Vocabulary.
  * @ids:     (max_ids,) out, @n_ids of them written.
+ * @max_ids: Room at @ids.
+ * @n_ids:   Ids so far.
  * @work:    Memory for a text: with SPM's spaces, or a word as BPE spells it.
  * @memory:  Symbols, then candidates.
  * @room:    Symbols that there is room for.
@@ -37,6 +39,9 @@ int tokenizer_tick(struct tokenizer *t, size_t n);
 
 /**
  * tokenizer_special() - The longest special token that @s (n,) begins with.
+ * @v:       Vocabulary.
+ * @s:       (n,) any bytes.
+ * @n:       May be 0.
  * @control: Look for control and unknown tokens.
  * @user:    Look for user-defined ones.
  *

@@ -12,6 +12,7 @@
 /**
  * utf8_decode() - The next code point of a text of any bytes.
  * @s: (n,) bytes, n at least 1.
+ * @n: Bytes up to the text's end.
  * @cp: The code point, or UTF8_REPLACEMENT for a maximal ill-formed
  *   subsequence (Unicode 15, section 3.9, "substitution of maximal subparts").
  *
@@ -20,7 +21,10 @@
 int utf8_decode(const char *s, size_t n, u32 *cp);
 
 /**
- * utf8_encode() - Write @cp at @s, room for 4.
+ * utf8_encode() - Write a character.
+ * @cp: Any number.
+ * @s:  Room for 4 bytes.
+ *
  * A surrogate, or what lies above U+10FFFF, becomes U+FFFD.
  *
  * Return: bytes.
@@ -29,6 +33,8 @@ int utf8_encode(u32 cp, char *s);
 
 /**
  * utf8_check() - How far a text is valid.
+ * @s:    (n,) any bytes.
+ * @n:    May be 0.
  * @tail: Bytes at the end that begin a character without ending it, 0 to 3.
  *
  * Return: 0 where all but the tail is valid, else -EILSEQ.
@@ -47,6 +53,9 @@ struct utf8_stream {
 
 /**
  * utf8_stream_push() - Feed @n bytes, get what is whole.
+ * @u:   All zeros before the first piece.
+ * @s:   (n,) any bytes; a character may span two pieces.
+ * @n:   May be 0.
  * @out: Room for 3 * (@n + 3) bytes: an ill-formed byte becomes U+FFFD.
  *
  * Return: bytes written to @out, always valid UTF-8.
@@ -55,9 +64,10 @@ size_t utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *ou
 
 /**
  * utf8_stream_end() - The text is over: what never became whole is one U+FFFD.
- * A caller that would rather drop it ignores @out.
+ * @u:   All zeros afterwards.
+ * @out: Room for 3 bytes; a caller that would rather drop it ignores them.
  *
- * Return: bytes at @out (room 3).
+ * Return: bytes at @out.
  */
 size_t utf8_stream_end(struct utf8_stream *u, char *out);
 

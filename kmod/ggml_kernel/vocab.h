@@ -99,12 +99,20 @@ struct llama_vocab {
 
 /**
  * llama_vocab_size() - Arena bytes that llama_vocab_init() wants.
+ * @g:    The file.
+ * @need: Bytes out.
+ * @diag: Names what is wrong where this fails.
  * Return: 0, -EINVAL malformed, -EOPNOTSUPP unknown tokenizer or pre-tokenizer.
  */
 int llama_vocab_size(const struct gguf *g, size_t *need, struct llama_diag *diag);
 
 /**
  * llama_vocab_init() - Build the look-up tables. @g's file image must outlive @v.
+ * @v:     Filled.
+ * @g:     Index of the file, needed during the call; the image as long as @v lives.
+ * @arena: llama_vocab_size() bytes, needed as long as @v lives.
+ * @yield: Called between pieces of bounded work; may be NULL.
+ * @diag:  Names what is wrong where this fails.
  * Return: 0, as llama_vocab_size(), -ENOMEM where @arena is too small,
  * or what the yield hook returned.
  */
@@ -114,6 +122,8 @@ int llama_vocab_init(struct llama_vocab *v, const struct gguf *g,
 
 /**
  * llama_tokenize_bounds() - What llama_tokenize() may need for @n bytes of text.
+ * @v:          Vocabulary.
+ * @n:          Bytes of text.
  * @max_tokens: Tokens at the most (BOS and a space prefix included).
  * @scratch:    Bytes of scratch memory. Linear in @n.
  */
@@ -139,9 +149,11 @@ long llama_tokenize(const struct llama_vocab *v, const char *text, size_t n, u32
 
 /**
  * llama_token_piece() - The bytes that a token stands for in running text.
+ * @v:    Vocabulary.
  * @id:   Below n_vocab.
  * @special: Also give the text of control tokens; else they have none.
  * @buf:  (size,) out.
+ * @size: Room at @buf; llama_vocab_max_piece() is enough.
  *
  * SPM: "\xe2\x96\x81" becomes a space; the space that add_space_prefix put in
  * front of a text is the caller's to drop (llama_vocab_strips_space()).

@@ -41,7 +41,9 @@ struct weights {
 
 /**
  * weights_alloc() - What lies apart, from the arena; NULL while measuring.
- * @t: Its two dimensions and type.
+ * @w:     Filled but for its data.
+ * @t:     Its two dimensions and type.
+ * @arena: To take from, or measuring.
  */
 void weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_arena *arena);
 
@@ -64,6 +66,8 @@ void weights_tmp_alloc(struct weights_tmp *tmp, struct llama_arena *arena, u32 n
  * @t:     The tensor.
  * @image: The file image, writable; the tensor lies at its offset.
  * @tmp:   For at least t->ne[0].
+ * @yield: Called between rows; may be NULL.
+ * @diag:  Names what is wrong where this fails.
  *
  * Return: 0, -EINVAL for NaN or infinity (named in @diag), or the hook's value.
  */
@@ -78,6 +82,7 @@ int float_load(u32 type, const u8 *data, u64 i, struct float_parts *p);
  * float_align() - align() of a vector of floats.
  * @type: GGML_TYPE_F32, F16 or BF16.
  * @data: (n,) as in the file.
+ * @n:    Elements.
  * @bits: T, at most 31.
  * @v:    (n,) out.
  * @exponent: Out.
@@ -129,8 +134,14 @@ bool weights_tiled(const struct weights *w);
 
 /**
  * weights_mul() - Rows [@row0, @row0 + @n_rows) times each vector of @x.
+ * @w:  Prepared.
+ * @row0: First row.
+ * @n_rows: How many.
+ * @x:  (n_tokens, n_in) quantized.
  * @n_tokens: Vectors of @x.
+ * @tmp: The caller's own, with room for these rows and vectors.
  * @y:  y[t * @stride + row - @row0], Q32.
+ * @stride: Elements of @y from one vector's result to the next.
  */
 void weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x, u32 n_tokens,
 		 struct weights_row *tmp, q32 *y, size_t stride);

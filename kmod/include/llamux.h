@@ -54,7 +54,11 @@ struct llamux_request {
 	bool cancelled;
 };
 
-/** llamux_request_init() - A greedy answer of up to 256 tokens by the default model. */
+/**
+ * llamux_request_init() - Ask for a greedy answer of up to 256 tokens by the default model.
+ * @r:      Overwritten, and not in use.
+ * @prompt: Stays the caller's, and has to be there until the last call that uses @r.
+ */
 static inline void llamux_request_init(struct llamux_request *r, const char *prompt)
 {
 	*r = (struct llamux_request){
@@ -67,6 +71,7 @@ static inline void llamux_request_init(struct llamux_request *r, const char *pro
 
 /**
  * llamux_ask() - Answer a prompt.
+ * @r: Set up by llamux_request_init(); its @answer and @n are written.
  *
  * The answer is that of /proc/llamux/prompt, byte by byte.
  *
@@ -121,6 +126,7 @@ int llamux_score(struct llamux_request *r, struct llamux_candidate *candidates, 
 
 /**
  * llamux_cancel() - Have the call that uses @r return -ECANCELED soon, or the next one at once.
+ * @r: Set up; another task may be using it.
  *
  * Context: Any.
  */

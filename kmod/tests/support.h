@@ -35,6 +35,10 @@ struct llamux_test_file llamux_test_read(struct kunit *test, const char *name);
 
 /**
  * llamux_test_load() - Make a model of a file.
+ * @test: Whose end frees the model.
+ * @file: Changed in place.
+ * @m:    Filled.
+ * @diag: May be NULL.
  * Return: 0, or what the core says is wrong with it, named in @diag.
  */
 int llamux_test_load(struct kunit *test, struct llamux_test_file *file, struct llama_model *m,
