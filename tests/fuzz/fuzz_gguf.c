@@ -45,6 +45,7 @@ static void check_entry(const struct gguf *g, const struct gguf_kv *kv)
 	bool b;
 	u32 v;
 
+	CHECK(key);
 	memcpy(key, kv->key.data, kv->key.len);
 	key[kv->key.len] = '\0';
 	CHECK(gguf_find(g, key) == kv);

@@ -12,13 +12,16 @@ static uint32_t room;
 
 void corpus_add(const struct input *input)
 {
+	struct input *larger;
+
 	if (n_corpus == room) {
 		room = room ? 2 * room : 256;
-		corpus = realloc(corpus, room * sizeof(*corpus));
-		if (!corpus) {
+		larger = realloc(corpus, room * sizeof(*corpus));
+		if (!larger) {
 			perror("corpus");
 			exit(2);
 		}
+		corpus = larger;
 	}
 	corpus[n_corpus++] = *input;
 }

@@ -127,6 +127,9 @@ static void reduce(void)
 		n_kept++;
 		input_print("keep", &corpus[best]);
 	}
+	for (i = 0; r && i < n_corpus; i++)
+		free(r[i].points);
+	free(r);
 	coverage_print();
 }
 

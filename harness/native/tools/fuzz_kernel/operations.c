@@ -181,7 +181,7 @@ static long do_read_all(const struct operation *o)
 static size_t make_prompt(const struct operation *o)
 {
 	struct text text = prompt_text(o->a);
-	size_t n = text.n, rounds = o->b < 224 ? 1 : 8u << (o->b & 7);
+	size_t n, rounds = o->b < 224 ? 1 : 8u << (o->b & 7);
 
 	for (n = 0; rounds-- && n + text.n <= AREA; n += text.n)
 		memcpy(area + n, text.data, text.n);
@@ -478,7 +478,7 @@ static long do_splice(const struct operation *o)
 	if (pipe2(ends, O_NONBLOCK))
 		return -1;
 	if (o->c & 1)
-		done = write(ends[1], "spliced", 7);
+		write(ends[1], "spliced", 7);
 	switch (o->a % 4) {
 	case 0:
 		done = splice(fd, NULL, ends[1], NULL, n, SPLICE_F_NONBLOCK);

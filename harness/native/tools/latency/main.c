@@ -302,17 +302,21 @@ int main(int argc, char **argv)
 {
 	int seconds = argc == 3 ? atoi(argv[1]) : 0, processes = argc == 3 ? atoi(argv[2]) : 0;
 	size_t i, n = seconds * (1000000000ull / PERIOD_NS);
-	uint32_t *late = seconds < 1 || seconds > MAX_SECONDS ? NULL : calloc(n, sizeof(*late));
+	uint32_t *late;
 
-	if ( !late || processes < 1 || processes > MAX_PROCESSES) {
+	if (seconds < 1 || seconds > MAX_SECONDS || processes < 1 || processes > MAX_PROCESSES) {
 		fprintf(stderr, "latency SECONDS PROCESSES\n");
 		return 2;
 	}
+	late = calloc(n, sizeof(*late));
+	if (!late)
+		give_up("calloc");
 	bytes_read = mmap(NULL, MAX_PROCESSES * sizeof(*bytes_read), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (bytes_read == MAP_FAILED || mlockall(MCL_CURRENT | MCL_FUTURE))
 		give_up("mlockall");
 	for (i = 0; i < ARRAY_SIZE(loads); i++)
 		run(&loads[i], processes, late, n);
+	free(late);
 	return 0;
 }
