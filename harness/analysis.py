@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from harness import checkpatch, coccinelle, core, kbuild_module, kernels, sanitized
+from harness import (
+    checkpatch,
+    coccinelle,
+    core,
+    kbuild_module,
+    kernel_doc,
+    kernels,
+    sanitized,
+)
 from harness.architectures import ARCHITECTURES, KERNELS
 from harness.errors import HarnessError
 from harness.kernels import Kernel
@@ -25,6 +33,7 @@ ACCEPTED = ROOT / "harness" / "accepted_findings.toml"
 
 _FINDING = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+)[\d:-]*: +(?!note:)(?P<text>\S.*)$")
 _GCC = (
+    "gcc",
     "-fanalyzer",
     "-fdiagnostics-plain-output",
     "-fdiagnostics-path-format=none",
@@ -33,6 +42,7 @@ _GCC = (
     os.devnull,
 )
 _CLANG = (
+    "clang",
     "--analyze",
     "--analyzer-output",
     "text",
@@ -128,6 +138,23 @@ def module_sources() -> list[Path]:
     return sorted(p for p in found if "generated" not in p.parts and not p.name.endswith(".mod.c"))
 
 
+def program_sources() -> list[Path]:
+    """C files that userspace runs, those of the core among them.
+
+    Those for one instruction set alone are left out: their straight lines of
+    vector arithmetic cost the analyzers minutes, and what they are made from is
+    compiled for general registers, too.
+    """
+    tools = (core.NATIVE / "tools").rglob("*.c")
+    fuzzers = (ROOT / "tests" / "fuzz").glob("*.c")
+    return [*sanitized.sources(), *tools, *fuzzers, *LIBRARY.glob("*.c")]
+
+
+def kernel_sources() -> list[Path]:
+    """C files that only a kernel runs."""
+    return [p for p in module_sources() if p.suffix == ".c" and p.parent != CORE]
+
+
 def by_kbuild(targets: Sequence[Kernel] = (), source: Path = ROOT) -> list[Finding]:
     """Compiler and sparse, in the module's build for each kernel."""
     targets = targets or [
@@ -148,45 +175,68 @@ def by_checkpatch(files: Sequence[Path] = ()) -> list[Finding]:
 
 def by_coccinelle(files: Sequence[Path] = ()) -> list[Finding]:
     """The kernel's semantic patches."""
-    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[-1])
-    return parse("coccinelle", coccinelle.report(files or module_sources(), target))
+    return parse("coccinelle", coccinelle.report(files or module_sources(), _kernel()))
+
+
+def by_kernel_doc(files: Sequence[Path] = ()) -> list[Finding]:
+    """The kernel's reader of documentation, with all that it can say."""
+    files = files or [*module_sources(), *LIBRARY.glob("*.h")]
+    return parse("kernel-doc", kernel_doc.report(files, _kernel()))
 
 
 def by_gcc(files: Sequence[Path] = ()) -> list[Finding]:
-    """The analyzer in gcc, on the core in userspace and its wrappers."""
-    return _compile("gcc", _GCC, files)
+    """The analyzer in gcc, on the core in userspace and programs."""
+    return _compile("gcc", [*_GCC, *_program_flags()], files or program_sources())
 
 
 def by_clang(files: Sequence[Path] = ()) -> list[Finding]:
     """The analyzer in clang, on the same files."""
-    return _compile("clang", _CLANG, files)
+    return _compile("clang", [*_CLANG, *_program_flags()], files or program_sources())
+
+
+def by_kernel_gcc(files: Sequence[Path] = ()) -> list[Finding]:
+    """The analyzer in gcc, on the module around the core, as it is in the kernel."""
+    return _compile("kernel-gcc", [*_GCC, *_kernel_flags()], files or kernel_sources())
+
+
+def by_kernel_clang(files: Sequence[Path] = ()) -> list[Finding]:
+    """The analyzer in clang, on the same files."""
+    return _compile("kernel-clang", [*_CLANG, *_kernel_flags()], files or kernel_sources())
 
 
 TOOLS: dict[str, Callable[[], list[Finding]]] = {
     "kbuild": by_kbuild,
     "checkpatch": by_checkpatch,
+    "kernel-doc": by_kernel_doc,
     "coccinelle": by_coccinelle,
     "gcc": by_gcc,
     "clang": by_clang,
+    "kernel-gcc": by_kernel_gcc,
+    "kernel-clang": by_kernel_clang,
 }
 """In the order in which they run."""
 
 
-def _compile(compiler: str, options: Sequence[str], files: Sequence[Path]) -> list[Finding]:
-    """Run a compiler over files, or over all of ours.
+def _kernel() -> Kernel:
+    """The kernel whose headers the tools read."""
+    return kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[-1])
 
-    Those for one instruction set alone are left out: their straight lines of
-    vector arithmetic cost the analyzers minutes, and what they are made from is
-    compiled for general registers, too.
-    """
-    if not files:
-        tools = (core.NATIVE / "tools").glob("*.c")
-        files = [*sanitized.sources(), *tools, *LIBRARY.glob("*.c")]
+
+def _program_flags() -> list[str]:
+    include = [f"-I{os.path.relpath(folder, ROOT)}" for folder in (CORE, core.NATIVE, INCLUDE)]
+    return [*core.FLAGS, "-Wno-unused-parameter", *include]
+
+
+def _kernel_flags() -> list[str]:
+    flags = [*kbuild_module.compiler_flags(_kernel()), "-O2", "-Ikmod", "-Ikmod/include"]
+    return [*flags, "-Wno-attributes", "-include", "harness/kernel_allocators.h"]
+
+
+def _compile(tool: str, compiler: Sequence[str], files: Iterable[Path]) -> list[Finding]:
+    """Run a compiler over files."""
 
     def run(path: Path) -> str:
-        include = [f"-I{os.path.relpath(folder, ROOT)}" for folder in (CORE, core.NATIVE, INCLUDE)]
-        command = [compiler, *core.FLAGS, "-Wno-unused-parameter", *options, *include]
-        command.append(os.path.relpath(path, ROOT))
+        command = [*compiler, os.path.relpath(path, ROOT)]
         done = subprocess.run(
             command,
             capture_output=True,
@@ -200,4 +250,4 @@ def _compile(compiler: str, options: Sequence[str], files: Sequence[Path]) -> li
         return done.stderr
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return parse(compiler, "".join(pool.map(run, files)))
+        return parse(tool, "".join(pool.map(run, files)))

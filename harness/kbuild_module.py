@@ -9,10 +9,13 @@ The finished module is kept under a hash of everything it was made from.
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from harness import make
@@ -27,6 +30,8 @@ _SOURCES = {".c", ".h", ".S"}
 _CHECKED = "checked"  # a file beside the log of a build that was
 _KEPT = 12  # finished builds for each build folder
 
+# Prefixes of flags by which a compiler understands the kernel's sources.
+_READING = ("-D", "-I", "-U", "-std=", "-nostdinc", "-funsigned-char", "-fshort-wchar")
 _WARNING = re.compile(r"(?:warning|error): ", re.IGNORECASE)
 
 
@@ -122,6 +127,34 @@ def make_command(target: Kernel, tree: Path) -> list[str]:
         f"CROSS_COMPILE={cross}",
         *target.make_args,
     ]
+
+
+def compiler_flags(target: Kernel) -> list[str]:
+    """What Kbuild tells the compiler, so that it reads a C file of a module for that kernel.
+
+    Not what to make of it: a part of that is for one compiler alone.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        (tree / "Kbuild").write_text("obj-m := empty.o\n")
+        (tree / "empty.c").touch()
+        subprocess.run(
+            [*make_command(target, tree), "empty.o"],
+            check=True,
+            capture_output=True,
+            env=make.environment(),
+        )
+        command = (tree / ".empty.o.cmd").read_text().splitlines()[0]
+    words = shlex.split(command.partition(":=")[2])
+    flags = []
+    for word, following in pairwise(words):
+        if word == "-include":
+            flags += [word, following]
+        elif word.startswith("-I./"):
+            flags.append(f"-I{target.headers}/{word[4:]}")
+        elif word.startswith(_READING):
+            flags.append(word)
+    return flags
 
 
 def own_warnings(built: Build) -> list[str]:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from test_repository import tracked
 
-from harness import analysis, coccinelle, kernels
+from harness import analysis, coccinelle, core, kernels
 from harness.analysis import Explanation, Finding
 from harness.architectures import ARCHITECTURES, KERNELS
 from harness.cli import main
@@ -17,9 +18,12 @@ from harness.errors import HarnessError
 LINES = {
     "kbuild": "kmod/main.c:12:5: warning: symbol 'x' was not declared. Should it be static?",
     "checkpatch": "kmod/main.c:12: CHECK:SPACING: spaces preferred around that '+' (ctx:VxV)",
+    "kernel-doc": "kmod/main.c:12: warning: No description found for return value of 'f'",
     "coccinelle": "kmod/main.c:12:2-9: WARNING: NULL check before some freeing functions",
     "gcc": "harness/native/../../kmod/main.c:12:9: warning: leak of 'p' [-Wanalyzer-malloc-leak]",
     "clang": "kmod/main.c:12:9: warning: Division by zero [core.DivideZero]",
+    "kernel-gcc": "kmod/main.c:12:9: warning: double-'free' of 'p' [-Wanalyzer-double-free]",
+    "kernel-clang": "kmod/main.c:12:9: warning: Use of memory after it is freed [unix.Malloc]",
 }
 NOISE = """\
 In file included from kmod/a.h:3,
@@ -58,6 +62,29 @@ int f(int n)
 	return p[0];
 }
 """
+KERNEL_LEAK = """\
+#include <linux/slab.h>
+
+int f(int n);
+int f(int n)
+{
+	char *p = kvcalloc(n, 4, GFP_KERNEL);
+
+	if (!p)
+		return 0;
+	if (n > 4)
+		return 1;
+	kvfree(p);
+	return p[0];
+}
+"""
+UNDOCUMENTED = """\
+/**
+ * f() - Do it.
+ * @a: How often.
+ */
+int f(int a, int b);
+"""
 
 
 @pytest.mark.parametrize("tool", analysis.TOOLS)
@@ -67,8 +94,19 @@ def test_a_finding_is_read(tool: str) -> None:
     assert LINES[tool].endswith(found.text)
 
 
+def test_every_file_is_analyzed() -> None:
+    """But for those of one instruction set."""
+    files = {path for path in tracked() if path.suffix == ".c"}
+    left = files - {*analysis.program_sources(), *analysis.kernel_sources()}
+    assert {path.stem for path in left} == set(core.SIMD_FLAGS)
+
+
 def test_checkpatch_has_no_unexplained_complaint() -> None:
     assert analysis.judge(analysis.by_checkpatch(), analysis.explanations()).unexplained == []
+
+
+def test_documentation_is_whole() -> None:
+    assert analysis.by_kernel_doc() == []
 
 
 def by_kbuild(files: Sequence[Path]) -> list[Finding]:
@@ -93,6 +131,12 @@ def by_kbuild(files: Sequence[Path]) -> list[Finding]:
         (analysis.by_gcc, LEAK, "Wanalyzer-malloc-leak"),
         (analysis.by_gcc, LEAK, "Wanalyzer-use-after-free"),
         (analysis.by_clang, LEAK, "unix.Malloc"),
+        (analysis.by_kernel_gcc, KERNEL_LEAK, "Wanalyzer-malloc-leak"),
+        (analysis.by_kernel_gcc, KERNEL_LEAK, "Wanalyzer-use-after-free"),
+        (analysis.by_kernel_clang, KERNEL_LEAK, "Potential leak"),
+        (analysis.by_kernel_clang, KERNEL_LEAK, "Use of memory after it is freed"),
+        (analysis.by_kernel_doc, UNDOCUMENTED, "'b' not described"),
+        (analysis.by_kernel_doc, UNDOCUMENTED, "return value"),
     ],
 )
 def test_a_planted_fault_is_found(
@@ -115,7 +159,12 @@ def test_what_spatch_cannot_read_is_found(tmp_path: Path) -> None:
 def test_a_compiler_that_fails_is_no_silence(tmp_path: Path) -> None:
     file = tmp_path / "planted.c"
     file.write_text("int f(\n")
-    for find in (analysis.by_gcc, analysis.by_clang):
+    for find in (
+        analysis.by_gcc,
+        analysis.by_clang,
+        analysis.by_kernel_gcc,
+        analysis.by_kernel_clang,
+    ):
         with pytest.raises(HarnessError, match="failed"):
             find([file])
 
