@@ -13,18 +13,26 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 PYTHON = str(Path(".venv/bin/python").absolute())
-GUESTS = ("module", "bad_input", "chat", "readiness", "api", "golden", "users")
-EMULATED = (*GUESTS, "fpu", "isa", "privacy", "signature", "threads", "stress")
+GUESTS = (
+    *("guest_module", "guest_bad_input", "guest_chat", "guest_readiness", "guest_api"),
+    *("guest_golden", "guest_users", "guest_generate", "libllamux"),
+)
+EMULATED = (
+    *GUESTS,
+    *("guest_fpu", "guest_isa", "guest_privacy", "guest_signature", "guest_threads"),
+    "guest_stress",
+)
+UML = (*GUESTS, "boot_uml", "client")
 OWN = ("processors", "keyring", "kunit_suites")
 VERIFIED = {
     ("x86_64", "6.12-kasan"): (EMULATED, (*OWN, "kasan", "fuzz_kernel")),
     ("x86_64", "6.12-kcsan"): (EMULATED, (*OWN, "kcsan")),
     ("aarch64", "6.12-kasan"): (EMULATED, (*OWN, "kasan")),
-    ("uml", "6.12-kasan"): (GUESTS, ("kunit_suites", "kasan")),
+    ("uml", "6.12-kasan"): (UML, ("kunit_suites", "kasan")),
     ("x86_64", "6.12-latency"): ((), ("processors", "latency")),
 }
-"""Kernels that `verify` builds and boots, the guests' tests that it runs on each, and what
-follows them, of tests/verify."""
+"""Kernels that `verify` builds and boots, the tests that it runs on each, and what follows
+them, of tests/verify."""
 
 
 BENCHED = {
@@ -115,7 +123,11 @@ def analyze(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Everything that CI checks. Arguments go to pytest: nox -s test -- tests/test_x.py."""
-    session.log("left to others: debug kernels (verify), hours of stress and fuzzing, bench")
+    session.log(
+        "left to others: kernels with KASAN, KCSAN, lockdep and kmemleak, and the one that traces"
+        " (verify); both compilers' analyzers and the semantic patches over all files (analyze);"
+        " hours of stress and fuzzing (stress, fuzz-kernel); speed (bench)"
+    )
     prepare(session, "--tests")
     lint(session)
     workers = str(max(2, os.cpu_count() or 2))
@@ -146,7 +158,7 @@ def verify(session: nox.Session) -> None:
             f"--arch={arch}",
             "--timeout=7200",
             "--durations=5",
-            *(f"tests/test_guest_{name}.py" for name in guests),
+            *(f"tests/test_{name}.py" for name in guests),
             *(f"tests/verify/test_{name}.py" for name in others),
             *session.posargs,
             external=True,

@@ -4,6 +4,7 @@
 import pytest
 from guest_lab import TINY, TINY_SPM, files
 
+from harness.architectures import UML
 from harness.cli import main
 
 
@@ -25,13 +26,19 @@ def generated(capfdbinary: pytest.CaptureFixture[bytes], where: str, *arguments:
     ids=["chat", "raw", "spm", "smollm2"],
 )
 def test_the_same_bytes(
-    arch: str, model: str, more: list[str], capfdbinary: pytest.CaptureFixture[bytes]
+    arch: str,
+    kernel: str | None,
+    model: str,
+    more: list[str],
+    capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     path = str(files().get(model, model))
     arguments = [path, "--prompt", "What is a kernel?\n", "--max-tokens", "8", *more]
     arguments += ["--temperature", "0.8"]
     native = generated(capfdbinary, "native", *arguments)
-    assert generated(capfdbinary, f"qemu-{arch}", *arguments) == native != b""
+    where = arch if arch == UML.name else f"qemu-{arch}"
+    arguments += ["--kernel", kernel] if kernel else []
+    assert generated(capfdbinary, where, *arguments) == native != b""
 
 
 def test_seeds_matter(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 
+from harness.architectures import DEBUG_KERNELS, KERNELS
 from harness.core import (
     ISAS,
     MAX_DRAFT,
@@ -61,6 +62,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="native",
         choices=["native", "qemu-x86_64", "qemu-aarch64", "uml"],
         help="where to compute (default native)",
+    )
+    parser.add_argument(
+        "--kernel",
+        choices=(*KERNELS, *DEBUG_KERNELS),
+        help="the guest's: Debian's series, or one that looks for faults (default 6.1, uml 6.12)",
     )
 
 
@@ -141,7 +147,7 @@ def _answer_in_guest(args: argparse.Namespace) -> None:
         "/prompt": args.prompt.encode() + b"\n",
     }
     arch = args.on.removeprefix("qemu-")
-    with Guest(arch, model=resolve(args.model), files=files) as guest:
+    with Guest(arch, args.kernel, model=resolve(args.model), files=files) as guest:
         guest.check("cat /options > /proc/llamux/options && cat /prompt > /proc/llamux/prompt")
         done = guest.run("cat /proc/llamux/prompt", timeout=3600, on_output=_write)
         if done.exit_code:
