@@ -85,7 +85,11 @@ __poll_t llamux_poll(struct llamux_reader *r, __poll_t wanted);
  */
 int llamux_forget(struct llamux_reader *r);
 
-/** llamux_forget_dialogue() - Likewise the shared dialogue beside @c, where there is one. */
+/**
+ * llamux_forget_dialogue() - Likewise the shared dialogue beside a conversation.
+ * @c: Shared.
+ * Return: as above; 0 where there is none.
+ */
 int llamux_forget_dialogue(const struct llamux_conversation *c);
 
 /** llamux_yield_caller() - A hook that lets others run and heeds the caller's signals. */

@@ -33,7 +33,7 @@ void llamux_threads_stop(void);
 
 /**
  * llamux_lend() - What the caller may do, a kernel thread may.
- * @helper: Gets the caller's nice value.
+ * @helper:  Gets the caller's nice value.
  * @allowed: And these processors; not while one goes or comes, but the next time.
  */
 void llamux_lend(struct task_struct *helper, const struct cpumask *allowed);
