@@ -9,7 +9,7 @@
 #include "procfs.h"
 #include "reader.h"
 
-/* An open file keeps the module, so that rmmod says EBUSY instead of pulling it away. */
+/* An open file keeps the module, so that rmmod says EAGAIN instead of pulling it away. */
 static int open(struct inode *inode, struct file *file, enum llamux_kind kind)
 {
 	bool private = (file->f_mode & FMODE_READ) && (file->f_mode & FMODE_WRITE);
