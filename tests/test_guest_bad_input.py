@@ -37,6 +37,16 @@ def fails(guest: Guest, command: str, error: int) -> None:
     assert os.strerror(error) in done.errors.decode(errors="replace"), (command, done)
 
 
+def file_call(
+    guest: Guest, path: str, words: str, data: bytes = b"", mode: str = "<>", before: str = ""
+) -> tuple[int, bytes]:
+    """Errno of a call on a file opened that way, and what it gave; `before` is done first."""
+    command = f"chmod +x /file_call; exec 3{mode}{path}\n{before}\nexec /file_call {words}"
+    done = guest.run(command, stdin=data)
+    assert not done.errors, done
+    return done.exit_code, done.output
+
+
 def refuses(guest: Guest, error: int, message: str, model: str = TINY, arguments: str = "") -> None:
     """insmod fails with `error` and one line in the log, which matches."""
     with new_lines(guest) as lines:
@@ -152,32 +162,66 @@ def test_an_unknown_option(lab: Guest) -> None:
     [
         ("temperature", ("", "hot", "-1", "1e3", "0.1x", "99999999999", "nan")),
         ("top_k", ("", "-1", "4294967296", "1.5")),
+        ("top_p", ("", "-1", "half", "65536")),
+        ("min_p", ("", "-1", "half", "65536")),
+        ("repeat_penalty", ("", "-1", "half", "65536")),
         ("seed", ("", "-1", "18446744073709551616")),
         ("max_tokens", ("", "0", "-1", "4294967296")),
+        ("speculate", ("", "8", "-1", "1.5", "4294967296")),
         ("template", ("", "jinja", "CHATML")),
+        ("model", ("none", "TINY", "tiny.gguf", "m" * 64)),
+        ("stop", ("s" * 65, "€" * 22, "\\\\x", "a\\\\", "a\\nstop b\\nstop c\\nstop d\\nstop e")),
         ("system", ("\\\\x", "a\\\\")),
         ("reset", ("now",)),
     ],
 )
 def test_a_bad_value(lab: Guest, key: str, values: tuple[str, ...]) -> None:
+    expected = 'there is no option "reset"' if key == "reset" else f"bad value for {key}"
     with loaded(lab):
         before = lab.check(f"cat {OPTIONS}")
-        for value in values:
-            fails(lab, f"printf '{key} {value}\\n' | cat >{OPTIONS}", errno.EINVAL)
-        lines = guest_lab.llama_lines(lab)
-        expected = "there is no option" if key == "reset" else f"bad value for {key}"
-        assert expected in lines[-1]
+        with new_lines(lab) as lines:
+            for value in values:
+                fails(lab, f"printf '{key} {value}\\n' | cat >{OPTIONS}", errno.EINVAL)
+        assert lines == [f"options: {expected}"] * len(values)
         assert lab.check(f"cat {OPTIONS}") == before
+
+
+def test_a_stop_text_too_many(lab: Guest) -> None:
+    """Four that are as long as they may be are kept, and nothing is added to them."""
+    texts = [letter * 64 for letter in "abcd"]
+    with loaded(lab):
+        for text in texts:
+            lab.check(f"echo stop {text} >{OPTIONS}")
+        full = lab.check(f"cat {OPTIONS}")
+        assert full.endswith("".join(f"stop {text}\n" for text in texts))
+        with new_lines(lab) as lines:
+            fails(lab, f"echo stop e >{OPTIONS}", errno.EINVAL)
+            fails(lab, f"printf 'stop\\nstop {texts[0]}a\\n' | cat >{OPTIONS}", errno.EINVAL)
+        assert lines == ["options: bad value for stop"] * 2
+        assert lab.check(f"cat {OPTIONS}") == full
+        lab.check(f"printf 'stop\\nstop e\\n' >{OPTIONS}")
+        assert lab.check(f"cat {OPTIONS}").endswith("auto\nstop e\n")
+
+
+OUT_OF_RANGE = {
+    "temperature 17": "temperature must be from 0 to 16",
+    "temperature 16.00002": "temperature must be from 0 to 16",
+    "top_p 1.5": "top_p must be above 0 and at most 1",
+    "top_p 0": "top_p must be above 0 and at most 1",
+    "min_p 2": "min_p must be from 0 to 1",
+    "repeat_penalty 0": "repeat_penalty must be from 0.5 to 16",
+    "repeat_penalty 17": "repeat_penalty must be from 0.5 to 16",
+}
+"""Lines of options, and what the log says of them."""
 
 
 def test_a_value_out_of_range(lab: Guest) -> None:
     with loaded(lab):
         before = lab.check(f"cat {OPTIONS}")
-        for line in ("temperature 17", "top_p 1.5", "top_p 0", "min_p 2", "repeat_penalty 0"):
+        for line, message in OUT_OF_RANGE.items():
             with new_lines(lab) as lines:
                 fails(lab, f"echo {line} >{OPTIONS}", errno.EINVAL)
-            assert len(lines) == 1, lines
-            assert line.split()[0] in lines[0]
+            assert lines == [f"options: {message}"]
         assert lab.check(f"cat {OPTIONS}") == before
 
 
@@ -230,6 +274,96 @@ def test_logits_without_tokens_and_tokens_after_logits(lab: Guest) -> None:
         fails(lab, f"cat {LOGITS}", errno.ENODATA)
         after = f"exec 3<>{LOGITS}; echo 1 2 >&3; dd bs=4 count=1 <&3 >/dev/null 2>&1\necho 3 >&3"
         fails(lab, after, errno.EBUSY)
+
+
+# --- what holds of every file ---------------------------------------------------
+
+TEXTS = {
+    "prompt": b"hello, kernel",
+    "chat": b"hello, kernel",
+    "options": b"top_k 5\nseed 6\n",
+    "control": b"default tiny\n",
+    "logits": b"1 2 3 4 5 6 7 8\n",
+}
+"""What each file that is written takes."""
+STREAMS = ("prompt", "chat", "control", "logits")
+SHOWN = ("options", "status", "stats", "models")
+"""The files that are read like others."""
+
+
+def of(name: str) -> str:
+    """Its path."""
+    return f"/proc/llamux/{name}"
+
+
+def test_a_bad_address_to_write_from(lab: Guest) -> None:
+    """Nothing is taken, not even what is there; memory that cannot be written can be read."""
+    with loaded(lab):
+        shown = lab.check(f"cat {OPTIONS}")
+        for name, text in TEXTS.items():
+            for where in ("null", "kernel", "edge"):
+                found = file_call(lab, of(name), f"write {where}", text)
+                assert found[0] == errno.EFAULT, (name, where)
+        assert lab.check(f"cat {OPTIONS}") == shown
+        found = file_call(lab, PROMPT, "write edge", TEXTS["prompt"], ">")
+        assert found[0] == errno.EFAULT
+        fails(lab, f"cat {PROMPT}", errno.ENODATA)
+        for name, text in TEXTS.items():
+            assert file_call(lab, of(name), "write constant", text)[0] == 0, name
+
+
+def test_a_bad_address_to_read_to(lab: Guest) -> None:
+    """Nothing is lost: whoever reads next gets all that there is."""
+    with loaded(lab):
+        lab.check(f"printf 'template chatml\\nmax_tokens 24\\n' >{OPTIONS}")
+        for name in ("prompt", "chat", "logits", *SHOWN):
+            text = TEXTS[name].decode() if name not in SHOWN else ""
+            ask_it = f"printf '{text}' >&3" if text else ""
+            whole = lab.run(f"exec 3<>{of(name)}; {ask_it}\ncat <&3").output
+            assert len(whole) > 8, name
+            for where in ("null", "kernel", "constant"):
+                found = file_call(lab, of(name), f"read {where}", before=ask_it)
+                assert found[0] == errno.EFAULT, (name, where)
+            after = f"{ask_it}\nfor at in null kernel; do /file_call read $at; done; cat <&3"
+            done = lab.run(f"exec 3<>{of(name)}\n{after}", timeout=120)
+            assert done.output == whole, name
+            error, part = file_call(lab, of(name), "read edge", before=ask_it)
+            if name == "logits":
+                assert error == errno.EFAULT
+            else:
+                assert (error, part) == (0, whole[: len(part)])
+                assert 0 < len(part) <= 8
+
+
+def test_streams_have_no_places(lab: Guest) -> None:
+    with loaded(lab):
+        for name in STREAMS:
+            for words in ("seek", "seek_end", "pread", "pwrite"):
+                found = file_call(lab, of(name), words, TEXTS[name])
+                assert found[0] == errno.ESPIPE, (name, words)
+
+
+def test_places_in_what_is_shown(lab: Guest) -> None:
+    with loaded(lab):
+        for name in SHOWN:
+            whole = lab.run(f"cat {of(name)}").output
+            assert file_call(lab, of(name), "pread") == (0, whole[2:]), name
+            found = lab.run(f"exec 3<{of(name)}; /file_call seek && cat <&3").output
+            assert found == whole[2:], name
+            assert file_call(lab, of(name), "seek_end")[0] == errno.EINVAL, name
+            assert file_call(lab, of(name), "pwrite", b"seed 1\n")[0] == errno.ESPIPE, name
+
+
+def test_files_that_are_not_read_or_not_written(lab: Guest) -> None:
+    with loaded(lab):
+        fails(lab, f"cat {CONTROL}", errno.EIO)
+        for name in ("status", "stats", "models"):
+            before = lab.run(f"cat {of(name)}").output
+            fails(lab, f"echo seed 1 >{of(name)}", errno.EIO)
+            assert lab.run(f"cat {of(name)}").output == before
+    with loaded(lab, arguments="group=1000"):
+        for name in ("status", "stats", "models"):
+            fails(lab, f"su user -c 'echo seed 1 >{of(name)}'", errno.EACCES)
 
 
 # --- loading ------------------------------------------------------------------
@@ -387,16 +521,35 @@ def ioctls() -> set[str]:
     return set(re.findall(r"^#define (LLAMUX_IOC_\w+) ", header, re.MULTILINE))
 
 
+def table_rows() -> list[list[str]]:
+    """Cells of the table of bad input."""
+    text = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input\n")[1]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [line.strip("|").split("|") for line in lines[2:]]
+
+
+def written_tests() -> set[str]:
+    """Names of all tests that there are."""
+    source = "".join(path.read_text() for path in (ROOT / "tests").glob("**/test_*.py"))
+    return set(re.findall(r"^def (test_\w+)\(", source, re.MULTILINE))
+
+
 def test_the_table_names_these_tests() -> None:
-    """A row for each test, and a test for each parameter and ioctl."""
-    table = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input")[1]
-    named = set(re.findall(r"`(test_\w+)`", table))
+    """Each row names tests that there are; each test here has one, each parameter, each ioctl."""
+    rows, written = table_rows(), written_tests()
+    named: set[str] = set()
+    for row in rows:
+        tests = re.findall(r"\btest_\w+\b(?!\.py)", row[-1])
+        assert len(row) == 4, row
+        assert tests, row
+        assert written.issuperset(tests), row
+        named.update(tests)
     here = {name for name in globals() if name.startswith("test_")}
-    assert named == here - {"test_the_table_names_these_tests"}
+    assert here - named == {"test_the_table_names_these_tests"}
+    assert len(rows) > 60
     assert len(parameters()) > 10
     for name in sorted(parameters() | ioctls()):
-        rows = [line for line in table.splitlines() if f"`{name}`" in line]
-        assert any("test_" in row for row in rows), name
+        assert any(f"`{name}`" in row[0] for row in rows), name
 
 
 # --- ioctls -------------------------------------------------------------------
@@ -409,10 +562,7 @@ def call(
     guest: Guest, path: str, command: int, data: bytes = b"", where: str = "data", mode: str = "<>"
 ) -> tuple[int, bytes]:
     """Errno of an ioctl on a file opened that way, and what its argument is afterwards."""
-    words = f"chmod +x /ioctl_call; exec 3{mode}{path}; exec /ioctl_call {command} {where}"
-    done = guest.run(words, stdin=data)
-    assert not done.errors, done
-    return done.exit_code, done.output
+    return file_call(guest, path, f"{command} {where}", data, mode)
 
 
 def changed(**fields: Any) -> bytes:
@@ -552,7 +702,7 @@ def test_a_reset_while_somebody_reads(lab: Guest) -> None:
             lab.check(f"printf 'template chatml\nmax_tokens 9\n' >{OPTIONS}; echo a >{path}")
             whole = lab.check(f"cat {path}")
             reading = f"exec 4<{path} 3>{path}; dd bs=1 count=1 <&4 >/dev/null 2>&1"
-            reset = f"chmod +x /ioctl_call; /ioctl_call {abi.RESET} </dev/null"
+            reset = f"chmod +x /file_call; /file_call {abi.RESET} </dev/null"
             done = lab.run(f"{reading}; {reset}; echo $?; cat <&4; exec 4<&-; {reset}; echo $?")
             assert done.text == f"{errno.EBUSY}\n{whole[1:]}0\n"
             fails(lab, f"cat {path}", errno.ENODATA)
@@ -587,33 +737,65 @@ def test_control_is_for_root(lab: Guest) -> None:
         fails(lab, f"su user -c 'echo default tiny >{CONTROL}'", errno.EPERM)
 
 
+USAGE = "control: write load PATH [NAME], unload NAME or default NAME"
+BAD_NAME = "a model's name has up to 63 letters, digits, dots, underscores and hyphens"
+
+
 @pytest.mark.parametrize(
-    ("command", "error"),
+    ("command", "error", "message"),
     [
-        ("load", errno.EINVAL),
-        ("reload /models/tiny.gguf", errno.EINVAL),
-        ("unload tiny now", errno.EINVAL),
-        ("load /models/tiny.gguf a b", errno.EINVAL),
-        ("load /models/tiny.gguf a/b", errno.EINVAL),
-        ("load /models/tiny.gguf", errno.EEXIST),
-        ("unload other", errno.ENOENT),
-        ("default other", errno.ENOENT),
-        ("unload tiny", errno.EBUSY),
+        ("", errno.EINVAL, USAGE),
+        ("load", errno.EINVAL, USAGE),
+        ("load  /models/tiny.gguf", errno.EINVAL, USAGE),
+        ("unload tiny now", errno.EINVAL, USAGE),
+        ("load /models/tiny.gguf a b", errno.EINVAL, USAGE),
+        ("reload /models/tiny.gguf", errno.EINVAL, 'control: there is no command "reload"'),
+        ("load /models/tiny.gguf a/b", errno.EINVAL, BAD_NAME),
+        (f"load /models/tiny.gguf {'m' * 64}", errno.EINVAL, BAD_NAME),
+        ("load /models/tiny.gguf", errno.EEXIST, "there is a model tiny"),
+        ("load /none.gguf tiny", errno.EEXIST, "there is a model tiny"),
+        ("unload other", errno.ENOENT, "control: there is no model other"),
+        ("default other", errno.ENOENT, "control: there is no model other"),
+        (
+            "unload tiny",
+            errno.EBUSY,
+            "control: tiny is the default: choose another one first",
+        ),
     ],
 )
-def test_bad_commands(lab: Guest, command: str, error: int) -> None:
+def test_bad_commands(lab: Guest, command: str, error: int, message: str) -> None:
     with loaded(lab):
         with new_lines(lab) as lines:
             fails(lab, f"echo '{command}' >{CONTROL}", error)
-        assert len(lines) == 1
+        assert lines == [message]
         assert lab.check("cut -f1,2 /proc/llamux/models") == "tiny\tdefault\n"
+
+
+def test_commands_that_are_no_text(lab: Guest) -> None:
+    """As long as it may be, a command is read; a byte more, or a NUL, and it is not."""
+    with loaded(lab), new_lines(lab) as lines:
+        for n, error in ((4352, errno.EINVAL), (4353, errno.EMSGSIZE)):
+            fails(
+                lab,
+                f"head -c {n} /dev/zero | tr '\\0' a |"
+                f" dd of={CONTROL} bs={n} count=1 iflag=fullblock",
+                error,
+            )
+        for text in ("default tiny\\0", "\\0", "default\\0tiny"):
+            fails(lab, f"printf '{text}' | cat >{CONTROL}", errno.EINVAL)
+    assert lines == [USAGE]
 
 
 def test_a_bad_file_to_load(lab: Guest) -> None:
     with loaded(lab):
         before = guest_lab.stats(lab)["memory_bytes"]
-        fails(lab, f"echo load /none.gguf >{CONTROL}", errno.ENOENT)
-        fails(lab, f"echo load /models >{CONTROL}", errno.EINVAL)
+        with new_lines(lab) as lines:
+            fails(lab, f"echo load /none.gguf >{CONTROL}", errno.ENOENT)
+            fails(lab, f"echo load /models >{CONTROL}", errno.EINVAL)
+        assert lines == [
+            f"/none.gguf cannot be opened (error -{errno.ENOENT})",
+            f"/models is not a regular file (error -{errno.EINVAL})",
+        ]
         assert guest_lab.stats(lab)["memory_bytes"] == before
 
 
