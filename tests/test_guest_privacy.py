@@ -69,12 +69,11 @@ def found(guest: Guest, needles: dict[str, bytes]) -> dict[str, int]:
     return counts
 
 
-@pytest.fixture(scope="module")
-def needles() -> dict[str, bytes]:
+def needles_with(system: str | None = None) -> dict[str, bytes]:
     """Of the prompt, of its tokens, of the answer."""
     path = guest_lab.files()[guest_lab.TINY]
     assert not isinstance(path, bytes)
-    options = Options(max_tokens=100, chat=1)
+    options = Options(max_tokens=100, chat=1, system=system)
     with Model(path) as model, Session(model, 256) as session:
         answer = b"".join(session.say("".join(HALVES).encode(), options))
         tokens = session.tokens()
@@ -87,25 +86,88 @@ def needles() -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(scope="module")
+def needles() -> dict[str, bytes]:
+    """Without a system prompt."""
+    return needles_with()
+
+
+# An answer is taken byte by byte, so that no program has more of it.
+READ = "dd bs=1 count=60"
+POLL = "i=0; while [ $((i += 1)) -le 60 ]; do read -t 60 -n 1 x <&3; done"
+"""A shell's `read -t` polls first: what it finds is a kernel thread's work."""
+
+
+def begin(guest: Guest, words: str, end: str = ":", session: str = "") -> None:
+    """Have a shell ask and wait for finish()."""
+    guest.check(
+        "rm -f /tmp/asked; : >/tmp/hold;"
+        f" {session} sh -c 'echo $$ >/tmp/pid; {words}; : >/tmp/asked;"
+        f" while [ -e /tmp/hold ]; do sleep 0.1; done; {end}' >/dev/null 2>&1 &"
+        " while ! [ -e /tmp/asked ]; do sleep 0.1; done",
+        timeout=120,
+    )
+
+
+def finish(guest: Guest) -> None:
+    """See the shell go."""
+    guest.check("rm /tmp/hold; while [ -e /proc/$(cat /tmp/pid) ]; do sleep 0.1; done")
+
+
 @pytest.mark.parametrize("arch", ["x86_64", "uml"], indirect=True)
 @pytest.mark.parametrize(
-    ("path", "end"),
-    [(PROMPT, "exec 3>&-"), (CHAT, "exec 3>&-"), (PROMPT, "kill -9 $$")],
-    ids=["prompt", "chat", "killed"],
+    ("path", "read", "end"),
+    [
+        (PROMPT, f"{READ} <&3", "exec 3>&-"),
+        (CHAT, f"{READ} <&3", "exec 3>&-"),
+        (PROMPT, f"{READ} <&3", "kill -9 $$"),
+        (PROMPT, POLL, "exec 3>&-"),
+        (CHAT, POLL, "kill -9 $$"),
+    ],
+    ids=["prompt", "chat", "killed", "polled", "polled and killed"],
 )
-def test_nothing_stays_behind(lab: Guest, needles: dict[str, bytes], path: str, end: str) -> None:
+def test_nothing_stays_behind(
+    lab: Guest, needles: dict[str, bytes], path: str, read: str, end: str
+) -> None:
     with loaded(lab):
-        # The answer is read byte by byte, so that no program has more of it.
-        lab.check(
-            f"{CHATML}; rm -f /tmp/asked /tmp/ended; : >/tmp/hold; sh -c 'echo $$ >/tmp/pid;"
-            f' exec 3<>{path}; printf %s "{HALVES[0]}" >&3; printf %s "{HALVES[1]}" >&3;'
-            " dd bs=1 count=60 <&3 >/dev/null 2>&1; : >/tmp/asked;"
-            f" while [ -e /tmp/hold ]; do sleep 0.1; done; {end}' >/dev/null 2>&1 &"
-            " while ! [ -e /tmp/asked ]; do sleep 0.1; done",
-            timeout=120,
+        asks = f'exec 3<>{path}; printf %s "{HALVES[0]}" >&3; printf %s "{HALVES[1]}" >&3'
+        lab.check(CHATML)
+        begin(lab, f"{asks}; {read}", end)
+        threads = lab.check("grep -l ^llamux/answer /proc/[0-9]*/comm 2>/dev/null | wc -l")
+        assert int(threads) == (read == POLL)
+        if read == POLL:  # the thread goes ahead, to the answer's end
+            lab.check("until grep -qx 'answers 1' /proc/llamux/stats; do sleep 0.1; done")
+        there = found(lab, needles)
+        if (path, read) == (PROMPT, POLL):
+            assert there.pop("tokens") == 0
+        assert min(there.values()) >= 1
+        finish(lab)
+        assert found(lab, needles) == dict.fromkeys(needles, 0)
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "uml"], indirect=True)
+@pytest.mark.parametrize("path", [PROMPT, CHAT], ids=["prompt", "chat"])
+def test_nothing_stays_of_a_session(lab: Guest, path: str) -> None:
+    """Nor of the system prompt that it had. Its line breaks are none in what a shell writes."""
+    system = "Mistress Quillfeather\nkeeps the\nkey of Zanzibar"
+    needles = {**needles_with(system), "system": system.encode()}
+    escaped = system.replace("\n", r"\n")
+    options = f"template chatml\nmax_tokens 100\nsystem {escaped}\n"
+    with loaded(lab):
+        lab.check("cat >/tmp/options", stdin=options.encode())
+        begin(
+            lab,
+            f'cat /tmp/options >{OPTIONS}; {{ printf %s "{HALVES[0]}"; printf %s "{HALVES[1]}"; }}'
+            f" >{path}; {READ} <{path}",
+            session="setsid",
         )
         assert min(found(lab, needles).values()) >= 1
-        lab.check("rm /tmp/hold; while [ -e /proc/$(cat /tmp/pid) ]; do sleep 0.1; done")
+        finish(lab)
+        # Sessions that are gone are looked for every 30 seconds.
+        lab.check(
+            "n=0; until grep -qx 'conversations 0' /proc/llamux/stats; do"
+            " [ $((n += 1)) -le 40 ] || exit 1; sleep 1; done"
+        )
         assert found(lab, needles) == dict.fromkeys(needles, 0)
 
 
