@@ -19,8 +19,8 @@ GUESTS = (
 )
 EMULATED = (
     *GUESTS,
-    *("guest_fpu", "guest_isa", "guest_privacy", "guest_signature", "guest_threads"),
-    "guest_stress",
+    *("guest_fpu", "guest_isa", "guest_privacy", "guest_signals"),
+    *("guest_signature", "guest_threads", "guest_stress"),
 )
 UML = (*GUESTS, "boot_uml", "client")
 OWN = ("processors", "keyring", "kunit_suites")

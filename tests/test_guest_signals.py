@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Whoever waits in the module goes when a signal comes, and leaves nothing behind."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from guest_lab import (
+    CONTROL,
+    LOGITS,
+    OPTIONS,
+    PROMPT,
+    loaded,
+    new_lines,
+    stats,
+)
+
+from harness.architectures import ARCHITECTURES
+from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
+
+SIGNALS = [signal.SIGINT, signal.SIGKILL]
+QUICK = 3
+"""Seconds within which a signal is obeyed."""
+
+# An emulator takes long enough over SmolLM2 to be interrupted.
+pytestmark = [
+    pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True),
+    pytest.mark.parametrize("kind", SIGNALS, ids=lambda kind: kind.name),
+]
+
+GROUP = "/tmp/cgroup"
+SLOW = f"{GROUP}/slow"
+JOIN = f"echo 0 >{SLOW}/cgroup.procs"
+HOLD = f"echo 1000 1000000 >{SLOW}/cpu.max"
+"""Gives those in the group a thousandth of a processor: they keep what they have."""
+RAW = f"printf 'template none\\nmax_tokens 200\\nspeculate 0\\n' >{OPTIONS}"
+
+
+@pytest.fixture
+def slow(lab: Guest) -> Iterator[Guest]:
+    """`lab` with a group of processes that can be held up anywhere."""
+    lab.check(
+        f"mkdir -p {GROUP} && mount -t cgroup2 none {GROUP} &&"
+        f" echo +cpu >{GROUP}/cgroup.subtree_control && mkdir {SLOW}"
+    )
+    yield lab
+    lab.check(f"rmdir {SLOW}; umount {GROUP}")
+
+
+def hold_readers(n: int) -> str:
+    """Hold the group up as soon as so many processes in it read an answer."""
+    readers = f"sed 's|.*|/proc/&/comm|' {SLOW}/cgroup.procs | xargs cat | grep -cx cat"
+    return f"until [ $({readers}) = {n} ]; do sleep 0.1; done 2>/dev/null; sleep 1; {HOLD}"
+
+
+def let_go(guest: Guest) -> None:
+    """End those in the group."""
+    guest.check(
+        f"echo max >{SLOW}/cpu.max; kill -KILL $(cat {SLOW}/cgroup.procs);"
+        f" while grep -q . {SLOW}/cgroup.procs; do sleep 0.1; done"
+    )
+
+
+def signalled(guest: Guest, command: str, kind: signal.Signals, when: str) -> Result:
+    """Run a command that gets a signal once `when` succeeds: it has to obey soon.
+
+    `$pid` is the command's process in `when`. The command is in the foreground: a shell's
+    background jobs ignore SIGINT. With its path, busybox is another program then, which does not
+    catch it as a shell does.
+    """
+    done = guest.run(
+        "rm -f /tmp/pid /tmp/sent\n"
+        "(while ! [ -s /tmp/pid ]; do sleep 0.05; done; read -r pid </tmp/pid; n=0\n"
+        f"until {when} || [ $((n += 1)) = 600 ]; do sleep 0.05; done\n"
+        "[ $n = 600 ] || cut -d. -f1 /proc/uptime >/tmp/sent\n"
+        f"kill -{kind} $pid) >/dev/null 2>&1 &\n"
+        f"sh -c 'echo $$ >/tmp/pid; {command}'\n"
+        "code=$?; cut -d. -f1 /proc/uptime >/tmp/obeyed; exit $code",
+        timeout=120,
+    )
+    assert done.exit_code == 128 + kind, done
+    sent, obeyed = guest.check("cat /tmp/sent /tmp/obeyed").split()
+    assert int(obeyed) - int(sent) <= QUICK * guest.kernel.slowness
+    return done
+
+
+def waits_in(*functions: str) -> str:
+    """Whether the innermost function in which $pid waits is one of them."""
+    return f"head -n 1 /proc/$pid/stack | grep -qE '({'|'.join(functions)})[.+]'"
+
+
+def assert_only_the_model(guest: Guest) -> None:
+    """No conversation is left, and no memory of one."""
+    now = stats(guest)
+    assert now["conversations"] == "0"
+    assert now["memory_bytes"] == now["model_bytes"]
+
+
+READING = "awk '/llamux/ && $2 > 5e7 {found = 1} END {exit !found}' /proc/vmallocinfo"
+"""Whether SmolLM2 has its memory: it is being read, then hashed, then laid out."""
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5])
+def test_insmod(lab: Guest, kind: signal.Signals, seconds: float) -> None:
+    load = f"exec /bin/insmod {MODULE_PATH} model={MODEL_PATH} selftest=0"
+    with new_lines(lab) as lines:
+        signalled(lab, load, kind, f"{READING} && sleep {seconds}")
+    assert lines == [f"{MODEL_PATH} was not loaded (error -4)"]
+    assert lab.run("grep -q ^llamux /proc/modules").exit_code
+    assert "llamux" not in lab.check("cat /proc/vmallocinfo")
+    with loaded(lab):
+        pass
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5])
+def test_adding_a_model(lab: Guest, kind: signal.Signals, seconds: float) -> None:
+    with loaded(lab):
+        lab.check(f"echo load {MODEL_PATH} more >/tmp/command")
+        with new_lines(lab) as lines:
+            load = f"exec /bin/dd if=/tmp/command of={CONTROL} 2>/dev/null"
+            signalled(lab, load, kind, f"{READING} && sleep {seconds}")
+        assert lines == [f"{MODEL_PATH} was not loaded (error -4)"]
+        assert lab.check("cut -f1,2 /proc/llamux/models") == "tiny\tdefault\n"
+        assert_only_the_model(lab)
+
+
+def test_waiting_for_a_turn(slow: Guest, kind: signal.Signals) -> None:
+    """More readers than have turns at once, held up, and one more."""
+    asks = f"exec 3<>{PROMPT}; echo A >&3"
+    with loaded(slow, MODEL_PATH, "threads=1 n_ctx=256"):
+        slow.check(
+            f"{RAW}; for i in $(seq 10); do"
+            f" ({JOIN}; {asks}; dd bs=1 count=1 <&3; exec cat <&3) >/dev/null 2>&1 &\n"
+            f"done; {hold_readers(10)}",
+            timeout=120,
+        )
+        signalled(slow, f"{asks}; exec cat <&3", kind, waits_in("llamux_turn_begin"))
+        let_go(slow)
+        slow.check(f"echo A >{PROMPT}; head -c 1 {PROMPT}")
+
+
+def test_waiting_for_who_computes(slow: Guest, kind: signal.Signals) -> None:
+    """The second reader of an answer."""
+    with loaded(slow, MODEL_PATH, "threads=1 n_ctx=256"):
+        slow.check(
+            f"{RAW}; echo A >{PROMPT}; ({JOIN}; exec cat {PROMPT}) >/dev/null 2>&1 &\n"
+            f"{hold_readers(1)}"
+        )
+        place = waits_in("seize", "llamux_conversation_advance")
+        signalled(slow, f"exec cat {PROMPT}", kind, place)
+        let_go(slow)
+        slow.check(f"head -c 1 {PROMPT}")
+
+
+def test_waiting_for_logits(slow: Guest, kind: signal.Signals) -> None:
+    """The second reader of an evaluation."""
+    with loaded(slow, MODEL_PATH, "threads=1 n_ctx=256"):
+        both_read = (
+            f"exec 3<>{LOGITS}; echo batch 8 $(seq 200) >&3; ({JOIN}; exec cat <&3 >/dev/null) & "
+            f"{hold_readers(1)}; exec cat <&3 >/dev/null"
+        )
+        slow.put_file("/tmp/both_read", both_read.encode())
+        signalled(slow, ". /tmp/both_read", kind, waits_in("llamux_evaluation_read"))
+        let_go(slow)
+        assert_only_the_model(slow)
+
+
+def test_computing_logits(lab: Guest, kind: signal.Signals) -> None:
+    """A pass of 64 tokens ends within."""
+    with loaded(lab, MODEL_PATH, "n_ctx=256"):
+        evaluate = f"exec 3<>{LOGITS}; echo batch 64 $(seq 200) >&3; exec cat <&3 >/dev/null"
+        signalled(lab, evaluate, kind, "sleep 0.5")
+        assert_only_the_model(lab)
+
+
+def test_polling(lab: Guest, kind: signal.Signals) -> None:
+    """Who waits for the thread takes it along."""
+    with loaded(lab, MODEL_PATH):
+        lab.check(f"chmod +x /readiness; {RAW}")
+        place = "grep -q ^llamux/answer /proc/[0-9]*/comm && sleep 0.5"
+        signalled(lab, "exec /readiness poll hello", kind, place)
+        assert lab.run("grep -q ^llamux/answer /proc/[0-9]*/comm").exit_code
+        assert stats(lab)["conversations"] == "1"
