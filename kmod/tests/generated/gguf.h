@@ -22,6 +22,7 @@ static const struct malformed_case {
 	{ "malformed/truncated-counts", "truncated at the counts" },
 	{ "malformed/tensor-count-huge", "9223372036854775808 tensors" },
 	{ "malformed/entry-count-huge", "18446744073709551615 metadata entries" },
+	{ "malformed/nothing-but-a-header", "no metadata and no tensors" },
 	{ "malformed/counts-above-size", "do not fit a file of 1024 bytes" },
 	{ "malformed/truncated-to-header", "do not fit a file of 24 bytes" },
 	{ "malformed/truncated-key-length", "truncated at the length of key 1" },
