@@ -5,23 +5,45 @@
 for what leaked.
 """
 
+import ctypes
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
-from guest_lab import DEBUG, OPTIONS, PROMPT, TINY, ask, leaks, loaded, new_lines, watches_leaks
+import test_guest_api
+import test_guest_signature
+from guest_lab import (
+    CHAT,
+    CONTROL,
+    DEBUG,
+    LOGITS,
+    OPTIONS,
+    PROGRAMS,
+    PROMPT,
+    TINY,
+    TINY_SPM,
+    TOOLS,
+    ask,
+    leaks,
+    loaded,
+    stats,
+    watches_leaks,
+)
 
-from harness import guest_errors, kbuild_module
+from harness import cross, guest_errors, kbuild_module
+from harness.architectures import architecture
 from harness.guest import MODULE_PATH, Guest, Result
 from harness.guest_pool import GuestPool
 from harness.paths import ROOT
+from llamux import abi
 
 FAULTS = ROOT / "fixtures" / "faults"
-FAILURES = 60
-"""Allocations that are made to fail, one after the other; more than anything here makes."""
-SELFTEST = 10
-"""From here on the self-test, whose memory comes first, is left out."""
+FAIL_NTH = "/fail_nth"
+LIMIT = 1000
+"""Allocations that are made to fail, one after the other. What makes as many fails its test."""
 
 MODULES = {
     "x86_64": ("0xffffffffa0000000", "0xffffffffff000000"),
@@ -62,73 +84,265 @@ def test_a_leak_is_seen(faults: Guest) -> None:
     assert "(size 1024)" in leak
 
 
-@pytest.fixture
-def failing(lab: Guest) -> Iterator[Guest]:
-    """`lab`, where N in /proc/self/fail-nth is a task's Nth allocation on a module's behalf."""
-    assert watches_leaks(lab)
-    start, end = MODULES[lab.kernel.architecture.name]
+@contextmanager
+def failing_allocations(guest: Guest) -> Iterator[Guest]:
+    """The guest, where N in a task's fail-nth is its Nth allocation on a module's behalf."""
+    assert watches_leaks(guest)
+    start, end = MODULES[guest.kernel.architecture.name]
     for kind in ("failslab", "fail_page_alloc"):
-        lab.check(
+        guest.check(
             f"cd {DEBUG}/{kind} && echo 0 >verbose && echo N >ignore-gfp-wait && "
             f"echo 32 >stacktrace-depth && echo {start} >require-start && echo {end} >require-end"
         )
-    lab.check(f"cd {DEBUG}/fail_page_alloc && echo N >ignore-gfp-highmem && echo 0 >min-order")
-    # What the kernel says about every failure is no fault: look at the rest, afterwards.
-    lab.check("echo 4 >/proc/sys/kernel/printk; dmesg -c >/dev/null")
-    yield lab
-    lab.check("echo 7 >/proc/sys/kernel/printk")
+    guest.check(f"cd {DEBUG}/fail_page_alloc && echo N >ignore-gfp-highmem && echo 0 >min-order")
+    # What the kernel says about every failure is no fault: look at the rest, after each.
+    guest.check(f"echo 4 >/proc/sys/kernel/printk; chmod +x /{' /'.join(PROGRAMS)}; dmesg -c")
+    yield guest
+    guest.check("echo 7 >/proc/sys/kernel/printk")
+
+
+@pytest.fixture
+def failing(lab: Guest) -> Iterator[Guest]:
+    """`lab`, where allocations can be made to fail."""
+    with failing_allocations(lab) as guest:
+        yield guest
 
 
 def assert_no_fault(guest: Guest) -> None:
-    """The log has no trouble but warnings of failed allocations."""
-    found = guest_errors.trouble(guest.check("dmesg"))
+    """The log, which is emptied, has no trouble but warnings of failed allocations."""
+    found = guest_errors.trouble(guest.check("dmesg -c"))
     assert [line for line, _ in found if "Call Trace:" not in line] == []
 
 
-def with_failure(guest: Guest, nth: int, command: str) -> Result:
-    """Run a command whose Nth allocation fails."""
-    return guest.run(f"sh -c 'echo {nth} >/proc/self/fail-nth; {command}'")
+def each_failing(guest: Guest, command: str, stdin: bytes = b"") -> Iterator[Result]:
+    """Results of a command whose first allocation fails, then of one whose second does, and so on.
+
+    The last result is that of the command when it made no more of them.
+    """
+    for nth in range(1, LIMIT):
+        done = guest.run(f"{FAIL_NTH} {nth} {command}", stdin=stdin, timeout=120)
+        errors, _, left = done.errors.rpartition(b"left ")
+        yield replace(done, errors=errors)
+        assert_no_fault(guest)
+        if int(left):
+            return
+    pytest.fail(f"`{command}` makes {LIMIT} allocations, or more")
+
+
+def told(done: Result) -> bool:
+    """Whether the command failed; it may for want of memory alone."""
+    if done.exit_code:
+        # No page for the reader's own buffer is a bad address, not the module's error.
+        errors = [os.strerror(code) for code in (errno.ENOMEM, errno.EFAULT)]
+        assert any(error in done.errors.decode() for error in errors), done
+    return done.exit_code != 0
 
 
 def test_loading_with_a_failing_allocation(failing: Guest) -> None:
-    failures = 0
-    for nth in range(1, FAILURES):
-        # busybox's insmod tries a second way when the first is refused. The self-test takes
-        # seconds, and its memory at once.
-        load = f"exec insmod {MODULE_PATH} model={TINY} selftest={int(nth < SELFTEST)}"
-        with new_lines(failing) as lines:
-            done = with_failure(failing, nth, load)
-        assert done.exit_code == 0, done
-        failing.check("rmmod llamux")
-        failures += "error -12" in lines[0]
-    assert failures >= 3
-    assert_no_fault(failing)
+    load = f"insmod {MODULE_PATH} model={TINY}"
+    refused = 0
+    for done in each_failing(failing, f"{load} selftest=0"):
+        assert done.exit_code in (0, errno.ENOMEM), done
+        refused += done.exit_code != 0
+        failing.check("rmmod llamux" if not done.exit_code else "! grep ^llamux /proc/modules")
+    assert done.exit_code == 0
+    assert refused >= 3
+
+
+def test_a_self_test_with_a_failing_allocation(failing: Guest) -> None:
+    """It comes first; a wrong path behind it spares the rest."""
+    codes = [
+        done.exit_code
+        for done in each_failing(failing, f"insmod {MODULE_PATH} model={TINY} isa=none")
+    ]
+    assert codes[-1] == errno.EINVAL
+    assert set(codes) == {errno.ENOMEM, errno.EINVAL}
 
 
 def test_answering_with_a_failing_allocation(failing: Guest) -> None:
-    write = f"printf hello >{PROMPT}"
+    write = f"echo hello >{PROMPT}"
     with loaded(failing):
         answer = ask(failing, "hello", 8)
         failures = 0
-        for nth in range(1, FAILURES):
-            with_failure(failing, nth, write)
+        for done in each_failing(failing, f"sh -c '{write}'"):
+            failures += told(done)
             failing.check(write)
-            done = with_failure(failing, nth, f"exec cat {PROMPT}")
-            if done.exit_code:
-                # No page for the reader's own buffer is a bad address, not the module's error.
-                errors = [os.strerror(code) for code in (errno.ENOMEM, errno.EFAULT)]
-                assert any(error in done.errors.decode() for error in errors)
-                failures += 1
-            else:
-                assert done.output == answer
             assert failing.run(f"cat {PROMPT}").output == answer
+        assert failures >= 1
+        failing.check(write)
+        failures = 0
+        for done in each_failing(failing, f"cat {PROMPT}"):
+            failures += told(done)
+            assert answer.startswith(done.output)
+            assert failing.run(f"cat {PROMPT}").output == answer
+            failing.check(write)
         assert failures >= 3
-        for nth in range(1, 10):
-            with_failure(failing, nth, f'printf "seed 5\\n" >{OPTIONS}')
-            for name in ("options", "stats", "status"):
-                with_failure(failing, nth, f"exec cat /proc/llamux/{name}")
+
+
+def test_a_dialogue_with_a_failing_allocation(failing: Guest) -> None:
+    """Where a turn fails, what was said before stays."""
+    turns = ("one", "and two")
+
+    def begin(n: int) -> None:
+        """A dialogue of so many turns, and one to come."""
+        options = "reset\ntemplate chatml\nmax_tokens 4\n"
+        said = "".join(f"echo {turn} >{CHAT}; cat {CHAT}; " for turn in turns[:n])
+        failing.check(f"printf '{options}' >{OPTIONS}; {said} echo {turns[n]} >{CHAT}")
+
+    with loaded(failing):
+        for n, turn in enumerate(turns):
+            begin(n)
+            answer = failing.run(f"cat {CHAT}").output
+            assert answer
+            begin(n)
+            failures = 0
+            for done in each_failing(failing, f"cat {CHAT}"):
+                failures += told(done)
+                assert answer.startswith(done.output)
+                assert failing.run(f"cat {CHAT}").output == answer
+                begin(n)
+            assert failures >= 3
+            for done in each_failing(failing, f"sh -c 'echo {turn} >{CHAT}'"):
+                told(done)
+                failing.check(f"echo {turn} >{CHAT}")
+                assert failing.run(f"cat {CHAT}").output == answer
+                begin(n)
+
+
+def test_files_with_a_failing_allocation(failing: Guest) -> None:
+    tokens = f"exec 3<>{LOGITS}; echo 1 2 3 >&3"
+    with loaded(failing):
+        answer = ask(failing, "hello", 8)
+        want = failing.run(f"{tokens}; sha256sum <&3").output
+        for name in ("options", "stats", "status", "models"):
+            for done in each_failing(failing, f"cat /proc/llamux/{name}"):
+                told(done)
+        shown = failing.check(f"cat {OPTIONS}")
+        for done in each_failing(failing, f"sh -c 'echo seed 5 >{OPTIONS}'"):
+            seed = 0 if told(done) else 5
+            assert f"\nseed {seed}\n" in failing.check(f"cat {OPTIONS}")
+            failing.check(f"echo seed 0 >{OPTIONS}")
+        assert failing.check(f"cat {OPTIONS}") == shown
+        failures = 0
+        for done in each_failing(failing, f"sh -c '{tokens} && exec sha256sum <&3'"):
+            failed = told(done)
+            failures += failed
+            assert failed or done.output == want
+        assert failures >= 3
         assert ask(failing, "hello", 8) == answer
-    assert_no_fault(failing)
+
+
+def test_ioctls_with_a_failing_allocation(failing: Guest) -> None:
+    with loaded(failing):
+        get = f"sh -c 'exec /file_call {abi.GET_OPTIONS} 3<>{PROMPT}'"
+        options = failing.run(get, stdin=bytes(ctypes.sizeof(abi.IocOptions))).output
+        figures = bytes(ctypes.sizeof(abi.IocFigures))
+        for command, argument in (
+            (abi.GET_OPTIONS, options),
+            (abi.SET_OPTIONS, options),
+            (abi.FIGURES, figures),
+            (abi.RESET, b""),
+        ):
+            call = f"sh -c 'exec 3<>{PROMPT}; exec /file_call {command}'"
+            codes = set()
+            for done in each_failing(failing, call, argument):
+                # A call's errno is the exit code; the shell tells of one that failed before.
+                assert done.errors or done.exit_code in (0, errno.ENOMEM, errno.EFAULT), done
+                if done.errors:
+                    told(done)
+                codes.add(done.exit_code)
+            assert done.exit_code == 0
+            assert len(codes) > 1
+        assert stats(failing)["conversations"] == "0"
+
+
+def test_adding_a_model_with_a_failing_allocation(failing: Guest) -> None:
+    with loaded(failing):
+        before = stats(failing)["memory_bytes"]
+        failures = 0
+        for done in each_failing(failing, f"sh -c 'echo load {TINY_SPM} >{CONTROL}'"):
+            failed = told(done)
+            failures += failed
+            if not failed:
+                failing.check(f"echo unload tiny-spm >{CONTROL}")
+            assert failing.check("cut -f1,2 /proc/llamux/models") == "tiny\tdefault\n"
+            assert stats(failing)["memory_bytes"] == before
+        assert failures >= 3
+        for done in each_failing(failing, f"sh -c 'echo default tiny >{CONTROL}'"):
+            told(done)
+
+
+def test_another_module_asks_with_a_failing_allocation(
+    failing: Guest, arch: str, kernel: str | None
+) -> None:
+    test_guest_api.bring_sample(failing, arch, kernel)
+    with loaded(failing):
+        for arguments in ("prompt=hello max_tokens=8", "prompt=hello candidates=a,bc"):
+            want = test_guest_api.asked(failing, arguments)
+            assert want.result == 0
+            failures = 0
+            for done in each_failing(failing, f"insmod /sample.ko {arguments}"):
+                assert done.exit_code in (0, errno.ENOMEM), done
+                assert stats(failing)["conversations"] == "0"
+                if done.exit_code:  # the sample's own file
+                    continue
+                found = test_guest_api.parse(failing.run("cat /proc/llamux_sample").output)
+                failing.check("rmmod llamux_sample")
+                assert found == want or found.result == -errno.ENOMEM
+                failures += found.result != 0
+            assert found == want
+            assert failures >= 3
+
+
+def test_polling_with_a_failing_allocation(failing: Guest) -> None:
+    """Whoever asks without waiting, and the thread that it gets."""
+    with loaded(failing):
+        answer = ask(failing, "hello", 8)
+        failures = 0
+        for done in each_failing(failing, "/readiness poll hello"):
+            failed = told(done)
+            failures += failed
+            assert failed or done.output == answer
+        assert failures >= 3
+        assert stats(failing)["conversations"] == "1"
+
+
+def test_a_thread_answers_with_a_failing_allocation(failing: Guest) -> None:
+    with loaded(failing):
+        ask(failing, "hello", 8)
+        done = failing.run(f"{FAIL_NTH} thread {LIMIT} hello", timeout=3600)
+        assert done.exit_code == 0, done
+        failed, said = map(int, done.text.split())
+        print(f"{failed} allocations failed, and {said} times a read")
+        assert failed >= said >= 3
+        assert_no_fault(failing)
+
+
+@pytest.fixture
+def signed(arch: str, kernel: str, guest_pool: GuestPool) -> Iterator[Guest]:
+    """A guest with signed models, where allocations can be made to fail."""
+    files = dict(test_guest_signature.files(arch, kernel))
+    processor = architecture(arch).processor
+    for name in PROGRAMS:
+        files[f"/{name}"] = cross.executable(TOOLS / f"{name}.c", processor, with_core=False)
+    guest = guest_pool.get(arch, kernel, load_module=False, files=files)
+    with failing_allocations(guest):
+        yield guest
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"], indirect=True)  # the others verify none
+@pytest.mark.parametrize("model", ["good/appended", "good/detached", "bad/model-byte-99"])
+def test_a_signature_with_a_failing_allocation(signed: Guest, model: str) -> None:
+    """What is not as it was signed is not loaded, whatever fails."""
+    load = f"insmod {test_guest_signature.MODULE} selftest=0 require_signature=1"
+    verdict = errno.EKEYREJECTED if model.startswith("bad") else 0
+    refused = 0
+    for done in each_failing(signed, f"{load} model=/{model}.gguf"):
+        assert done.exit_code in (verdict, errno.ENOMEM), done
+        refused += done.exit_code == errno.ENOMEM
+        signed.check("! grep ^llamux /proc/modules" if done.exit_code else "rmmod llamux")
+    assert done.exit_code == verdict
+    assert refused >= 3
 
 
 def test_nothing_has_leaked(lab: Guest, guest_pool: GuestPool) -> None:
