@@ -124,6 +124,7 @@ def test_callers_come_and_go_with_processors(smp: Guest) -> None:
             "  done >/tmp/answers.$cpus &\n"
             '  callers="$callers $!"\n'
             "done\n"
+            "for i in $(seq 6); do until [ -e /tmp/enough ]; do :; done & done\n"
             "for round in $(seq 15); do\n"
             "  for i in 1 2; do echo 0 >/sys/devices/system/cpu/cpu$i/online; done\n"
             "  for i in 1 2; do echo 1 >/sys/devices/system/cpu/cpu$i/online; done\n"
@@ -132,7 +133,9 @@ def test_callers_come_and_go_with_processors(smp: Guest) -> None:
             timeout=120,
         )
         assert done.exit_code == 0, done.errors
-        assert ask(smp, TEXT, 64) == whole != b""
+        for cpus in ("7", "e"):
+            answers = smp.run(f"cat /tmp/answers.{cpus}").output
+            assert answers == whole * (len(answers) // len(whole)) != b""
 
 
 def test_a_suspend_while_answering(smp: Guest) -> None:
@@ -200,7 +203,8 @@ def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
             timeout=120,
         )
         assert done.exit_code == 0, done.errors
-        assert done.text.split()[-1] == "19"
+        nice = done.text.split()[1:]  # the first may be of a thread that has just been made
+        assert set(nice) == {"19"}, nice
         assert smp.run("cat /tmp/polled").output == whole != b""
 
 
