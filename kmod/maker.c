@@ -80,11 +80,12 @@ int llamux_maker_start(struct llamux_conversation *c)
 	return 0;
 }
 
-void llamux_maker_halt(struct llamux_conversation *c)
+int llamux_maker_halt(struct llamux_conversation *c)
 {
 	struct kthread_worker *worker;
 
-	mutex_lock(&c->answer_lock);
+	if (mutex_lock_interruptible(&c->answer_lock))
+		return -ERESTARTSYS;
 	worker = c->maker.worker;
 	WRITE_ONCE(c->maker.halted, true);
 	mutex_unlock(&c->answer_lock);
@@ -96,6 +97,7 @@ void llamux_maker_halt(struct llamux_conversation *c)
 	if (worker && is_wanted(c))
 		kthread_queue_work(worker, &c->maker.work);
 	mutex_unlock(&c->answer_lock);
+	return 0;
 }
 
 void llamux_maker_free(struct llamux_conversation *c)

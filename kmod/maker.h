@@ -39,8 +39,12 @@ void llamux_maker_init(struct llamux_conversation *c);
  */
 int llamux_maker_start(struct llamux_conversation *c);
 
-/** llamux_maker_halt() - Stop at the next piece of work, and wait for that. No lock held. */
-void llamux_maker_halt(struct llamux_conversation *c);
+/**
+ * llamux_maker_halt() - Stop at the next piece of work, and wait for that. No lock held.
+ * @c: Somebody is about to change it.
+ * Return: 0, -ERESTARTSYS.
+ */
+int llamux_maker_halt(struct llamux_conversation *c);
 
 /** llamux_maker_free() - End the thread. Nobody uses the conversation any more. */
 void llamux_maker_free(struct llamux_conversation *c);

@@ -75,8 +75,7 @@ static int lock_idle(struct llamux_conversation *c)
 {
 	if (READ_ONCE(c->streaming))
 		return -EBUSY;
-	llamux_maker_halt(c);
-	if (mutex_lock_interruptible(&c->lock))
+	if (llamux_maker_halt(c) || mutex_lock_interruptible(&c->lock))
 		return -ERESTARTSYS;
 	mutex_lock(&c->answer_lock);
 	if (!c->streaming)
@@ -92,22 +91,16 @@ static void unlock(struct llamux_conversation *c)
 	mutex_unlock(&c->lock);
 }
 
-/* Both locks held. Take all that @from has at the end of the prompt, or leave that as it is. */
-static int append(struct llamux_conversation *c, struct iov_iter *from)
+/* Both locks held. Put @more at the end of the prompt, or leave that as it is. */
+static int append(struct llamux_conversation *c, const struct llamux_text *more)
 {
-	size_t n = iov_iter_count(from), tail;
-	char *end;
+	size_t n = c->prompt.n - c->valid + more->n, tail;
 
-	if (n > llamux_engine_limits()->max_prompt - c->prompt.n)
+	if (more->n > llamux_engine_limits()->max_prompt - c->prompt.n)
 		return -EMSGSIZE;
-	if (llamux_text_reserve(&c->prompt, n))
+	if (llamux_text_reserve(&c->prompt, more->n))
 		return -ENOMEM;
-	end = llamux_text_end(&c->prompt);
-	if (!copy_from_iter_full(end, n, from))
-		return -EFAULT;
-	if (memchr(end, 0, n))
-		return -EINVAL;
-	n += c->prompt.n - c->valid;
+	memcpy(llamux_text_end(&c->prompt), more->memory.data, more->n);
 	if (utf8_check((char *)c->prompt.memory.data + c->valid, n, &tail))
 		return -EILSEQ;
 	c->prompt.n = c->valid + n;
@@ -121,23 +114,41 @@ static bool is_writing(const struct llamux_reader *r)
 	return r->writing && r->writing == r->c->serial && !r->c->begun;
 }
 
+/* All that the caller has, while nobody waits for its pages. */
+static int fetch(struct llamux_text *text, struct iov_iter *from)
+{
+	size_t n = iov_iter_count(from);
+
+	if (n > llamux_engine_limits()->max_prompt)
+		return -EMSGSIZE;
+	if (llamux_text_reserve(text, n))
+		return -ENOMEM;
+	if (!copy_from_iter_full(text->memory.data, n, from))
+		return -EFAULT;
+	text->n = n;
+	return memchr(text->memory.data, 0, n) ? -EINVAL : 0;
+}
+
 ssize_t llamux_write(struct llamux_reader *r, struct iov_iter *from)
 {
 	struct llamux_conversation *c = r->c;
+	struct llamux_text text = { };
 	size_t n = iov_iter_count(from);
-	int err;
+	int bad, err;
 
 	if (!n)
 		return 0;
+	bad = fetch(&text, from);
 	err = lock_idle(c);
-	if (err)
-		return err;
-	if (!is_writing(r)) {
-		llamux_conversation_renew(c);
-		r->writing = ++c->serial;
+	if (!err) {
+		if (!is_writing(r)) {
+			llamux_conversation_renew(c);
+			r->writing = ++c->serial;
+		}
+		err = bad ? bad : append(c, &text);
+		unlock(c);
 	}
-	err = append(c, from);
-	unlock(c);
+	llamux_memory_wipe(&text.memory);
 	return err ? err : n;
 }
 
@@ -256,7 +267,8 @@ static int follow(struct llamux_conversation *c)
 {
 	bool begun;
 
-	mutex_lock(&c->answer_lock);
+	if (mutex_lock_interruptible(&c->answer_lock))
+		return -ERESTARTSYS;
 	begun = c->begun;
 	mutex_unlock(&c->answer_lock);
 	return begun ? 0 : llamux_conversation_follow(c);
@@ -290,7 +302,9 @@ __poll_t llamux_poll(struct llamux_reader *r, __poll_t wanted)
 	__poll_t can = 0;
 	int said;
 
-	mutex_lock(&c->answer_lock);
+	/* Who is sent a signal polls no longer. */
+	if (err == -ERESTARTSYS || mutex_lock_interruptible(&c->answer_lock))
+		return 0;
 	if (in && (err || is_ready(r, &said) || llamux_maker_start(c)))
 		can |= EPOLLIN | EPOLLRDNORM;
 	if (!c->streaming)
