@@ -209,7 +209,7 @@ def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
 
 
 def test_a_page_that_is_a_long_time_coming(smp: Guest) -> None:
-    """Who reads into it holds nobody up."""
+    """Who writes from it, or reads into it, holds nobody up."""
     with loaded(smp, MODEL):
         whole = ask(smp, TEXT)
         done = smp.run(f"chmod +x /readiness; /readiness slow '{TEXT}'", timeout=60)

@@ -8,8 +8,8 @@
  *	aio			likewise; the kernel polls in a thread of its own
  *	uring			reads by io_uring, of a file that blocks
  *	mixed			polls, then blocking reads of few bytes
- *	slow			the first read is into a page that is a long time coming, and
- *				meanwhile another process can poll
+ *	slow			the write and the first read are of a page that is a long time
+ *				coming, and meanwhile another process can poll
  *
  * Others check what a file is ready for and print "ok":
  *
@@ -235,17 +235,25 @@ static void uring(const char *text)
 	}
 }
 
-struct slow_read {
+/* A read, or a write, of a page that is a long time coming. */
+struct slow_call {
 	int fd;
+	ssize_t (*call)(int fd, void *page, size_t n);
 	char *page;
-	ssize_t n;
+	size_t n;
+	ssize_t result;
 };
 
-static void *read_slowly(void *argument)
+static ssize_t write_from(int fd, void *page, size_t n)
 {
-	struct slow_read *r = argument;
+	return write(fd, page, n);
+}
 
-	r->n = read(r->fd, r->page, PAGE);
+static void *call_slowly(void *argument)
+{
+	struct slow_call *c = argument;
+
+	c->result = c->call(c->fd, c->page, c->n);
 	return NULL;
 }
 
@@ -263,33 +271,49 @@ static int watch(char *page)
 	return faults;
 }
 
-static void slow(const char *text)
+/* Meanwhile another process polls for @event. The page comes with @text. Return: its result. */
+static ssize_t slowly(struct slow_call *c, short event, const char *text)
 {
-	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct slow_read r = { .fd = asked(text, 0), .page = page };
-	struct uffdio_zeropage zero = { .range = { (unsigned long)page, PAGE } };
-	int faults = watch(page), i, status;
+	static char content[PAGE];
+	struct uffdio_copy copy = { .src = (unsigned long)content, .len = PAGE };
 	struct uffd_msg fault;
-	pthread_t reader;
+	pthread_t caller;
+	int faults, i, status;
 	pid_t other;
 
-	if (pthread_create(&reader, NULL, read_slowly, &r))
+	c->page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	copy.dst = (unsigned long)c->page;
+	strncpy(content, text, PAGE - 1);
+	faults = watch(c->page);
+	if (pthread_create(&caller, NULL, call_slowly, c))
 		fail("pthread_create");
 	expect(read(faults, &fault, sizeof(fault)) == sizeof(fault), "no fault");
 	other = fork();
 	if (!other)
-		_exit(ready(r.fd, POLLIN, PATIENCE) != POLLIN);
+		_exit(ready(c->fd, event, PATIENCE) != event);
 	for (i = 0; i < 100 && !waitpid(other, &status, WNOHANG); i++)
 		usleep(100000);
 	expect(i < 100 && !status, "nobody can poll while a page is a long time coming");
-	if (ioctl(faults, UFFDIO_ZEROPAGE, &zero))
-		fail("UFFDIO_ZEROPAGE");
-	pthread_join(reader, NULL);
-	expect(r.n > 0, "nothing was read into the page");
+	if (ioctl(faults, UFFDIO_COPY, &copy))
+		fail("UFFDIO_COPY");
+	pthread_join(caller, NULL);
+	close(faults);
+	return c->result;
+}
+
+static void slow(const char *text)
+{
+	struct slow_call c = { .fd = open(PROMPT, O_RDWR), .call = write_from, .n = strlen(text) };
+
+	expect(c.fd >= 0, "open");
+	expect(slowly(&c, POLLOUT, text) == (ssize_t)c.n, "the prompt was not written");
+	c.call = read;
+	c.n = PAGE;
+	expect(slowly(&c, POLLIN, "") > 0, "nothing was read into the page");
 	do
-		fwrite(page, 1, r.n, stdout);
-	while ((r.n = read(r.fd, page, PAGE)) > 0);
-	expect(!r.n, "read");
+		fwrite(c.page, 1, c.result, stdout);
+	while ((c.result = read(c.fd, c.page, PAGE)) > 0);
+	expect(!c.result, "read");
 }
 
 static void owed(const char *text)
