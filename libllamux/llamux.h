@@ -213,6 +213,8 @@ int llamux_next(struct llamux *handle, const char *prompt);
 
 /**
  * llamux_reset() - Forget what was said, before an answer's end too; llamux_next() asks anew.
+ * @handle: From llamux_start().
+ *
  * Return: 0 or -errno.
  */
 int llamux_reset(struct llamux *handle);
