@@ -73,7 +73,7 @@ def test_dialogues_and_prompts_do_not_mix(lab: Guest) -> None:
 
 def call(guest: Guest, command: int, options: client.Options) -> client.Options:
     """What an ioctl on the shared dialogue gives back."""
-    words = f"chmod +x /ioctl_call; exec 3<{CHAT}; exec /ioctl_call {command}"
+    words = f"chmod +x /file_call; exec 3<{CHAT}; exec /file_call {command}"
     done = guest.run(words, stdin=bytes(options.packed()))
     assert done.exit_code == 0
     return client.Options.unpacked(abi.IocOptions.from_buffer_copy(done.output))
