@@ -90,10 +90,10 @@ def test_idle_helpers_use_no_time(smp: Guest) -> None:
 
 def test_processors_come_and_go(smp: Guest) -> None:
     with loaded(smp, MODEL_PATH, "threads=1"):
-        alone = ask(smp, TEXT, 8)
+        alone = ask(smp, TEXT, 24)
     with loaded(smp, MODEL_PATH):
         done = smp.run(
-            f"sh /ask '{TEXT}' 8 >/tmp/answer & reader=$!\n"
+            f"sh /ask '{TEXT}' 24 >/tmp/answer & reader=$!\n"
             "rounds=0\n"
             "while kill -0 $reader 2>/dev/null; do\n"
             "  for i in 1 2 3; do echo 0 >/sys/devices/system/cpu/cpu$i/online; done\n"
@@ -109,7 +109,7 @@ def test_processors_come_and_go(smp: Guest) -> None:
         assert int(rounds) >= 2
         assert online == "0-3"
         assert smp.run("cat /tmp/answer").output == alone != b""
-        assert ask(smp, TEXT, 8) == alone
+        assert ask(smp, TEXT, 24) == alone
 
 
 def test_callers_come_and_go_with_processors(smp: Guest) -> None:
@@ -141,9 +141,9 @@ def test_callers_come_and_go_with_processors(smp: Guest) -> None:
 def test_a_suspend_while_answering(smp: Guest) -> None:
     """Hibernation without a swap device: all of it but the end, and back."""
     with loaded(smp, MODEL_PATH):
-        whole = ask(smp, TEXT, 16)
+        whole = ask(smp, TEXT, 40)
         done = smp.run(
-            f"sh /ask '{TEXT}' 16 >/tmp/answer & reader=$!\n"
+            f"sh /ask '{TEXT}' 40 >/tmp/answer & reader=$!\n"
             f"chmod +x /readiness; /readiness poll '{TEXT}' >/tmp/polled & poller=$!\n"
             "sleep 0.3\n"
             "echo shutdown >/sys/power/disk; echo disk >/sys/power/state\n"
@@ -219,9 +219,9 @@ def test_a_page_that_is_a_long_time_coming(smp: Guest) -> None:
 
 def test_rmmod_while_answering(smp: Guest) -> None:
     assert insmod(smp, MODEL_PATH).exit_code == 0
-    whole = ask(smp, TEXT, 5)
+    whole = ask(smp, TEXT, 24)
     done = smp.run(
-        f"sh /ask '{TEXT}' 5 >/tmp/answer & reader=$!\n"
+        f"sh /ask '{TEXT}' 24 >/tmp/answer & reader=$!\n"
         "refused=0\n"
         "sleep 0.3\n"
         "while kill -0 $reader 2>/dev/null; do\n"
@@ -259,7 +259,7 @@ def test_four_conversations_at_once(smp: Guest) -> None:
 
 def test_signals_with_helpers(smp: Guest) -> None:
     with loaded(smp, MODEL_PATH):
-        whole = ask(smp, TEXT, 5)
+        whole = ask(smp, TEXT, 40)
         smp.check(f"printf '{TEXT}' >{PROMPT}")  # with the options of before
         for seconds in (0.1, 0.3, 0.5):
             smp.run(f"timeout -s INT {seconds} cat {PROMPT} >/dev/null")
