@@ -259,7 +259,7 @@ def test_four_conversations_at_once(smp: Guest) -> None:
 
 def test_signals_with_helpers(smp: Guest) -> None:
     with loaded(smp, MODEL_PATH):
-        whole = ask(smp, TEXT, 40)
+        whole = ask(smp, TEXT, 20)
         smp.check(f"printf '{TEXT}' >{PROMPT}")  # with the options of before
         for seconds in (0.1, 0.3, 0.5):
             smp.run(f"timeout -s INT {seconds} cat {PROMPT} >/dev/null")
