@@ -9,7 +9,7 @@ core's headers. They exist so that tests can hold every operation against
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,12 @@ class Refused(HarnessError):
     def __init__(self, errno: int, text: str = "") -> None:
         super().__init__(text or f"error {errno}")
         self.errno = errno
+
+
+class _Confidence(ctypes.Structure):
+    """struct llama_confidence."""
+
+    _fields_ = (("n", c_uint32), ("log_prob", c_int64), ("margin", c_int64))
 
 
 class _Diag(ctypes.Structure):
@@ -199,6 +205,15 @@ class Ops:
         out = np.zeros(a.size, np.int32)
         shift = self._lib.bfp_normalize(_pointer(a), c_uint32(a.size), _pointer(out))
         return out.astype(np.int64), int(shift)
+
+    def confidence(self, logits: ArrayLike, token: int) -> tuple[int, int]:
+        """Log-probability and margin of one token among those with ``logits`` (n_vocab,) Q16."""
+        values, sums = _array(logits, np.int32), _Confidence()
+        self._lib.llama_confidence_add(
+            ctypes.byref(sums), _pointer(values), c_uint32(values.size), c_uint32(token)
+        )
+        assert sums.n == 1
+        return sums.log_prob, sums.margin
 
     @contextmanager
     def weights(self, kind: int, raw: U8, n_in: int) -> Iterator[Weights]:

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """How sure a model was: docs/sampling.md in Python, float64, and every path."""
 
-import ctypes
 from collections.abc import Iterator
-from ctypes import c_int64, c_uint32, c_void_p
 
 import numpy as np
 import pytest
@@ -14,15 +12,11 @@ from numpy.typing import NDArray
 from harness import core
 from harness.core import Model, Options, Session
 from harness.models import resolve
-from harness.reference.score import log_prob
+from harness.ops import Ops
+from harness.reference.score import log_prob, margin
 
 Logits = NDArray[np.int32]
-
-
-class Sums(ctypes.Structure):
-    """struct llama_confidence."""
-
-    _fields_ = (("n", c_uint32), ("log_prob", c_int64), ("margin", c_int64))
+OPS = Ops(core.library())
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -31,21 +25,9 @@ def best_path_again() -> Iterator[None]:
     core.select_isa(None)
 
 
-def computed(logits: Logits, token: int) -> tuple[int, int]:
-    """Log-probability and margin by the path in use."""
-    lib, sums = core.library(), Sums()
-    lib.llama_confidence_add.argtypes = [c_void_p, c_void_p, c_uint32, c_uint32]
-    lib.llama_confidence_add.restype = None
-    lib.llama_confidence_add(ctypes.byref(sums), logits.ctypes.data, len(logits), token)
-    assert sums.n == 1
-    return sums.log_prob, sums.margin
-
-
 def law(logits: Logits, token: int) -> tuple[int, int]:
     """The same as docs/sampling.md has it."""
-    values = [int(v) for v in logits]
-    others = values[:token] + values[token + 1 :]
-    return log_prob(logits, token), values[token] - max(others)
+    return log_prob(logits, token), margin(logits, token)
 
 
 @given(
@@ -61,7 +43,7 @@ def test_every_path_follows_the_law(seed: int, n: int, spread: int) -> None:
     right = law(logits, token)
     for isa in core.usable_isas():
         core.select_isa(isa)
-        assert computed(logits, token) == right, isa
+        assert OPS.confidence(logits, token) == right, isa
     x = logits.astype(np.float64) / 65536
     truth = x[token] - x.max() - np.log(np.sum(np.exp(x - x.max())))
     assert abs(right[0] / 65536 - truth) < 1e-4

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Type
 
-from harness import goldens, sampler, utf8
+from harness import goldens, sampler, stop, utf8
 from harness.chat import Chat
 from harness.codegen.vectors import HEADERS
 from harness.core import library, select_isa, usable_isas
@@ -114,6 +114,28 @@ def test_decimals() -> None:
                 sampler.parse_q16(text.decode())
         else:
             assert sampler.parse_q16(text.decode()) == value
+
+
+@pytest.mark.parametrize("isa", usable_isas())
+def test_confidence(isa: str) -> None:
+    select_isa(isa)
+    try:
+        for n, logits, token, log_prob, margin in rows("confidence"):
+            assert OPS.confidence(logits[:n], token) == (log_prob, margin)
+    finally:
+        select_isa(None)
+
+
+def test_stop_texts() -> None:
+    for text, first, second, out, done in rows("stop"):
+        for step in range(1, 5):
+            state = stop.Filter([s.decode() for s in (first, second) if s])
+            passed, stopped, at = b"", False, 0
+            while at < len(text) and not stopped:
+                piece, stopped = state.push(text[at : at + step])
+                passed, at = passed + piece, at + step
+            passed += b"" if stopped else state.end()
+            assert (passed, stopped) == (out, bool(done)), (text, step)
 
 
 def test_utf8() -> None:

@@ -13,6 +13,8 @@ HEADERS = {
     "bfp": arithmetic.bfp,
     "weights": products.weights,
     "sampler": sampling.sampler,
+    "confidence": sampling.confidence,
+    "stop": text.stop,
     "utf8": text.utf8,
     "tokenizer": text.tokens,
     "chat": text.chat,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Log-probabilities and scores as docs/sampling.md has them, in numpy."""
+"""Log-probabilities, margins and scores as docs/sampling.md has them, in numpy."""
 
 from collections.abc import Collection, Sequence
 
@@ -24,6 +24,12 @@ def log_prob(logits: ArrayLike, token: int) -> int:
         log = 2 * log + bit
         y = (y * y) >> (31 + bit)
     return int(values[token]) - top - ((log * fp.ln2_q30()) >> 34)
+
+
+def margin(logits: ArrayLike, token: int) -> int:
+    """Its logit less the best other token's, Q16."""
+    values = fp.i64(logits)
+    return int(values[token] - np.delete(values, token).max())
 
 
 def score(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Vectors of the sampler, from its twin."""
+"""Vectors of the sampler and of confidence, from their twins."""
 
 from harness.reference.sampler import ONE, Parameters, Sampler, parse_q16
+from harness.reference.score import log_prob, margin
 from harness.vectors import Table, Words
 
 N_VOCAB = 48
@@ -55,3 +56,17 @@ def sampler() -> list[Table]:
         Table("draw", fields, rows),
         Table("decimal", ("const char *text", "u32 v", "int err"), decimals),
     ]
+
+
+def confidence() -> list[Table]:
+    """Of confidence.h: one token of each vocabulary, filled up with zeros."""
+    words = Words(10)
+    rows = []
+    for n, bits in ((2, 1), (3, 31), (31, 10), (47, 18), (N_VOCAB, 20), (N_VOCAB, 31)):
+        logits = [words.signed(bits) for _ in range(n)]
+        likeliest = max(range(n), key=logits.__getitem__)
+        for token in sorted({0, likeliest, words.below(n), n - 1}):
+            padded = logits + [0] * (N_VOCAB - n)
+            rows.append((n, padded, token, log_prob(logits, token), margin(logits, token)))
+    fields = ("u32 n_vocab", f"s32 logits[{N_VOCAB}]", "u32 token", "s64 log_prob", "s64 margin")
+    return [Table("confidence", fields, rows)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Vectors of UTF-8, from Python's decoder; of tokenizers and chat templates.
+"""Vectors of UTF-8, from Python's decoder; of tokenizers, chat templates and stop texts.
 
 Byte-level BPE is from Hugging Face's library, SentencePiece's way from the few lines below,
 chat templates from jinja2; all over the vocabularies of the shapes "tiny" and "tiny-spm".
@@ -13,6 +13,7 @@ from itertools import pairwise
 import jinja2
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
+from harness.reference.stop import cut
 from harness.tiny import CHATML, SHAPES, ZEPHYR, bpe_pieces, spm_pieces
 from harness.vectors import Table
 
@@ -32,6 +33,13 @@ _TEXTS = (
     *("tabs\tand\nlines\r\n", "1234 and 5", "don't", "naïve façade 日本語 🦙", "!!!! ????"),
     *("ththth", "<|im_start|>system", "</s><s>", "\u2581x", "a" * 40, "kernelkernel of the ring"),
 )
+
+_STOPS = (
+    *(("no stop text", ""), ("abc", "c"), ("abc", "abcd"), ("abcabd, abe", "abd", "abe")),
+    *(("aaab", "aab"), ("ababac", "abac"), ("xabcd", "bc", "abcd"), ("xabc", "bc", "abc")),
+    *(("αβαγ", "βγ"), ("αβγ.", "βγ"), ("a\n\nb", "\n\n"), ("a" * 70, "a" * 64), ("", "a")),
+)
+"""Texts, and up to two at which they end."""
 
 _TURNS: tuple[tuple[str | None, str], ...] = (
     (None, "What is it?"),
@@ -164,3 +172,14 @@ def _turn(model: str, system: str | None, user: str) -> list[int]:
     for part in parts:
         ids += [control[part]] if part in control else encode(show(part))
     return ids
+
+
+def stop() -> list[Table]:
+    """Of stop.h; stop texts that are empty are none."""
+    rows = []
+    for whole, *stops in _STOPS:
+        first, second = [*(s.encode() for s in stops), b"", b""][:2]
+        out, done = cut(whole.encode(), [s for s in (first, second) if s])
+        rows.append((whole.encode(), first, second, out, int(done)))
+    fields = ("const char *text", "const char *first", "const char *second")
+    return [Table("stop", (*fields, "const char *out", "bool done"), rows)]
