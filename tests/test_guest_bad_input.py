@@ -157,6 +157,15 @@ def test_an_unknown_option(lab: Guest) -> None:
         assert lab.check(f"cat {OPTIONS}") == before  # all lines or none
 
 
+def test_what_the_log_shows_of_an_unknown_option(lab: Guest) -> None:
+    """Nothing that a terminal would obey, and not all of a long one."""
+    with loaded(lab):
+        for name, shown in (("\\033[2J", r"\e[2J"), ("s" * 100, "s" * 32)):
+            with new_lines(lab) as lines:
+                fails(lab, f"printf '{name} 1\\n' | cat >{OPTIONS}", errno.EINVAL)
+            assert lines == [f'options: there is no option "{shown}"']
+
+
 @pytest.mark.parametrize(
     ("key", "values"),
     [
