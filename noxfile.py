@@ -139,6 +139,7 @@ def test(session: nox.Session) -> None:
         workers,
         "--dist",
         "loadgroup",
+        "--durations=20",
         *session.posargs,
         external=True,
     )

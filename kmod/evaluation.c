@@ -161,7 +161,7 @@ ssize_t llamux_evaluation_write(struct llamux_evaluation *e, const char __user *
 		err = take(e, text);
 		mutex_unlock(&e->lock);
 	}
-	kfree(text);
+	kfree_sensitive(text);
 	return err ? err : n;
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import guest_lab
 import numpy as np
 import pytest
-from guest_lab import CHAT, OPTIONS, PROMPT, loaded
+from guest_lab import CHAT, LOGITS, OPTIONS, PROMPT, loaded
 
 from harness.core import Model, Options, Session
 from harness.guest import Guest
@@ -148,16 +148,24 @@ def test_nothing_stays_behind(
 @pytest.mark.parametrize("arch", ["x86_64", "uml"], indirect=True)
 @pytest.mark.parametrize("path", [PROMPT, CHAT], ids=["prompt", "chat"])
 def test_nothing_stays_of_a_session(lab: Guest, path: str) -> None:
-    """Nor of the system prompt that it had. Its line breaks are none in what a shell writes."""
+    """Nor of the system prompt that it had, nor of options that were read.
+
+    The prompt's line breaks are none in what a shell writes, nor is the order that of options.
+    """
     system = "Mistress Quillfeather\nkeeps the\nkey of Zanzibar"
-    needles = {**needles_with(system), "system": system.encode()}
+    needles = {
+        **needles_with(system),
+        "system": system.encode(),
+        "options": b"template chatml\nsystem Mistress",
+    }
     escaped = system.replace("\n", r"\n")
     options = f"template chatml\nmax_tokens 100\nsystem {escaped}\n"
     with loaded(lab):
         lab.check("cat >/tmp/options", stdin=options.encode())
         begin(
             lab,
-            f'cat /tmp/options >{OPTIONS}; {{ printf %s "{HALVES[0]}"; printf %s "{HALVES[1]}"; }}'
+            f"cat /tmp/options >{OPTIONS}; exec 4<{OPTIONS}; dd bs=1 count=300 <&4;"
+            f' {{ printf %s "{HALVES[0]}"; printf %s "{HALVES[1]}"; }}'
             f" >{path}; {READ} <{path}",
             session="setsid",
         )
@@ -168,6 +176,24 @@ def test_nothing_stays_of_a_session(lab: Guest, path: str) -> None:
             "n=0; until grep -qx 'conversations 0' /proc/llamux/stats; do"
             " [ $((n += 1)) -le 40 ] || exit 1; sleep 1; done"
         )
+        assert found(lab, needles) == dict.fromkeys(needles, 0)
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "uml"], indirect=True)
+def test_nothing_stays_of_an_evaluation(lab: Guest) -> None:
+    path = guest_lab.files()[guest_lab.TINY]
+    assert not isinstance(path, bytes)
+    tokens = np.random.default_rng(23).integers(3, 200, 24, dtype=np.uint32)
+    with Model(path) as model, Session(model, 256) as session:
+        logits = np.empty((1, model.n_vocab), np.int32)
+        session.forward(tokens, 0, logits)
+    needles = {"tokens": tokens[4:16].tobytes(), "logits": logits[0, 40:60].tobytes()}
+    with loaded(lab):
+        ids = " ".join(map(str, tokens.tolist()))
+        ask = f"exec 3<>{LOGITS}; echo batch 24 {ids} >&3; dd bs=4 count=1 <&3"
+        begin(lab, ask, "exec 3>&-")
+        assert min(found(lab, needles).values()) >= 1
+        finish(lab)
         assert found(lab, needles) == dict.fromkeys(needles, 0)
 
 
