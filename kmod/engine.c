@@ -281,10 +281,11 @@ void llamux_engine_count(u32 *now, u32 *peak)
 	mutex_unlock(&engine.lock);
 }
 
-void llamux_engine_start(const struct llamux_limits *limits)
+int llamux_engine_start(const struct llamux_limits *limits)
 {
 	engine.limits = *limits;
 	llamux_users_limit(limits->user);
+	return llamux_makers_start();
 }
 
 void llamux_engine_stop(void)
@@ -294,4 +295,5 @@ void llamux_engine_stop(void)
 	cancel_delayed_work_sync(&reaper);
 	list_for_each_entry_safe(c, next, &engine.conversations, node)
 		destroy(c);
+	llamux_makers_stop();
 }

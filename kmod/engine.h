@@ -22,8 +22,12 @@ struct llamux_limits {
 	u32 user[LLAMUX_QUOTAS];
 };
 
-/** llamux_engine_start() - Begin to serve. */
-void llamux_engine_start(const struct llamux_limits *limits);
+/**
+ * llamux_engine_start() - Begin to serve.
+ * @limits: Of all users and of each.
+ * Return: 0 or what llamux_makers_start() returned.
+ */
+int llamux_engine_start(const struct llamux_limits *limits);
 
 /** llamux_engine_stop() - Free every conversation. Nobody has a file open any more. */
 void llamux_engine_stop(void);

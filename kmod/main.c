@@ -151,7 +151,9 @@ static int __init llamux_init(void)
 	err = llamux_threads_start(threads);
 	if (err)
 		goto stop_registry;
-	llamux_engine_start(&limits);
+	err = llamux_engine_start(&limits);
+	if (err)
+		goto stop_threads;
 	err = llamux_procfs_start(group);
 	if (err)
 		goto stop_engine;
@@ -159,6 +161,7 @@ static int __init llamux_init(void)
 
 stop_engine:
 	llamux_engine_stop();
+stop_threads:
 	llamux_threads_stop();
 stop_registry:
 	llamux_registry_stop();

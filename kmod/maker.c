@@ -4,19 +4,39 @@
 #include <linux/memcontrol.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/suspend.h>
+#include <linux/wait.h>
 
 #include "conversation.h"
 #include "threads.h"
 
 #define AHEAD 4096	/* bytes that are made before somebody reads them */
 
-/* Whether to stop; a thread that is to freeze goes on afterwards. */
+/* Users' processes freeze before a hibernation takes memory for its image, the kernel's threads after. */
+static bool hibernating;
+static DECLARE_WAIT_QUEUE_HEAD(resumed);
+
+static int on_sleep(struct notifier_block *self, unsigned long event, void *data)
+{
+	if (event == PM_HIBERNATION_PREPARE) {
+		WRITE_ONCE(hibernating, true);
+	} else if (event == PM_POST_HIBERNATION) {
+		WRITE_ONCE(hibernating, false);
+		wake_up_all(&resumed);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block sleep_notifier = { .notifier_call = on_sleep };
+
+/* Whether to stop; a thread that is to freeze, or would find no memory, goes on afterwards. */
 static int heed(void *arg)
 {
 	const struct llamux_conversation *c = arg;
 
 	cond_resched();
-	if (READ_ONCE(c->maker.halted) || !READ_ONCE(c->streaming) || freezing(current))
+	if (READ_ONCE(c->maker.halted) || !READ_ONCE(c->streaming) || freezing(current) ||
+	    READ_ONCE(hibernating))
 		return -ERESTARTSYS;
 	return 0;
 }
@@ -37,6 +57,7 @@ static void make(struct kthread_work *work)
 	u64 serial;
 	int err;
 
+	wait_event_freezable(resumed, !READ_ONCE(hibernating) || READ_ONCE(c->maker.halted));
 	mutex_lock(&c->answer_lock);
 	wanted = is_wanted(c);
 	serial = c->serial;
@@ -80,6 +101,13 @@ int llamux_maker_start(struct llamux_conversation *c)
 	return 0;
 }
 
+/* Wait until it rests, which it shall by now. */
+static void cancel(struct llamux_maker *maker)
+{
+	wake_up_all(&resumed);
+	kthread_cancel_work_sync(&maker->work);
+}
+
 int llamux_maker_halt(struct llamux_conversation *c)
 {
 	struct kthread_worker *worker;
@@ -90,7 +118,7 @@ int llamux_maker_halt(struct llamux_conversation *c)
 	WRITE_ONCE(c->maker.halted, true);
 	mutex_unlock(&c->answer_lock);
 	if (worker)
-		kthread_cancel_work_sync(&c->maker.work);
+		cancel(&c->maker);
 	mutex_lock(&c->answer_lock);
 	WRITE_ONCE(c->maker.halted, false);
 	/* Somebody may have asked for the answer meanwhile. */
@@ -104,8 +132,18 @@ void llamux_maker_free(struct llamux_conversation *c)
 {
 	if (c->maker.worker) {
 		WRITE_ONCE(c->maker.halted, true);
-		kthread_cancel_work_sync(&c->maker.work);
+		cancel(&c->maker);
 		kthread_destroy_worker(c->maker.worker);
 	}
 	mem_cgroup_put(c->maker.memcg);
+}
+
+int llamux_makers_start(void)
+{
+	return register_pm_notifier(&sleep_notifier);
+}
+
+void llamux_makers_stop(void)
+{
+	unregister_pm_notifier(&sleep_notifier);
 }

@@ -5,7 +5,8 @@
  * Somebody who reads computes. Somebody who only asks whether there is something to read
  * does not, and so a thread does it for them: with the nice value and the processors
  * of who asked last, its memory charged to the conversation's memory cgroup. It runs
- * while somebody is owed the answer, at most 4 KiB ahead of the foremost reader.
+ * while somebody is owed the answer, at most 4 KiB ahead of the foremost reader, and not
+ * while the machine hibernates.
  */
 #ifndef LLAMUX_MAKER_H
 #define LLAMUX_MAKER_H
@@ -48,5 +49,14 @@ int llamux_maker_halt(struct llamux_conversation *c);
 
 /** llamux_maker_free() - End the thread. Nobody uses the conversation any more. */
 void llamux_maker_free(struct llamux_conversation *c);
+
+/**
+ * llamux_makers_start() - Watch for hibernation.
+ * Return: 0 or what register_pm_notifier() returned.
+ */
+int llamux_makers_start(void);
+
+/** llamux_makers_stop() - No longer. There is no thread any more. */
+void llamux_makers_stop(void);
 
 #endif

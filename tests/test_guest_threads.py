@@ -185,6 +185,33 @@ def test_a_suspend_within_a_pass(smp: Guest) -> None:
         assert smp.run("cat /tmp/polled").output == whole != b""
 
 
+def test_a_hibernation_finds_threads_at_rest(smp: Guest) -> None:
+    """Before its image's memory is taken, which is before the kernel's threads freeze."""
+    with loaded(smp, MODEL):
+        whole = ask(smp, TEXT)
+        before = stats(smp)
+        done = smp.run(
+            "chmod +x /readiness; exec 4</dev/snapshot\n"
+            f"/readiness poll '{TEXT}' >/tmp/polled 4<&- & poller=$!\n"
+            "until grep -qs llamux/answer /proc/[0-9]*/comm || [ -s /tmp/polled ]; do sleep 0.1; done\n"
+            f"/readiness leave '{TEXT}' 4<&-\n"
+            "grep -E '^tokens_(prompt|generated)' /proc/llamux/stats; wc -c </tmp/polled\n"
+            "exec 4<&-; wait $poller",
+            timeout=60,
+        )
+        assert done.exit_code == 0, done.errors
+        counts = before["tokens_prompt"], before["tokens_generated"]
+        assert done.text.split() == [
+            "ok",
+            "tokens_prompt",
+            counts[0],
+            "tokens_generated",
+            counts[1],
+            "0",
+        ]
+        assert smp.run("cat /tmp/polled").output == whole != b""
+
+
 def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
     """The kernel polls for aio in a thread of its own, whose priority is not the caller's."""
     text = "A kernel is a lock. " * 20
