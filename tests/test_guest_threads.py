@@ -193,7 +193,9 @@ def test_a_hibernation_finds_threads_at_rest(smp: Guest) -> None:
         done = smp.run(
             "chmod +x /readiness; exec 4</dev/snapshot\n"
             f"/readiness poll '{TEXT}' >/tmp/polled 4<&- & poller=$!\n"
-            "until grep -qs llamux/answer /proc/[0-9]*/comm || [ -s /tmp/polled ]; do sleep 0.1; done\n"
+            "until grep -qs llamux/answer /proc/[0-9]*/comm || [ -s /tmp/polled ]; do\n"
+            "  sleep 0.1\n"
+            "done\n"
             f"/readiness leave '{TEXT}' 4<&-\n"
             "grep -E '^tokens_(prompt|generated)' /proc/llamux/stats; wc -c </tmp/polled\n"
             "exec 4<&-; wait $poller",
