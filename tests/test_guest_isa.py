@@ -12,6 +12,7 @@ import pytest
 from guest_lab import insmod, loaded, logits_sha256
 
 from harness import goldens, kbuild_module
+from harness.architectures import ARCHITECTURES
 from harness.guest import Guest
 from harness.guest_pool import GuestPool
 from harness.lock import exclusive
@@ -31,10 +32,11 @@ class Processor:
     lacks: str
 
 
+MAX = ARCHITECTURES["aarch64"].tcg_cpu
 PROCESSORS = (
     Processor("aarch64", "cortex-a53", ("neon", "swar", "generic"), "dotprod"),
     Processor("aarch64", "neoverse-n1", ("dotprod", "neon", "swar", "generic"), "i8mm"),
-    Processor("aarch64", "max", ("i8mm", "dotprod", "neon", "swar", "generic"), "avx2"),
+    Processor("aarch64", MAX, ("i8mm", "dotprod", "neon", "swar", "generic"), "avx2"),
     Processor("x86_64", "Nehalem", ("swar", "generic"), "avx2"),
     Processor("x86_64", "Haswell", ("avx2", "swar", "generic"), "avx512"),
 )
@@ -73,7 +75,7 @@ def files() -> dict[str, bytes | Path]:
     return {guest_lab.golden_path(golden): golden.model_path() for golden in GOLDENS}
 
 
-@pytest.fixture(params=PROCESSORS, ids=lambda p: f"{p.arch}-{p.cpu}")
+@pytest.fixture(params=PROCESSORS, ids=lambda p: f"{p.arch}-{p.cpu.split(',')[0]}")
 def machine(
     request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
 ) -> Iterator[tuple[Processor, Guest]]:
