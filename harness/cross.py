@@ -26,11 +26,14 @@ def executable(
     The header ``first`` is included in each before anything else.
     """
     prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
-    command = [f"{prefix}gcc", *core.FLAGS, *(("-include", str(first)) if first else ())]
+    command = [f"{prefix}gcc", *core.FLAGS]
     folder = cache_dir("native", f"static-{machine}")
     common = hashlib.sha256("\0".join(command).encode())
-    for header in [*core.headers(), *([first] if first else [])]:
+    for header in core.headers():
         common.update(header.name.encode() + b"\0" + header.read_bytes())
+    if first:
+        common.update(b"first " + first.read_bytes())
+        command += ["-include", str(first)]
     whole = common.copy()
     objects: list[Path] = []
     for source in [*(core.sources(machine) if with_core else ()), program]:
@@ -52,14 +55,14 @@ def program(folder: Path, machine: str) -> Path:
     """Build all C files of a folder into a program without the core; cached by content."""
     prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
     sources = sorted(folder.glob("*.c"))
-    command = [f"{prefix}gcc", *core.FLAGS, f"-I{INCLUDE}", "-static", *map(str, sources)]
-    digest = hashlib.sha256("\0".join(command[: -len(sources)]).encode())
+    command = [f"{prefix}gcc", *core.FLAGS, "-static"]
+    digest = hashlib.sha256("\0".join(command).encode())
     for file in [*sources, *sorted(folder.glob("*.h")), *sorted((INCLUDE / "uapi").glob("*.h"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     built = cache_dir("native", f"static-{machine}")
     target = built / f"{folder.name}-{digest.hexdigest()[:16]}"
     if not target.exists():
-        _build(command, target)
+        _build([*command, f"-I{INCLUDE}", *map(str, sources)], target)
     return target
 
 

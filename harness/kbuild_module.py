@@ -3,7 +3,8 @@
 
 A build folder for each kernel and set of options is kept in the cache and
 brought up to date file by file, so that a second build compiles what changed.
-The finished module is kept under a hash of everything it was made from.
+The finished module is kept under a hash of everything it was made from, but
+not of where that lay: clones of the repository share it.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from harness.architectures import architecture, host_architecture
 from harness.guest_errors import SetupError
 from harness.kernels import Kernel, kernel
 from harness.lock import exclusive
-from harness.paths import ROOT, cache_dir
+from harness.paths import INCLUDE, ROOT, cache_dir
 from harness.progress import step
 
 _SOURCES = {".c", ".h", ".S"}
@@ -87,12 +88,14 @@ def build(
     key = hashlib.sha256(repr((target.release, all_args)).encode())
     for name, path in sorted(files.items()):
         key.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    options = hashlib.sha256(repr((str(source), tuple(make_args))).encode()).hexdigest()[:8]
+    label = str(source.relative_to(ROOT)) if source.is_relative_to(ROOT) else source.name
+    options = hashlib.sha256(repr((label, tuple(make_args))).encode()).hexdigest()[:8]
     if certificate:
         key.update(b"certificate " + certificate.read_bytes())
         make_args = (*make_args, f"LLAMUX_CERT={certificate.absolute()}")
     if against:
-        key.update(b"against " + bytes(against.symbols))
+        for path in (against.symbols, *sorted(INCLUDE.rglob("*.h"))):
+            key.update(b"against " + path.read_bytes())
         make_args = (*make_args, f"LLAMUX={ROOT}", f"KBUILD_EXTRA_SYMBOLS={against.symbols}")
     folder = cache_dir("modules", f"{target.release}-{options}")
     finished = folder / key.hexdigest()[:16]

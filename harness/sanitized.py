@@ -65,8 +65,9 @@ def executable(
     cc = shutil.which(compiler)
     if cc is None:
         raise HarnessError(f"{compiler} is missing: apt-get install {compiler}")
-    flags = [cc, *FLAGS, f"-fsanitize={sanitizers}", f"-I{CORE}", f"-I{NATIVE}"]
+    flags = [cc, *FLAGS, f"-fsanitize={sanitizers}"]
     objects_flags = [f.replace("fuzzer", "fuzzer-no-link") for f in flags]
+    folders = [f"-I{CORE}", f"-I{NATIVE}"]
     folder = cache_dir("sanitized")
     files = [*sources(), program]
     target = folder / f"{program.stem}-{_digest(files, flags)}"
@@ -76,7 +77,7 @@ def executable(
     for path in files:
         obj = folder / f"{path.stem}-{_digest([path], objects_flags)}.o"
         if not obj.exists():
-            _run([*objects_flags, "-c", str(path), "-o"], obj)
+            _run([*objects_flags, *folders, "-c", str(path), "-o"], obj)
         objects.append(str(obj))
     _run([*flags, *objects, "-lpthread", "-o"], target)
     return target

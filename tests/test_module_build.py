@@ -33,6 +33,16 @@ def test_the_sample_needs_what_the_module_exports() -> None:
         kbuild_module.build(target, SAMPLES, against=other)
 
 
+def test_clones_share_what_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
+    built = kbuild_module.build(target, ROOT / "fixtures" / "faults")
+    clone = shutil.copytree(ROOT / "fixtures" / "faults", tmp_path / "fixtures" / "faults")
+    monkeypatch.setattr(kbuild_module, "ROOT", tmp_path)
+    assert kbuild_module.build(target, clone) == built
+    (clone / "faults.c").open("a").write("/* */\n")
+    assert kbuild_module.build(target, clone) != built
+
+
 def test_warnings_are_seen(tmp_path: Path) -> None:
     (tmp_path / "Kbuild").write_text("obj-m := w.o\n")
     (tmp_path / "w.c").write_text(
