@@ -170,28 +170,31 @@ def test_a_suspend_while_answering(smp: Guest) -> None:
 def test_a_suspend_within_a_pass(smp: Guest) -> None:
     """A thread that answers a poller freezes in an eighth of the time that its pass would take."""
     text = "A kernel is a lock. " * 9
-    with loaded(smp, MODEL_PATH, "threads=1"):
-        ask(smp, text, 1)  # also evaluates the system prompt, which is kept
+
+    def a_pass() -> float:
         began = time.monotonic()
         ask(smp, text, 1)
-        limit = round(125 * (time.monotonic() - began))
+        return time.monotonic() - began
+
+    with loaded(smp, MODEL_PATH, "threads=1"):
+        a_pass()  # also evaluates the system prompt, which is kept
+        passes = [a_pass()]
         whole = ask(smp, text, 16)
         before = stats(smp)["tokens_generated"]
         done = smp.run(
-            f"echo {limit} >/sys/power/pm_freeze_timeout\n"
-            f"dmesg | grep -c '{FROZEN}'\n"
             f"chmod +x /readiness; /readiness poll '{text}' >/tmp/polled & poller=$!\n"
             "until grep -qs llamux/answer /proc/[0-9]*/comm; do sleep 0.1; done\n"
             f"grep ^tokens_generated /proc/llamux/stats\n{SUSPEND}"
-            f"dmesg | grep -c '{FROZEN}'; wait $poller",
+            f"dmesg | sed -n 's/.*{FROZEN} (elapsed \\([0-9.]*\\).*/\\1/p' | tail -n 1\n"
+            "wait $poller",
             timeout=120,
         )
-        smp.check("echo 20000 >/sys/power/pm_freeze_timeout")
         assert done.exit_code == 0, done.errors
-        frozen_before, generated, frozen = done.text.splitlines()
+        generated, elapsed = done.text.splitlines()
         assert generated == f"tokens_generated {before}"
-        assert int(frozen) == int(frozen_before) + 1, f"not within {limit} ms"
         assert smp.run("cat /tmp/polled").output == whole != b""
+        passes.append(a_pass())  # a machine that others use may be slower by now
+        assert float(elapsed) < max(passes) / 8, passes
 
 
 def test_a_hibernation_finds_threads_at_rest(smp: Guest) -> None:
@@ -234,15 +237,16 @@ def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
             " >/tmp/polled & poller=$!\n"
             "while kill -0 $poller 2>/dev/null; do\n"
             "  for i in /proc/[0-9]*; do\n"
-            "    grep -qs llamux/answer $i/comm && cut -d ' ' -f 19 $i/stat\n"
+            "    grep -qs llamux/answer $i/comm && cut -d ' ' -f 15,19 $i/stat\n"
             "  done; sleep 0.2\n"
             "done 2>/dev/null\n"
             "wait $poller",
             timeout=120,
         )
         assert done.exit_code == 0, done.errors
-        nice = done.text.split()[1:]  # the first may be of a thread that has just been made
-        assert set(nice) == {"19"}, nice
+        seen = [tuple(map(int, line.split())) for line in done.text.splitlines()]
+        nice = {nice for ticks, nice in seen if ticks > 10}  # before, it is just being made
+        assert nice == {19}, seen
         assert smp.run("cat /tmp/polled").output == whole != b""
 
 
