@@ -235,11 +235,9 @@ def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
             "chmod +x /readiness\n"
             f"(renice -n 19 $(cut -d ' ' -f 4 /proc/self/stat); exec /readiness aio '{text}')"
             " >/tmp/polled & poller=$!\n"
-            "while kill -0 $poller 2>/dev/null; do\n"
-            "  for i in /proc/[0-9]*; do\n"
-            "    grep -qs llamux/answer $i/comm && cut -d ' ' -f 15,19 $i/stat\n"
-            "  done; sleep 0.2\n"
-            "done 2>/dev/null\n"
+            "until thread=$(grep -ls llamux/answer /proc/[0-9]*/comm) || ! kill -0 $poller\n"
+            "do :; done\n"
+            "while cut -d ' ' -f 15,19 ${thread%comm}stat; do sleep 0.2; done 2>/dev/null\n"
             "wait $poller",
             timeout=120,
         )
