@@ -3,12 +3,14 @@
  * DOC: The products of attention, once for every instruction set
  *
  * Included behind tile_mul.h, with the same operations. Two multiply-adds
- * for each pair, one for each plane; rows of queries go up to four at a time,
+ * for each pair, one for each plane; rows of queries go ROWS, four or fewer, at a time,
  * so that keys and values are loaded once for them.
  */
 #include "attention.h"
 
+#ifndef ROWS
 #define ROWS 4
+#endif
 #define VALUE_VECTORS (VECTORS > 4 ? 2 : 1)	/* that registers have room for */
 
 static __always_inline struct wide join(struct wide acc, vec hi, vec lo, u32 shift)
@@ -59,9 +61,9 @@ static void scores(const struct attention_scores *a)
 
 	for (; row + ROWS <= a->n_rows; row += ROWS)
 		score_rows(a, row, ROWS);
-	if (a->n_rows - row == 3)
+	if (ROWS > 3 && a->n_rows - row == 3)
 		score_rows(a, row, 3);
-	else if (a->n_rows - row == 2)
+	else if (ROWS > 2 && a->n_rows - row == 2)
 		score_rows(a, row, 2);
 	else if (a->n_rows - row == 1)
 		score_rows(a, row, 1);
@@ -144,9 +146,9 @@ static void values(const struct attention_values *a)
 	}
 	for (; row + ROWS <= a->n_rows; row += ROWS)
 		value_rows(a, row, ROWS);
-	if (a->n_rows - row == 3)
+	if (ROWS > 3 && a->n_rows - row == 3)
 		value_rows(a, row, 3);
-	else if (a->n_rows - row == 2)
+	else if (ROWS > 2 && a->n_rows - row == 2)
 		value_rows(a, row, 2);
 	else if (a->n_rows - row == 1)
 		value_rows(a, row, 1);

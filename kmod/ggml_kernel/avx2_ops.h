@@ -1,86 +1,160 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: Two vectors of eight rows, for tile_mul.h
+ * DOC: Sixteen rows in two vectors of eight, for tile_mul.h
  *
- * All but v_madd, which not all processors with AVX2 do alike.
+ * All but v_madd, which not all processors with AVX2 do alike. Sixteen rows are
+ * whole cache lines, and twice the products for what is broadcast to them.
  */
 #ifndef LLAMA_AVX2_OPS_H
 #define LLAMA_AVX2_OPS_H
 
 #include "x86_simd.h"
 
-#define LANES 8
+#define LANES 16
 #define VECTORS 4
+#define ROWS 2	/* of attention_mul.h */
 
-#define vec __m256i
+/* Codes whose bits lie apart are the dearest to take as they lie. */
+#define UNPACK_FROM(type) \
+	((type) == GGML_TYPE_Q4_0 || (type) == GGML_TYPE_Q4_1 || (type) == GGML_TYPE_Q8_0 ? 32 : \
+	 (type) == GGML_TYPE_Q4_K ? 8 : 4)
 
-/* The even lanes' and the odd lanes' 64-bit sums. */
+/* Lanes 0 to 7 and 8 to 15. */
+struct vec {
+	__m256i a;
+	__m256i b;
+};
+#define vec struct vec
+
+/* 64-bit sums of the even lanes and of the odd ones. */
 struct wide {
-	__m256i even;
-	__m256i odd;
+	vec even;
+	vec odd;
 };
 
-#define v_load(p) _mm256_loadu_si256((const __m256i *)(p))
-#define v_load16(p) _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(p)))
-#define v_load8(p) _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p)))
-#define v_store(p, v) _mm256_storeu_si256((__m256i *)(p), v)
-#define v_set(x) _mm256_set1_epi32(x)
+#define BINARY(name, op) \
+static __always_inline vec name(vec v, vec w) \
+{ \
+	return (vec){ op(v.a, w.a), op(v.b, w.b) }; \
+}
+#define SHIFT(name, op) \
+static __always_inline vec name(vec v, int n) \
+{ \
+	return (vec){ op(v.a, n), op(v.b, n) }; \
+}
+
+static __always_inline vec twice(__m256i v)
+{
+	return (vec){ v, v };
+}
+
+static __always_inline vec v_load(const void *p)
+{
+	const __m256i *v = p;
+
+	return (vec){ _mm256_loadu_si256(v), _mm256_loadu_si256(v + 1) };
+}
+
+static __always_inline vec v_load16(const void *p)
+{
+	const __m128i *v = p;
+
+	return (vec){ _mm256_cvtepi16_epi32(_mm_loadu_si128(v)),
+		      _mm256_cvtepi16_epi32(_mm_loadu_si128(v + 1)) };
+}
+
+static __always_inline vec v_load8(const void *p)
+{
+	const u8 *v = p;
+
+	return (vec){ _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)v)),
+		      _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(v + 8))) };
+}
+
+static __always_inline void v_store(void *p, vec v)
+{
+	__m256i *to = p;
+
+	_mm256_storeu_si256(to, v.a);
+	_mm256_storeu_si256(to + 1, v.b);
+}
+
+#define v_set(x) twice(_mm256_set1_epi32(x))
 #define v_mask(x) v_set(x)
-#define v_pair(p) _mm256_set1_epi32(*(const int *)(p))
-#define v_srl(v, n) _mm256_srli_epi32(v, n)
-#define v_sll(v, n) _mm256_slli_epi32(v, n)
-#define v_at(p) _mm256_set1_epi32(*(const int *)(p))
-#define v_sll_at(v, p) _mm256_sllv_epi32(v, _mm256_set1_epi32(*(const int *)(p)))
-#define v_byte(v, n) _mm256_srai_epi32(_mm256_slli_epi32(v, 24 - (n)), 24)
-#define v_sllv(v, w) _mm256_sllv_epi32(v, w)
-#define v_sra16(v, n) _mm256_srai_epi16(v, n)
-#define v_sll16(v, n) _mm256_slli_epi16(v, n)
-#define v_and(v, w) _mm256_and_si256(v, w)
-#define v_or(v, w) _mm256_or_si256(v, w)
-#define v_sub16(v, w) _mm256_sub_epi16(v, w)
-#define v_add(v, w) _mm256_add_epi32(v, w)
-#define v_sub(v, w) _mm256_sub_epi32(v, w)
+#define v_pair(p) v_set(*(const int *)(p))
+#define v_at(p) v_pair(p)
+SHIFT(v_srl, _mm256_srli_epi32)
+SHIFT(v_sll, _mm256_slli_epi32)
+SHIFT(v_sra, _mm256_srai_epi32)
+SHIFT(v_sra16, _mm256_srai_epi16)
+SHIFT(v_sll16, _mm256_slli_epi16)
+BINARY(v_sllv, _mm256_sllv_epi32)
+BINARY(v_and, _mm256_and_si256)
+BINARY(v_or, _mm256_or_si256)
+BINARY(v_add, _mm256_add_epi32)
+BINARY(v_sub, _mm256_sub_epi32)
+BINARY(v_sub16, _mm256_sub_epi16)
+BINARY(v_mullo, _mm256_mullo_epi32)
+#define v_sll_at(v, p) v_sllv(v, v_pair(p))
+#define v_byte(v, n) v_sra(v_sll(v, 24 - (n)), 24)
 #define v_bits(v, n, mask) v_and(v_srl(v, n), v_set((mask) * 0x01010101))
-#define v_spread(v) \
-	v_and(_mm256_mullo_epi32(v_and(v, v_set(15)), v_set(0x2040810)), v_set(0x10101010))
-#define w_zero() ((struct wide){ _mm256_setzero_si256(), _mm256_setzero_si256() })
+#define v_spread(v) v_and(v_mullo(v_and(v, v_set(15)), v_set(0x2040810)), v_set(0x10101010))
+
+BINARY(w_mul, _mm256_mul_epi32)
+BINARY(w_add, _mm256_add_epi64)
+SHIFT(w_srl, _mm256_srli_epi64)
+SHIFT(w_sll, _mm256_slli_epi64)
+
+static __always_inline struct wide w_zero(void)
+{
+	return (struct wide){ v_set(0), v_set(0) };
+}
 
 static __always_inline struct wide w_madd(struct wide acc, vec v, vec w)
 {
-	acc.even = _mm256_add_epi64(acc.even, _mm256_mul_epi32(v, w));
-	acc.odd = _mm256_add_epi64(acc.odd, _mm256_mul_epi32(_mm256_srli_epi64(v, 32),
-							     _mm256_srli_epi64(w, 32)));
+	acc.even = w_add(acc.even, w_mul(v, w));
+	acc.odd = w_add(acc.odd, w_mul(w_srl(v, 32), w_srl(w, 32)));
 	return acc;
 }
 
 /* The same with a factor of 64 bits for all lanes. */
 static __always_inline struct wide w_madd_at(struct wide acc, vec v, const s64 *p)
 {
-	__m256i factor = _mm256_set1_epi64x(*p);
+	vec factor = twice(_mm256_set1_epi64x(*p));
 
-	acc.even = _mm256_add_epi64(acc.even, _mm256_mul_epi32(v, factor));
-	acc.odd = _mm256_add_epi64(acc.odd, _mm256_mul_epi32(_mm256_srli_epi64(v, 32), factor));
+	acc.even = w_add(acc.even, w_mul(v, factor));
+	acc.odd = w_add(acc.odd, w_mul(w_srl(v, 32), factor));
 	return acc;
 }
 #define w_madd_at w_madd_at
 
+static __always_inline __m256i blend_odd(__m256i even, __m256i odd)
+{
+	return _mm256_blend_epi32(even, odd, 0xaa);
+}
+BINARY(w_blend, blend_odd)
+
 /* The result's low 32 bits are those of a logical shift. */
 static __always_inline vec w_round(struct wide w, int r)
 {
-	__m256i half = _mm256_set1_epi64x(1LL << (r - 1));
-	__m256i even = _mm256_srli_epi64(_mm256_add_epi64(w.even, half), r);
-	__m256i odd = _mm256_slli_epi64(_mm256_add_epi64(w.odd, half), 32 - r);
+	vec half = twice(_mm256_set1_epi64x(1LL << (r - 1)));
 
-	return _mm256_blend_epi32(even, odd, 0xaa);
+	return w_blend(w_srl(w_add(w.even, half), r), w_sll(w_add(w.odd, half), 32 - r));
+}
+
+static __always_inline void store_half(s64 *p, __m256i even, __m256i odd)
+{
+	__m256i low = _mm256_unpacklo_epi64(even, odd);
+	__m256i high = _mm256_unpackhi_epi64(even, odd);
+
+	v_store(p, (vec){ _mm256_permute2x128_si256(low, high, 0x20),
+			  _mm256_permute2x128_si256(low, high, 0x31) });
 }
 
 static __always_inline void w_store(s64 *p, struct wide w)
 {
-	__m256i low = _mm256_unpacklo_epi64(w.even, w.odd);
-	__m256i high = _mm256_unpackhi_epi64(w.even, w.odd);
-
-	v_store(p, _mm256_permute2x128_si256(low, high, 0x20));
-	v_store(p + 4, _mm256_permute2x128_si256(low, high, 0x31));
+	store_half(p, w.even.a, w.odd.a);
+	store_half(p + 8, w.even.b, w.odd.b);
 }
 
 #endif

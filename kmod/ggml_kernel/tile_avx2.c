@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tiles with AVX2: two vectors of eight rows. */
+/* Tiles with AVX2: sixteen rows in two vectors. */
 #ifndef __CHECKER__	/* sparse knows no vectors */
 #include "avx2_ops.h"
 
-#define v_madd(acc, v, w) _mm256_add_epi32(acc, _mm256_madd_epi16(v, w))
+BINARY(mul_pairs, _mm256_madd_epi16)
+BINARY(mul_bytes, _mm256_maddubs_epi16)
+BINARY(v_add16, _mm256_add_epi16)
+
+/* In the order that it was written in: gcc would compute all products first, and spill them. */
+static __always_inline vec in_order(vec v)
+{
+	__asm__ volatile("" : "+x"(v.a), "+x"(v.b));
+	return v;
+}
+#define v_madd(acc, v, w) in_order(v_add(acc, mul_pairs(v, w)))
+#define v_halves(acc, v, w) in_order(v_add16(acc, mul_bytes(v, w)))
+#define v_set16(x) twice(_mm256_set1_epi16(x))
+#define HALF_QUADS
+#define QUAD_VECTORS 1
 
 #include "tile_mul.h"
 #include "attention_mul.h"

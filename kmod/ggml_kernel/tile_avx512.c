@@ -6,6 +6,7 @@
 #define LANES 16
 #define VECTORS 8
 #define RAW_QUADS
+#define QUAD_VECTORS VECTORS
 
 #define vec __m512i
 

@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tiles with AVX-VNNI: two vectors of eight rows. */
+/* Tiles with AVX-VNNI: sixteen rows in two vectors. */
 #ifndef __CHECKER__	/* sparse knows no vectors */
 #include "avx2_ops.h"
 
 #ifdef __AVXVNNI__
-#define v_madd(acc, v, w) _mm256_dpwssd_avx_epi32(acc, v, w)
-#define v_quads(acc, v, w) _mm256_dpbusd_avx_epi32(acc, v, w)
+#define mul_pairs _mm256_dpwssd_avx_epi32
+#define mul_quads _mm256_dpbusd_avx_epi32
 #define has_vnni() llama_cpu_has_avxvnni()
 #else	/* AVX-512 has the same instructions: for tests where AVX-VNNI is missing */
-#define v_madd(acc, v, w) _mm256_dpwssd_epi32(acc, v, w)
-#define v_quads(acc, v, w) _mm256_dpbusd_epi32(acc, v, w)
+#define mul_pairs _mm256_dpwssd_epi32
+#define mul_quads _mm256_dpbusd_epi32
 #define has_vnni() llama_cpu_has_avx512()
 #endif
+
+#define TERNARY(name, op) \
+static __always_inline vec name(vec acc, vec v, vec w) \
+{ \
+	return (vec){ op(acc.a, v.a, w.a), op(acc.b, v.b, w.b) }; \
+}
+TERNARY(v_madd, mul_pairs)
+TERNARY(v_quads, mul_quads)
 #define RAW_QUADS
+#define QUAD_VECTORS 2
 
 #include "tile_mul.h"
 #include "attention_mul.h"

@@ -64,7 +64,64 @@ static __always_inline vec quad(const struct shape s, const u8 *block, u32 b, u3
 	}
 }
 
-#ifdef RAW_QUADS
+#if defined(HALF_QUADS)
+/* Quads whose products are summed up in 16 bits before 32 are needed. */
+static __always_inline u32 quads_in_halves(const struct shape s)
+{
+	switch (s.type) {
+	case GGML_TYPE_Q6_K:
+		return 2;
+	case GGML_TYPE_Q5_0:
+	case GGML_TYPE_Q5_1:
+	case GGML_TYPE_Q5_K:
+		return 4;
+	default:
+		return QUADS;
+	}
+}
+
+/*
+ * out[t] = the codes of pairs [p0, p1), still with their offset, with block @at
+ * of each of @n vectors; codes of less than 8 bits. v_halves(acc, v, w) is acc + the
+ * products of bytes, those of v unsigned and those of w signed, two by two in 16-bit
+ * halves. Sums with lo need all of a half's bits: they begin at -2^15, for which those
+ * with hi make up by beginning at 2^7.
+ */
+static __always_inline void quad_dots(const struct shape s, const u8 *block, u32 b, u32 p0, u32 p1,
+				      const struct input *x, u32 n, size_t at, vec *out)
+{
+	u32 step = min(quads_in_halves(s), (p1 - p0) / 2);
+	vec high[VECTORS], low[VECTORS];
+	u32 m, i, t;
+
+#pragma GCC unroll 4
+	for (m = p0 / 2; m < p1 / 2; m += step) {
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
+			high[t] = v_set16(128);
+			low[t] = v_set16(-32768);
+		}
+#pragma GCC unroll 8
+		for (i = m; i < m + step; i++) {
+			vec c = quad(s, block, b, i);
+
+#pragma GCC unroll 16
+			for (t = 0; t < n; t++) {
+				high[t] = v_halves(high[t], c,
+						   v_at((const s32 *)(x[t].hi + at * BFP_BLOCK) + i));
+				low[t] = v_halves(low[t],
+						  v_at((const s32 *)(x[t].lo + at * BFP_BLOCK) + i), c);
+			}
+		}
+#pragma GCC unroll 16
+		for (t = 0; t < n; t++) {
+			out[t] = m == p0 / 2 ? v_set(0) : out[t];
+			out[t] = v_madd(out[t], low[t], v_set16(1));
+			out[t] = v_madd(out[t], high[t], v_set16(256));
+		}
+	}
+}
+#elif defined(RAW_QUADS)
 /*
  * out[t] = the codes of pairs [p0, p1), still with their offset, with block @at
  * of each of @n vectors; codes of less than 8 bits. v_quads(acc, v, w) is acc + the

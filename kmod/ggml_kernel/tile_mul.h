@@ -32,9 +32,11 @@
  *	vec v_at(p)		the s32 at p in each lane
  *	vec v_sll_at(v, p)	shift by the u32 at p
  *	struct wide w_madd_at(acc, v, p)	acc + v * the s64 at p, which fits in 32 bits
+ *	UNPACK_FROM(type)	vectors that unpacking before their products pays for
  *
  * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too; with
- * RAW_QUADS, dots of codes that were not unpacked before. With ROW_PAIRS besides BYTE_CODES, many
+ * RAW_QUADS or HALF_QUADS, dots of codes that were not unpacked before with up to
+ * QUAD_VECTORS vectors. With ROW_PAIRS besides BYTE_CODES, many
  * vectors go two at a time.
  */
 #include "isa.h"
@@ -54,6 +56,10 @@
 #endif
 #ifndef w_madd_at
 #define w_madd_at(acc, v, p) w_madd(acc, v, v_set(*(p)))
+#endif
+
+#ifndef UNPACK_FROM
+#define UNPACK_FROM(type) 16
 #endif
 
 #define LANE_WORDS TILE_ROWS	/* from one word of a row to its next */
@@ -266,7 +272,7 @@ static __always_inline vec minimum_at(const struct shape s, const u8 *block, con
 			    sub_minimum(s, block, b * n_subs(s) + i);
 }
 
-#if defined(BYTE_CODES) || defined(RAW_QUADS)
+#if defined(BYTE_CODES) || defined(RAW_QUADS) || defined(HALF_QUADS)
 #include "tile_bytes.h"
 #endif
 #ifndef BYTE_CODES
@@ -276,8 +282,8 @@ static __always_inline void raw_dots(const struct shape s, const u8 *block, u32 
 {
 	u32 p, t;
 
-#ifdef RAW_QUADS
-	if (s.type != GGML_TYPE_Q8_0) {
+#if defined(RAW_QUADS) || defined(HALF_QUADS)
+	if (s.type != GGML_TYPE_Q8_0 && n <= QUAD_VECTORS) {
 		quad_dots(s, block, b, p0, p1, x, n, at, out);
 		return;
 	}
@@ -615,7 +621,7 @@ static noinline_for_stack void unpack_##name(const struct weights *w, u32 tile, 
 	unpack((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, n_blocks, buf); \
 }
 #define WAY(name) { one_##name, two_##name, four_##name, many_##name, unpack_##name, \
-		    STEP(GGML_TYPE_##name) }
+		    STEP(GGML_TYPE_##name), UNPACK_FROM(GGML_TYPE_##name) }
 #else
 #define TYPE(name, ...) MUL(one, name, 1, false, __VA_ARGS__)
 #define WAY(name) { one_##name }
@@ -642,6 +648,7 @@ struct way {
 	mul_fn *one, *two, *four, *many;
 	void (*unpack)(const struct weights *w, u32 tile, u32 n_blocks, u32 lane, u8 *buf);
 	u32 step;	/* of many */
+	u32 many_from;
 };
 
 static const struct way ways[] = {
@@ -662,8 +669,6 @@ static const struct way ways[] = {
 #endif
 };
 
-#define MANY 16		/* vectors that unpacking pays for */
-
 /* Ask for part @i of @n of the tile behind @tile, which will be unpacked at once. */
 static __always_inline void fetch_next(const struct weights *w, u32 tile, u32 i, u32 n)
 {
@@ -682,7 +687,7 @@ static void tile_mul(const struct weights *w, u32 tile, const struct bfp *x, u32
 
 	for (lane = 0; lane < TILE_ROWS; lane += LANES) {
 		t = 0;
-		if (way->many && n_tokens >= MANY) {
+		if (way->many && n_tokens >= way->many_from) {
 			way->unpack(w, tile, x->n_blocks, lane, buf);
 			for (; t + way->step <= n_tokens; t += way->step) {
 				fetch_next(w, tile, t / way->step, n_tokens / way->step);

@@ -52,23 +52,26 @@ static __always_inline void store_lanes(void *p, unsigned_lanes v)
 	__builtin_memcpy(p, &v, sizeof(v));
 }
 
+/* round_right() of lanes. */
+static __always_inline unsigned_lanes round_lanes(unsigned_lanes v, unsigned_lanes s)
+{
+	unsigned_lanes half = (((unsigned_lanes){ 0 } + 1) << s) >> 1;
+#ifdef LOGICAL_SHIFTS
+	unsigned_lanes bias = (unsigned_lanes){ 0 } + (1ULL << 62);
+
+	return ((v + bias + half) >> s) - (bias >> s);
+#else
+	return (unsigned_lanes)((lanes)(v + half) >> (lanes)s);
+#endif
+}
+
 /* round_right() of whole lanes: @y = @v / 2^@shift, (n,) each, filled up to N_LANES. */
 static __always_inline void round_each(const s64 *v, const s64 *shift, u32 n, s64 *y)
 {
 	u32 i;
 
-	for (i = 0; i < n; i += N_LANES) {
-		unsigned_lanes s = load_lanes(shift + i);
-		unsigned_lanes half = (((unsigned_lanes){ 0 } + 1) << s) >> 1;
-#ifdef LOGICAL_SHIFTS
-		unsigned_lanes bias = (unsigned_lanes){ 0 } + (1ULL << 62);
-		unsigned_lanes biased = load_lanes(v + i) + bias;
-
-		store_lanes(y + i, ((biased + half) >> s) - (bias >> s));
-#else
-		store_lanes(y + i, (unsigned_lanes)(((lanes)load_lanes(v + i) + (lanes)half) >> (lanes)s));
-#endif
-	}
+	for (i = 0; i < n; i += N_LANES)
+		store_lanes(y + i, round_lanes(load_lanes(v + i), load_lanes(shift + i)));
 }
 
 #ifdef VECTOR_BYTES
@@ -109,6 +112,30 @@ static __always_inline words exp2_words(words x)
 	unsigned_lanes even = exp2_part(table, f), odd = exp2_part(table >> 32, f >> 32);
 
 	return (words)(even | odd << 32) >> (x >> 20);
+}
+/* sigmoid_from_exp() of the lower halves of lanes. */
+static __always_inline unsigned_lanes sigmoid_part(unsigned_lanes e)
+{
+	const unsigned_lanes zero = { 0 };
+	unsigned_lanes d = (e & U32_MAX) + Q30_ONE;
+	unsigned_lanes r = zero + RECIPROCAL_C0_Q30 - (mul_lanes(d, zero + RECIPROCAL_C1_Q30) >> 30);
+	u32 i;
+
+#pragma GCC unroll 3
+	for (i = 0; i < 3; i++)
+		r = mul_lanes(r, (1ULL << 31) - (mul_lanes(d, r) >> 30)) >> 30;
+	return r;
+}
+
+/* The sigmoid of gates, @e being exp2_neg() of their magnitudes: where @below has bits, of negative ones. */
+static __always_inline words sigmoid_words(words e, words below)
+{
+	unsigned_lanes even = sigmoid_part((unsigned_lanes)e), odd = sigmoid_part((unsigned_lanes)e >> 32);
+	words above = (words)(even | odd << 32);
+
+	even = mul_lanes((unsigned_lanes)e, even) >> 30;
+	odd = mul_lanes((unsigned_lanes)e >> 32, odd) >> 30;
+	return (above & ~below) | ((words)(even | odd << 32) & below);
 }
 #else
 #define N_WORDS 1
@@ -290,24 +317,53 @@ static void rmsnorm(struct bfp *x, u32 token, const q32 *v, const s32 *w, int e_
 	quantize(x, token, tmp->wide, j - 38 + e_w);
 }
 
-/* The sigmoid of @n up to EXP2_EACH gate values, Q32 to Q30. */
-static __always_inline void gates(const q32 *gate, u32 n, s64 *y)
+/*
+ * The sigmoid of @n up to EXP2_EACH gate values, Q32 to Q30. Signs are those of @a, the
+ * values normalized: one that has lost its sign is zero, and so is its product.
+ */
+static __always_inline void gates(const q32 *gate, const s32 *a, u32 n, u32 *y)
 {
-	u32 e[EXP2_EACH];
 	u32 i;
 
 	for (i = 0; i < n; i++) {
 		u64 sign = gate[i] < 0 ? -1 : 0;
-		u64 a = min(((u64)gate[i] ^ sign) - sign, 1ULL << 37);
+		u64 size = min(((u64)gate[i] ^ sign) - sign, 1ULL << 37);
 
-		e[i] = (u64)(u32)(a >> 6) * LOG2E_Q30 >> 36;
+		y[i] = (u64)(u32)(size >> 6) * LOG2E_Q30 >> 36;
 	}
-	exp2_each(e, n);
-	for (i = 0; i < n; i++) {
-		u32 r = sigmoid_wide(e[i]);
-		u32 below = (u64)e[i] * r >> 30;
+	exp2_each(y, n);
+#ifdef VECTOR_BYTES
+	for (i = 0; i < n; i += N_WORDS) {
+		s32 below[N_WORDS] = { 0 };
+		words v, mask;
+		u32 k;
 
-		y[i] = gate[i] < 0 ? below : r;
+		for (k = 0; k < min(n - i, (u32)N_WORDS); k++)
+			below[k] = a[i + k] >> 31;
+		__builtin_memcpy(&v, y + i, sizeof(v));
+		__builtin_memcpy(&mask, below, sizeof(mask));
+		v = sigmoid_words(v, mask);
+		__builtin_memcpy(y + i, &v, sizeof(v));
+	}
+#else
+	for (i = 0; i < n; i++) {
+		u32 r = sigmoid_wide(y[i]);
+
+		y[i] = a[i] < 0 ? (u64)y[i] * r >> 30 : r;
+	}
+#endif
+}
+
+static __always_inline void swiglu_part(const q32 *gate, const s32 *a, const s32 *b, u32 n, s64 *out)
+{
+	u32 sigmoid[EXP2_EACH];
+	u32 i;
+
+	gates(gate, a, n, sigmoid);
+	for (i = 0; i < n; i++) {
+		s32 y = round_right(mul_wide(a[i], sigmoid[i]), 30);
+
+		out[i] = mul_wide(y, b[i]);
 	}
 }
 
@@ -318,13 +374,10 @@ static void swiglu(struct bfp *x, u32 token, const q32 *gate, const q32 *up,
 	int s_up = normalize(up, x->n, tmp->b);
 	u32 i;
 
-	for (i = 0; i < x->n; i += EXP2_EACH)
-		gates(gate + i, min(x->n - i, (u32)EXP2_EACH), tmp->wide + i);
-	for (i = 0; i < x->n; i++) {
-		s32 y = round_right(mul_wide(tmp->a[i], tmp->wide[i]), 30);
-
-		tmp->wide[i] = mul_wide(y, tmp->b[i]);
-	}
+	for (i = 0; i + EXP2_EACH <= x->n; i += EXP2_EACH)
+		swiglu_part(gate + i, tmp->a + i, tmp->b + i, EXP2_EACH, tmp->wide + i);
+	if (i < x->n)
+		swiglu_part(gate + i, tmp->a + i, tmp->b + i, x->n - i, tmp->wide + i);
 	quantize(x, token, tmp->wide, s_gate + s_up - 64);
 }
 
@@ -399,29 +452,32 @@ static void finish(const struct vector_sums *s, u32 n_tokens, const s32 *e, q32 
 {
 	struct exponents range_a = range_of(s->e_a, VECTOR_ROWS);
 	struct exponents range_z = s->z ? range_of(s->e_z, VECTOR_ROWS) : range_a;
-	s64 sign = s->minus ? -1 : 0;
-	s64 a[VECTOR_ROWS], z[VECTOR_ROWS], shift_a[VECTOR_ROWS], shift_z[VECTOR_ROWS];
+	int add_a = s->r + 32, add_z = s->t + 32;
+	s64 shift_a[VECTOR_ROWS], shift_z[VECTOR_ROWS];	/* but for the vector's exponent */
+	u64 sign = s->minus ? -1 : 0;
 	u32 t, i;
 
+	for (i = 0; i < VECTOR_ROWS; i++) {
+		shift_a[i] = -(s->e_a[i] + add_a);
+		shift_z[i] = s->z ? -(s->e_z[i] + add_z) : 0;
+	}
 	for (t = 0; t < n_tokens; t++, y += stride) {
-		int add_a = e[t] + s->r + 32, add_z = e[t] + s->t + 32;
+		const s64 *a = s->a + t * VECTOR_ROWS, *z = s->z ? s->z + t * VECTOR_ROWS : a;
+		unsigned_lanes by = (unsigned_lanes){ 0 } + (u64)e[t];
 
-		if (!shifts_right(range_a, add_a, 2) || !shifts_right(range_z, add_z, 2)) {
+		/* By three bits at least two sums below 2^62 cannot pass the limit together. */
+		if (!shifts_right(range_a, add_a + e[t], 3) || !shifts_right(range_z, add_z + e[t], 3)) {
 			finish_far(s, t, e[t], y);
 			continue;
 		}
-		for (i = 0; i < VECTOR_ROWS; i++)
-			shift_a[i] = -(s->e_a[i] + add_a);
-		round_each(s->a + t * VECTOR_ROWS, shift_a, VECTOR_ROWS, a);
-		if (s->z) {
-			for (i = 0; i < VECTOR_ROWS; i++)
-				shift_z[i] = -(s->e_z[i] + add_z);
-			round_each(s->z + t * VECTOR_ROWS, shift_z, VECTOR_ROWS, z);
-			for (i = 0; i < VECTOR_ROWS; i++)
-				a[i] += (z[i] ^ sign) - sign;
+		for (i = 0; i < VECTOR_ROWS; i += N_LANES) {
+			unsigned_lanes v = round_lanes(load_lanes(a + i), load_lanes(shift_a + i) - by);
+
+			if (s->z)
+				v += (round_lanes(load_lanes(z + i), load_lanes(shift_z + i) - by) ^ sign) -
+				     sign;
+			store_lanes(y + i, v);
 		}
-		for (i = 0; i < VECTOR_ROWS; i++)
-			y[i] = clamp_q32(a[i]);
 	}
 }
 
