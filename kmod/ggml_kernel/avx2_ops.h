@@ -14,10 +14,11 @@
 #define VECTORS 4
 #define ROWS 2	/* of attention_mul.h */
 
-/* Codes whose bits lie apart are the dearest to take as they lie. */
+#define FETCH_BLOCKS 1
+
+/* Whole codes of one scale can be taken as they lie; others are dear. */
 #define UNPACK_FROM(type) \
-	((type) == GGML_TYPE_Q4_0 || (type) == GGML_TYPE_Q4_1 || (type) == GGML_TYPE_Q8_0 ? 32 : \
-	 (type) == GGML_TYPE_Q4_K ? 8 : 4)
+	((type) == GGML_TYPE_Q4_0 || (type) == GGML_TYPE_Q4_1 || (type) == GGML_TYPE_Q8_0 ? 32 : 4)
 
 /* Lanes 0 to 7 and 8 to 15. */
 struct vec {

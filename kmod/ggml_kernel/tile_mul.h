@@ -32,7 +32,9 @@
  *	vec v_at(p)		the s32 at p in each lane
  *	vec v_sll_at(v, p)	shift by the u32 at p
  *	struct wide w_madd_at(acc, v, p)	acc + v * the s64 at p, which fits in 32 bits
- *	UNPACK_FROM(type)	vectors that unpacking before their products pays for
+ *	UNPACK_FROM(type)	vectors that unpacking before their products pays for; where it
+ *				is 4 or less, fewer go one by one
+ *	FETCH_BLOCKS		1: blocks of 32 are fetched ahead, too
  *
  * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too; with
  * RAW_QUADS or HALF_QUADS, dots of codes that were not unpacked before with up to
@@ -60,6 +62,9 @@
 
 #ifndef UNPACK_FROM
 #define UNPACK_FROM(type) 16
+#endif
+#ifndef FETCH_BLOCKS
+#define FETCH_BLOCKS 0
 #endif
 
 #define LANE_WORDS TILE_ROWS	/* from one word of a row to its next */
@@ -222,16 +227,17 @@ static __always_inline u32 block_bytes(const struct shape s)
 }
 
 /*
- * Ask for 32-block @b of the 256-block that lies AHEAD: processors foresee one
- * stream, but not a K-quant's several ones. Behind the tile lies the next one.
+ * Ask for part @i of @n of the block that lies AHEAD: processors foresee one stream,
+ * but not a K-quant's several ones, and some not far enough. Behind the tile lies the
+ * next one.
  */
-static __always_inline void fetch_ahead(const struct shape s, const u8 *block, u32 b)
+static __always_inline void fetch_ahead(const struct shape s, const u8 *block, u32 i, u32 n)
 {
-	u32 lines = block_bytes(s) / 64, i;
+	u32 lines = (block_bytes(s) + 63) / 64, line;
 
-#pragma GCC unroll 8
-	for (i = lines * b / K_BLOCKS; i < lines * (b + 1) / K_BLOCKS; i++)
-		__builtin_prefetch(block + AHEAD + 64 * i, 0, 2);
+#pragma GCC unroll 16
+	for (line = lines * i / n; line < lines * (i + 1) / n; line++)
+		__builtin_prefetch(block + AHEAD + 64 * line, 0, 2);
 }
 
 /* Plane D of a block, or N with @n 1. */
@@ -369,6 +375,8 @@ static __always_inline void mul_32(const struct shape s, const u8 *block, const 
 	for (b = 0; b < n_blocks; b++, block += block_bytes(s), unpacked += unpacked_bytes(s)) {
 		vec d = scale(s, block, 0);
 
+		if (FETCH_BLOCKS && !s.unpacked)
+			fetch_ahead(s, block, 0, 1);
 		dots(s, block, unpacked, 0, 0, PAIRS, x, n, b, out);
 #pragma GCC unroll 16
 		for (t = 0; t < n; t++)
@@ -474,7 +482,7 @@ static __always_inline void mul_k(const struct shape s, const u8 *block, const u
 #pragma GCC unroll 8
 			for (b = 0; b < K_BLOCKS; b++) {
 				if (!minima)
-					fetch_ahead(s, block, b);
+					fetch_ahead(s, block, b, K_BLOCKS);
 				add_block(s, block, unpacked, b, x, n, at + b, part, minima);
 			}
 		}
@@ -620,7 +628,8 @@ static noinline_for_stack void unpack_##name(const struct weights *w, u32 tile, 
 { \
 	unpack((struct shape){ GGML_TYPE_##name, __VA_ARGS__, .lane = lane }, w, tile, n_blocks, buf); \
 }
-#define WAY(name) { one_##name, two_##name, four_##name, many_##name, unpack_##name, \
+#define FEW(name, fn) (UNPACK_FROM(GGML_TYPE_##name) > 4 ? fn##_##name : NULL)
+#define WAY(name) { one_##name, FEW(name, two), FEW(name, four), many_##name, unpack_##name, \
 		    STEP(GGML_TYPE_##name), UNPACK_FROM(GGML_TYPE_##name) }
 #else
 #define TYPE(name, ...) MUL(one, name, 1, false, __VA_ARGS__)
