@@ -38,6 +38,11 @@ static __always_inline vec name(vec v, vec w) \
 { \
 	return (vec){ op(v.a, w.a), op(v.b, w.b) }; \
 }
+#define TERNARY(name, op) \
+static __always_inline vec name(vec acc, vec v, vec w) \
+{ \
+	return (vec){ op(acc.a, v.a, w.a), op(acc.b, v.b, w.b) }; \
+}
 #define SHIFT(name, op) \
 static __always_inline vec name(vec v, int n) \
 { \
@@ -147,9 +152,10 @@ static __always_inline void store_half(s64 *p, __m256i even, __m256i odd)
 {
 	__m256i low = _mm256_unpacklo_epi64(even, odd);
 	__m256i high = _mm256_unpackhi_epi64(even, odd);
+	vec sums = { _mm256_permute2x128_si256(low, high, 0x20),
+		     _mm256_permute2x128_si256(low, high, 0x31) };
 
-	v_store(p, (vec){ _mm256_permute2x128_si256(low, high, 0x20),
-			  _mm256_permute2x128_si256(low, high, 0x31) });
+	v_store(p, sums);
 }
 
 static __always_inline void w_store(s64 *p, struct wide w)

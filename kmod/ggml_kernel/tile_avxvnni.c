@@ -13,11 +13,6 @@
 #define has_vnni() llama_cpu_has_avx512()
 #endif
 
-#define TERNARY(name, op) \
-static __always_inline vec name(vec acc, vec v, vec w) \
-{ \
-	return (vec){ op(acc.a, v.a, w.a), op(acc.b, v.b, w.b) }; \
-}
 TERNARY(v_madd, mul_pairs)
 TERNARY(v_quads, mul_quads)
 #define RAW_QUADS
