@@ -18,7 +18,7 @@
 
 /* Whole codes of one scale can be taken as they lie; others are dear. */
 #define UNPACK_FROM(type) \
-	((type) == GGML_TYPE_Q4_0 || (type) == GGML_TYPE_Q4_1 || (type) == GGML_TYPE_Q8_0 ? 32 : 4)
+	((type) == GGML_TYPE_Q4_0 || (type) == GGML_TYPE_Q4_1 || (type) == GGML_TYPE_Q8_0 ? 20 : 4)
 
 /* Lanes 0 to 7 and 8 to 15. */
 struct vec {

@@ -32,8 +32,8 @@
  *	vec v_at(p)		the s32 at p in each lane
  *	vec v_sll_at(v, p)	shift by the u32 at p
  *	struct wide w_madd_at(acc, v, p)	acc + v * the s64 at p, which fits in 32 bits
- *	UNPACK_FROM(type)	vectors that unpacking before their products pays for; where it
- *				is 4 or less, fewer go one by one
+ *	UNPACK_FROM(type)	vectors that unpacking before their products pays for, no more than
+ *				the self-test's; where it is 4 or less, fewer go one by one
  *	FETCH_BLOCKS		1: blocks of 32 are fetched ahead, too
  *
  * With BYTE_CODES, dots are those of tile_bytes.h, and its operations are wanted too; with
