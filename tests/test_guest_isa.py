@@ -51,7 +51,7 @@ class Fault:
     new: str
 
 
-OF_AVX2 = Fault("tile_avx2.c", "_mm256_add_epi32(acc", "_mm256_sub_epi32(acc")
+OF_AVX2 = Fault("tile_avx2.c", "v_add(acc, mul_pairs", "v_sub(acc, mul_pairs")
 OF_GENERIC = Fault("attention.c", "dot += (256 *", "dot += (255 *")
 
 
