@@ -16,9 +16,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
+import numpy as np
 from gguf import GGUFReader
+from numpy.typing import NDArray
 
 from harness import core, peer_environment
 from harness.bench_machine import Elsewhere
@@ -184,6 +187,14 @@ class PeerEngine(WorkerEngine):
 
     def command(self) -> list[str]:
         return [str(peer_environment.python()), "-m", "harness.peer_llama_cpp"]
+
+    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """Those of each position, (t, n_vocab)."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "logits.npy")
+            self._ask("logits", tokens=list(tokens), path=str(path))
+            logits: NDArray[np.float32] = np.load(path)
+            return logits
 
 
 @dataclass(frozen=True)

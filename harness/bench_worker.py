@@ -67,8 +67,8 @@ class Memory:
         return resident("VmHWM") - self._before
 
 
-def serve(engine: Engine) -> None:
-    """Answer requests until standard input ends."""
+def serve(engine: Engine, **more: Callable[..., Any]) -> None:
+    """Answer requests until standard input ends; ``more`` are what this engine alone does."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints breaks no answer
     memory = Memory()
@@ -79,6 +79,7 @@ def serve(engine: Engine) -> None:
         "decode": engine.decode,
         "first_token": engine.first_token,
         "memory": memory.peak,
+        **more,
     }
     for line in sys.stdin:
         request = json.loads(line)

@@ -118,6 +118,31 @@ class LlamaCpp:
         np.ctypeslib.as_array(logits, shape=(self._n_vocab,)).argmax()
         return time.perf_counter() - start
 
+    def logits(self, tokens: list[int], path: str) -> None:
+        """Write the logits of each position, (t, n_vocab) float32, to ``path`` (.npy)."""
+        self._rewind(0)
+        result = np.empty((len(tokens), self._n_vocab), dtype=np.float32)
+        for start in range(0, len(tokens), N_BATCH):
+            part = tokens[start : start + N_BATCH]
+            batch = llama_cpp.llama_batch_init(len(part), 0, 1)
+            try:
+                batch.n_tokens = len(part)
+                for i, token in enumerate(part):
+                    batch.token[i] = token
+                    batch.pos[i] = start + i
+                    batch.n_seq_id[i] = 1
+                    batch.seq_id[i][0] = 0
+                    batch.logits[i] = True
+                if llama_cpp.llama_decode(self._context, batch):
+                    raise OSError("llama_decode failed")
+                some = llama_cpp.llama_get_logits(self._context)
+                shape = (len(part), self._n_vocab)
+                result[start : start + N_BATCH] = np.ctypeslib.as_array(some, shape=shape)
+            finally:
+                llama_cpp.llama_batch_free(batch)
+        np.save(path, result)
+
 
 if __name__ == "__main__":
-    serve(LlamaCpp())
+    peer = LlamaCpp()
+    serve(peer, logits=peer.logits)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How close the integer core comes to double precision, on a text."""
+"""How close the integer core, and llama.cpp, come to double precision, on a text."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.bench import PeerEngine
 from harness.chat import BOS, Chat
 from harness.core import Model
 from harness.errors import UsageError
@@ -22,13 +25,15 @@ TEXT = ROOT / "fixtures" / "text.txt"
 CLEAR = 1e-3
 """A margin between the two best logits that an honest engine keeps."""
 
+Q16 = 1 / 65536
+
 _ROWS = 64
-_Q16 = 65536
+_BATCH = 32
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Kullback-Leibler divergence, in nats, of the core's next-token distributions.
+    """Kullback-Leibler divergence, in nats, of an engine's next-token distributions.
 
     ``clear_misses`` counts positions whose best token differs although the margin of
     double precision is above CLEAR. ``perplexity`` is that of double precision.
@@ -63,12 +68,12 @@ def margins(x: F64) -> F64:
     return lead
 
 
-def compare(want: F64, got: NDArray[np.int32], tokens: Sequence[int]) -> Quality:
-    """Double precision's logits (t, n) against the core's, Q16."""
+def compare(want: F64, got: NDArray[Any], unit: float, tokens: Sequence[int]) -> Quality:
+    """Double precision's logits (t, n) against an engine's, in multiples of ``unit``."""
     kl, misses, clear, surprise = [], 0, 0, 0.0
     for start in range(0, len(want), _ROWS):
         some = slice(start, start + _ROWS)
-        a, b = want[some], got[some] / _Q16
+        a, b = want[some], got[some] * np.float64(unit)
         kl.append(kl_divergence(a, b))
         differs = a.argmax(axis=-1) != b.argmax(axis=-1)
         misses += int(differs.sum())
@@ -86,10 +91,11 @@ def compare(want: F64, got: NDArray[np.int32], tokens: Sequence[int]) -> Quality
     )
 
 
-def measure(path: Path, text: bytes, batch: int = 32) -> Quality:
-    """Evaluate a text by the core and in double precision.
+def measure(path: Path, text: bytes, peer: PeerEngine | None = None) -> list[Quality]:
+    """Evaluate a text by the core, by the peer where there is one, and in double precision.
 
-    Raises UsageError where it has fewer than two tokens or more than the model's context.
+    The core's is the first. Raises UsageError where the text has fewer than two tokens or more
+    than the model's context, HarnessError where the peer fails.
     """
     with Chat(path.read_bytes()) as vocabulary:
         tokens = vocabulary.plain(text, BOS)
@@ -98,5 +104,10 @@ def measure(path: Path, text: bytes, batch: int = 32) -> Quality:
             raise UsageError(
                 f"the text has {len(tokens)} tokens: give 2 to {model.n_ctx_train} of them"
             )
-        got = model.logits(tokens, batch)
-    return compare(Float64Model(path).logits(tokens), got, tokens)
+        got = model.logits(tokens, _BATCH)
+    want = Float64Model(path).logits(tokens)
+    result = [compare(want, got, Q16, tokens)]
+    if peer:
+        peer.load(path, os.cpu_count() or 1, len(tokens), None)
+        result.append(compare(want, peer.logits(tokens), 1.0, tokens))
+    return result

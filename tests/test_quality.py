@@ -3,20 +3,37 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness import models, quality
+from harness import bench, models, quality
+from harness.chat import BOS, Chat
 from harness.cli import main
-from harness.quality import CLEAR, compare, kl_divergence, margins
+from harness.quality import CLEAR, Q16, compare, kl_divergence, margins
+from harness.reference.float64 import Float64Model
 from harness.tiny import make_model
+
+FAKE_PEER = """
+import numpy as np
+from harness.bench_worker import serve
+
+class Fake:
+    prefill = fill = decode = first_token = None
+    def load(self, path, threads, n_ctx, isa):
+        return {"seconds": 0.0, "isa": "native", "about": f"fake peer, {n_ctx} positions"}
+    def logits(self, tokens, path):
+        np.save(path, (np.arange(len(tokens) * N_VOCAB) % 7).reshape(len(tokens), N_VOCAB))
+
+serve(Fake(), logits=Fake().logits)
+"""
 
 
 def test_smollm2_is_close_to_double_precision() -> None:
     """Far from zero too: a core that were compared with itself would show."""
-    q = quality.measure(models.smollm2(), quality.TEXT.read_bytes())
+    (q,) = quality.measure(models.smollm2(), quality.TEXT.read_bytes())
     assert q.n_tokens >= 256
     assert 1e-9 < q.mean_kl <= 1e-5
     assert q.max_kl <= 1e-4
@@ -43,7 +60,7 @@ def test_margins() -> None:
 def test_misses_count_only_where_the_margin_is_clear() -> None:
     want = np.array([[0.0, CLEAR / 2], [0.0, 2 * CLEAR], [0.0, 1.0]])
     got = np.array([[9, 0], [9, 0], [0, 65536]], dtype=np.int32)
-    q = compare(want, got, [0, 1, 0])
+    q = compare(want, got, Q16, [0, 1, 0])
     assert (q.n_tokens, q.clear_misses) == (3, 1)
     assert q.same_top1 == pytest.approx(1 / 3)
     assert q.max_kl == pytest.approx(float(kl_divergence(want, got / 65536).max()))
@@ -63,6 +80,32 @@ def test_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert q["mean_kl"] < 1e-5
         assert main(["quality", str(path), "--text", str(text)]) == 0
         assert "mean KL" in capsys.readouterr().out
+
+
+def test_the_peer_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer whose logits are known, and have nothing to do with the model's."""
+    path = make_model("tiny", "Q4_0", tmp_path / "m.gguf")
+    (tmp_path / "text").write_bytes(b"the kernel and the thing")
+    with Chat(path.read_bytes()) as vocabulary:
+        tokens = vocabulary.plain(b"the kernel and the thing", BOS)
+    want = Float64Model(path).logits(tokens)
+    program = FAKE_PEER.replace("N_VOCAB", str(want.shape[1]))
+    monkeypatch.setattr(bench.PeerEngine, "command", lambda _: [sys.executable, "-c", program])
+    arguments = ["quality", str(path), "--text", str(tmp_path / "text"), "--peer", "llama.cpp"]
+    assert main([*arguments, "--json"]) == 0
+    q = json.loads(capsys.readouterr().out)
+    kl = kl_divergence(want, np.arange(want.size, dtype=np.float64).reshape(want.shape) % 7)
+    assert q["peer"]["mean_kl"] == pytest.approx(kl.mean())
+    assert q["peer"]["max_kl"] == pytest.approx(kl.max())
+    assert (q["peer"]["engine"], q["peer"]["n_tokens"]) == ("llama.cpp", len(tokens))
+    assert q["mean_kl"] < 1e-5 < q["peer"]["mean_kl"]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"fake peer, {len(tokens)} positions"
+    (line,) = (line for line in lines if line.startswith("mean KL"))
+    assert line.endswith(f" {kl.mean():.2e}")
 
 
 @pytest.mark.parametrize("text", [b"", b"e", b"the kernel " * 400])

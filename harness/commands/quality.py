@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """Measure the integer core against double precision on a text.
 
-python -m harness quality smollm2
+  python -m harness quality smollm2
+  python -m harness quality smollm2 --peer llama.cpp
 
 Prints the mean and largest Kullback-Leibler divergence of the next-token
-distributions, in nats, and how often both have the same likeliest token.
+distributions, in nats, and how often both have the same likeliest token; with
+--peer, those of llama.cpp on the same file and text beside them.
 """
 
 import argparse
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import quality
+from harness import bench, quality
 from harness.errors import UsageError
 from harness.models import resolve
 from harness.progress import step
@@ -27,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=quality.TEXT,
         help="UTF-8 text of two tokens or more (default: fixtures/text.txt)",
     )
+    parser.add_argument("--peer", choices=[bench.PEER], help="measure it, too")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -37,15 +41,33 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"{args.text}: {error.strerror}") from error
     path = resolve(args.model)
-    with step("evaluating twice"):
-        q = quality.measure(path, text)
+    with ExitStack() as stack:
+        peer = stack.enter_context(bench.PeerEngine()) if args.peer else None
+        if peer:
+            peer.command()  # builds it
+        with step("evaluating"):
+            engines = quality.measure(path, text, peer)
+        about = peer.about if peer else None
+    core = engines[0]
     if args.json:
-        print(json.dumps(asdict(q)))
+        result = asdict(core)
+        if peer:
+            result["peer"] = asdict(engines[1]) | {"engine": args.peer, "about": about}
+        print(json.dumps(result))
         return 0
-    print(f"tokens        {q.n_tokens}")
-    print(f"mean KL       {q.mean_kl:.2e}")
-    print(f"max KL        {q.max_kl:.2e}")
-    print(f"same top-1    {100 * q.same_top1:.2f} %")
-    print(f"clear misses  {q.clear_misses} (margin above {quality.CLEAR:g})")
-    print(f"perplexity    {q.perplexity:.2f}")
+    if about:
+        print(about)
+    print(f"tokens        {core.n_tokens}, of perplexity {core.perplexity:.2f}")
+    if peer:
+        show("", "llamux", args.peer)
+    show("mean KL", *(f"{q.mean_kl:.2e}" for q in engines))
+    show("max KL", *(f"{q.max_kl:.2e}" for q in engines))
+    show("same top-1", *(f"{100 * q.same_top1:.2f} %" for q in engines))
+    show("clear misses", *(str(q.clear_misses) for q in engines))
+    print(f"clear: double precision's best token leads by more than {quality.CLEAR:g}")
     return 0
+
+
+def show(name: str, *values: str) -> None:
+    """A line of the table, a column for each engine."""
+    print(f"{name:14}" + "".join(f"{value:12}" for value in values).rstrip())
