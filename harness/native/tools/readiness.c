@@ -41,7 +41,7 @@
 #include <unistd.h>
 
 #define PROMPT "/proc/llamux/prompt"
-#define PATIENCE 600000	/* ms: of a debug kernel, in an emulator beside others, a pass takes minutes */
+#define PATIENCE 60000	/* ms */
 #define PAGE 4096
 
 static void fail(const char *what)
