@@ -136,7 +136,7 @@ def watches_leaks(guest: Guest) -> bool:
 def leaks(guest: Guest) -> list[str]:
     """Memory that nobody points to any more; it counts from five seconds of age.
 
-    Not what the kernel itself leaks: as it starts, and User-mode Linux's hostfs, when it is unmounted.
+    Not what the kernel itself leaks: as it starts, and as User-mode Linux unmounts hostfs.
     """
     assert watches_leaks(guest)
     guest.check(f"sleep 6; for i in 1 2 3; do echo scan >{DEBUG}/kmemleak; done", timeout=120)
