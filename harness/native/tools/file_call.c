@@ -30,7 +30,9 @@ static char *argument(char *data, const char *where)
 		return (char *)-PAGE;
 	if (!strcmp(where, "edge")) {
 		memcpy(data + PAGE - EDGE, data, EDGE);
-		return munmap(data + PAGE, SIZE - PAGE) ? NULL : data + PAGE - EDGE;
+		if (munmap(data + PAGE, SIZE - PAGE))
+			exit(255);
+		return data + PAGE - EDGE;
 	}
 	if (!strcmp(where, "constant") && mprotect(data, SIZE, PROT_READ))
 		exit(255);

@@ -182,7 +182,7 @@ static int stop_at_third(const char *text, size_t n, void *data)
 
 static void check_figures(const struct llamux *handle)
 {
-	struct llamux_figures f;
+	struct llamux_figures f = { 0 };
 
 	fake.figures = (struct llamux_ioc_figures){
 		1, 2, 3, 4, 5, 6, 7, 8, .sampled = 9, .log_prob = -9 * RATIO / 2, .margin = RATIO,
