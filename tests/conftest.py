@@ -13,7 +13,7 @@ import guest_lab
 import pytest
 
 from harness import models
-from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS
+from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS, KERNELS
 from harness.guest import Guest
 from harness.guest_errors import GuestError
 from harness.guest_pool import GuestPool
@@ -23,7 +23,11 @@ _failed = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make verify` have the guests of `lab` and `smp` run a kernel that looks for faults."""
-    parser.addoption("--kernel", choices=DEBUG_KERNELS, help="tests that boot no such guest go")
+    parser.addoption(
+        "--kernel",
+        choices=(*KERNELS, *DEBUG_KERNELS),
+        help="run only the tests that boot a guest with this kernel",
+    )
     parser.addoption("--arch", choices=GUESTS, default="x86_64", help="of that kernel")
 
 
