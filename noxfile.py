@@ -14,15 +14,15 @@ nox.options.sessions = ["test"]
 
 PYTHON = str(Path(".venv/bin/python").absolute())
 GUESTS = (
-    *("guest_module", "guest_bad_input", "guest_chat", "guest_readiness", "guest_api"),
-    *("guest_golden", "guest_users", "guest_generate", "libllamux"),
+    *("guests/module", "guests/bad_input", "guests/chat", "guests/readiness", "guests/api"),
+    *("guests/golden", "guests/users", "guests/generate", "client/c"),
 )
 EMULATED = (
     *GUESTS,
-    *("guest_fpu", "guest_isa", "guest_privacy", "guest_signals"),
-    *("guest_signature", "guest_threads", "guest_stress"),
+    *("guests/fpu", "guests/isa", "guests/privacy", "guests/signals"),
+    *("guests/signature", "guests/threads", "guests/stress"),
 )
-UML = (*GUESTS, "boot_uml", "client")
+UML = (*GUESTS, "guests/boot_uml", "client/python")
 OWN = ("processors", "keyring", "kunit_suites")
 VERIFIED = {
     ("x86_64", "6.12-kasan"): (EMULATED, (*OWN, "kasan", "fuzz_kernel")),
@@ -159,7 +159,7 @@ def verify(session: nox.Session) -> None:
             f"--arch={arch}",
             "--timeout=7200",
             "--durations=5",
-            *(f"tests/test_{name}.py" for name in guests),
+            *("tests/{}/test_{}.py".format(*name.split("/")) for name in guests),
             *(f"tests/verify/test_{name}.py" for name in others),
             *session.posargs,
             external=True,

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from harness import commands
-from harness.errors import HarnessError
+from harness.host.errors import HarnessError
 
 
 def build_parser() -> argparse.ArgumentParser:

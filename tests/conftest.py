@@ -9,14 +9,14 @@ guest is booted anew after a test on it has failed.
 from collections.abc import Iterator
 from typing import Any
 
-import guest_lab
 import pytest
 
-from harness import models
-from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS, KERNELS
-from harness.guest import Guest
-from harness.guest_errors import GuestError
-from harness.guest_pool import GuestPool
+from harness.guests.errors import GuestError
+from harness.guests.guest import Guest
+from harness.guests.pool import GuestPool
+from harness.host.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS, KERNELS
+from harness.models import packaged
+from tests.support import lab as guest_lab
 
 _failed = pytest.StashKey[bool]()
 
@@ -63,7 +63,7 @@ def arch(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def guest(request: pytest.FixtureRequest, guest_pool: GuestPool, arch: str) -> Iterator[Guest]:
     """A guest with the module and SmolLM2 loaded, and a kernel log that stays clean."""
-    guest = guest_pool.get(arch, model=models.smollm2())
+    guest = guest_pool.get(arch, model=packaged.smollm2())
     yield guest
     _settle(request, guest_pool, guest)
 

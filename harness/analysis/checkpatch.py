@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import kernel_source
-from harness.paths import ROOT, cache_dir
-from harness.progress import step
+from harness.host.paths import ROOT, cache_dir
+from harness.host.progress import step
+from harness.kernels import source
 
 _SCRIPTS = ("checkpatch.pl", "const_structs.checkpatch", "spelling.txt")
 
@@ -22,7 +22,7 @@ def script() -> Path:
             step("checkpatch from the kernel source"),
             tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch,
         ):
-            kernel_source.extract(Path(scratch), [f"scripts/{name}" for name in _SCRIPTS])
+            source.extract(Path(scratch), [f"scripts/{name}" for name in _SCRIPTS])
             for name in _SCRIPTS:
                 Path(scratch, "scripts", name).rename(folder / name)
     return folder / _SCRIPTS[0]

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness import kernel_source
-from harness.errors import HarnessError
-from harness.kernels import Kernel
-from harness.lock import exclusive
-from harness.paths import ROOT, cache_dir
-from harness.progress import step
+from harness.host.errors import HarnessError
+from harness.host.lock import exclusive
+from harness.host.paths import ROOT, cache_dir
+from harness.host.progress import step
+from harness.kernels import source
+from harness.kernels.kernel import Kernel
 
 _FOLDER = "scripts/coccinelle"
 _OPTIONS = re.compile(r"^// +Options:(.*)$", re.MULTILINE)
@@ -35,14 +35,14 @@ def patches() -> list[Path]:
     Those with a script in OCaml would want its compiler, which weighs more than they do.
     """
     folder = cache_dir("coccinelle")
-    found = folder / kernel_source.archive().stem
+    found = folder / source.archive().stem
     with exclusive(folder / "lock"):
         if not found.exists():
             with (
                 step("semantic patches from the kernel source"),
                 tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch,
             ):
-                kernel_source.extract(Path(scratch), [f"{_FOLDER}/"])
+                source.extract(Path(scratch), [f"{_FOLDER}/"])
                 shutil.move(Path(scratch, _FOLDER), found)
     return [path for path in sorted(found.rglob("*.cocci")) if _usable(path.read_text())]
 

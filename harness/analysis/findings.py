@@ -15,19 +15,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from harness import (
-    checkpatch,
-    coccinelle,
-    core,
-    kbuild_module,
-    kernel_doc,
-    kernels,
-    sanitized,
-)
-from harness.architectures import ARCHITECTURES, KERNELS
-from harness.errors import HarnessError
-from harness.kernels import Kernel
-from harness.paths import CORE, INCLUDE, LIBRARY, ROOT
+from harness.analysis import checkpatch, coccinelle, kernel_doc
+from harness.host.architectures import ARCHITECTURES, KERNELS
+from harness.host.errors import HarnessError
+from harness.host.paths import CORE, HOST_PROGRAMS, INCLUDE, LIBRARY, ROOT
+from harness.kernels import find, module
+from harness.kernels.kernel import Kernel
+from harness.native import build, sanitized
 
 ACCEPTED = ROOT / "harness" / "accepted_findings.toml"
 
@@ -145,7 +139,7 @@ def program_sources() -> list[Path]:
     vector arithmetic cost the analyzers minutes, and what they are made from is
     compiled for general registers, too.
     """
-    tools = (core.NATIVE / "tools").rglob("*.c")
+    tools = HOST_PROGRAMS.parent.rglob("*.c")
     fuzzers = (ROOT / "tests" / "fuzz").glob("*.c")
     return [*sanitized.sources(), *tools, *fuzzers, *LIBRARY.glob("*.c")]
 
@@ -158,12 +152,12 @@ def kernel_sources() -> list[Path]:
 def by_kbuild(targets: Sequence[Kernel] = (), source: Path = ROOT) -> list[Finding]:
     """Compiler and sparse, in the module's build for each kernel."""
     targets = targets or [
-        kernels.kernel(arch, series) for arch in ARCHITECTURES.values() for series in KERNELS
+        find.kernel(arch, series) for arch in ARCHITECTURES.values() for series in KERNELS
     ]
     found: set[Finding] = set()
     for target in targets:
-        built = kbuild_module.build(target, source, checked=True)
-        for line in kbuild_module.own_warnings(built):
+        built = module.build(target, source, checked=True)
+        for line in module.own_warnings(built):
             found.update(parse("kbuild", line) or [Finding("kbuild", "Kbuild", 0, line)])
     return sorted(found)
 
@@ -219,17 +213,17 @@ TOOLS: dict[str, Callable[[], list[Finding]]] = {
 
 def _kernel() -> Kernel:
     """The kernel whose headers the tools read."""
-    return kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[-1])
+    return find.kernel(ARCHITECTURES["x86_64"], KERNELS[-1])
 
 
 def _program_flags() -> list[str]:
-    include = [f"-I{os.path.relpath(folder, ROOT)}" for folder in (CORE, core.NATIVE, INCLUDE)]
-    return [*core.FLAGS, "-Wno-unused-parameter", *include]
+    include = [f"-I{os.path.relpath(folder, ROOT)}" for folder in (CORE, build.NATIVE, INCLUDE)]
+    return [*build.FLAGS, "-Wno-unused-parameter", *include]
 
 
 def _kernel_flags() -> list[str]:
-    flags = [*kbuild_module.compiler_flags(_kernel()), "-O2", "-Ikmod", "-Ikmod/include"]
-    return [*flags, "-Wno-attributes", "-include", "harness/kernel_allocators.h"]
+    flags = [*module.compiler_flags(_kernel()), "-O2", "-Ikmod", "-Ikmod/include"]
+    return [*flags, "-Wno-attributes", "-include", "harness/analysis/kernel_allocators.h"]
 
 
 def _compile(tool: str, compiler: Sequence[str], files: Iterable[Path]) -> list[Finding]:

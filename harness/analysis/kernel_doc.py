@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.kernels import Kernel
-from harness.paths import ROOT
+from harness.host.errors import HarnessError
+from harness.host.paths import ROOT
+from harness.kernels.kernel import Kernel
 
 
 def report(files: Sequence[Path], target: Kernel) -> str:

@@ -7,13 +7,15 @@ The latter where the kernel traces it (``6.12-latency``).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness import cross, kbuild_module, models
-from harness.architectures import architecture
-from harness.errors import HarnessError
-from harness.guest import Guest
-from harness.paths import ROOT
+from harness.guests.guest import Guest
+from harness.host.architectures import architecture
+from harness.host.errors import HarnessError
+from harness.host.paths import GUEST_PROGRAMS
+from harness.kernels import module
+from harness.models import catalog
+from harness.native import cross
 
-PROGRAM = ROOT / "harness" / "native" / "tools" / "latency"
+PROGRAM = GUEST_PROGRAMS / "latency"
 CONVERSATIONS = 4
 QUIET = "quiet"
 LOADS = (QUIET, "loops", "answers")
@@ -99,8 +101,8 @@ def run(
     with Guest(
         arch,
         kernel,
-        model=models.resolve(model),
-        module=kbuild_module.build_module(arch, kernel),
+        model=catalog.resolve(model),
+        module=module.build_module(arch, kernel),
         smp=smp,
         accel=accel,
         files={"/latency/program": cross.program(PROGRAM, architecture(arch).processor)},

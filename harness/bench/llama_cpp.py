@@ -13,7 +13,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.bench_worker import serve, tokens
+from harness.bench.worker import serve, tokens
 
 N_BATCH = 512
 

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import setup_system
-from harness.guest_errors import SetupError
-from harness.lock import exclusive
-from harness.paths import cache_dir
-from harness.progress import say, step
+from harness.host import packages
+from harness.host.errors import SetupError
+from harness.host.lock import exclusive
+from harness.host.paths import cache_dir
+from harness.host.progress import say, step
 
 REQUIREMENT = "llama-cpp-python==0.3.36"
 CMAKE_ARGS = "-DGGML_NATIVE=ON"
@@ -38,7 +38,7 @@ def _made(folder: Path) -> bool:
 
 
 def _make(folder: Path, interpreter: Path) -> None:
-    setup_system.ensure(PACKAGES)
+    packages.ensure(PACKAGES)
     say(f"building {REQUIREMENT} for this processor: some minutes, once")
     log = folder.parent / "peer.log"
     with step(REQUIREMENT), log.open("w") as output:

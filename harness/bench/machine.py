@@ -98,7 +98,7 @@ def bandwidth(
 ) -> float:
     """Bytes per second of memory that is much larger than the caches: the median of runs.
 
-    ``measure`` is :func:`harness.bench_native.read_bandwidth`. A run that others disturb by
+    ``measure`` is :func:`harness.bench.userspace.read_bandwidth`. A run that others disturb by
     more than ``quiet`` processors counts only where no other is left.
     """
     size = max(BUFFER * last_level_cache(), 64 << 20)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.bench import PeerEngine
-from harness.chat import BOS, Chat
-from harness.core import Model
-from harness.errors import UsageError
-from harness.paths import ROOT
+from harness.bench.engines import PeerEngine
+from harness.core.chat import BOS, Chat
+from harness.core.session import Model
+from harness.host.errors import UsageError
+from harness.host.paths import ROOT
 from harness.reference.float64 import Float64Model
 
 F64 = NDArray[np.float64]

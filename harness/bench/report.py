@@ -8,7 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.bench import PEER, QUIET, counted
+from harness.bench.engines import PEER
+from harness.bench.measure import QUIET, counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,11 +9,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import cross
-from harness.core import NATIVE
-from harness.errors import HarnessError
+from harness.host.errors import HarnessError
+from harness.host.paths import HOST_PROGRAMS
+from harness.native import cross
 
-PROGRAM = NATIVE / "tools" / "sections.c"
+PROGRAM = HOST_PROGRAMS / "sections.c"
 
 
 @dataclass(frozen=True)

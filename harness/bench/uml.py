@@ -4,11 +4,11 @@
 import os
 from pathlib import Path
 
-from harness.architectures import UML
-from harness.bench import Engine, Prompt
-from harness.chat import BOS, Chat
-from harness.errors import HarnessError
-from harness.guest import Guest
+from harness.bench.engines import Engine, Prompt
+from harness.core.chat import BOS, Chat
+from harness.guests.guest import Guest
+from harness.host.architectures import UML
+from harness.host.errors import HarnessError
 
 _OPTIONS = "/proc/llamux/options"
 _PROMPT = "/proc/llamux/prompt"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import core
-from harness.bench_worker import serve, tokens
-from harness.errors import HarnessError
+from harness.bench.worker import serve, tokens
+from harness.core import library, session
+from harness.host.errors import HarnessError
 
 MAX_BATCH = 64
 """LLAMA_MAX_BATCH."""
@@ -20,7 +20,7 @@ MAX_BATCH = 64
 
 @cache
 def _library() -> Any:
-    lib = core.library()
+    lib = library.library()
     lib.llamuxu_bench_decode.argtypes = [
         c_void_p,
         c_uint32,
@@ -48,10 +48,10 @@ class Native:
 
     def load(self, path: str, threads: int, n_ctx: int, isa: str | None) -> dict[str, Any]:
         """See bench_worker.Engine."""
-        core.select_isa(isa)
+        library.select_isa(isa)
         start = time.perf_counter()
-        self._model = core.Model(Path(path))
-        self._session = core.Session(self._model, n_ctx, MAX_BATCH, threads)
+        self._model = session.Model(Path(path))
+        self._session = session.Session(self._model, n_ctx, MAX_BATCH, threads)
         seconds = time.perf_counter() - start
         n_vocab = self._model.n_vocab
         self._ids: NDArray[np.uint32] = np.array(tokens(n_ctx, n_vocab), dtype=np.uint32)
@@ -91,7 +91,7 @@ class Native:
             self._logits.shape[1],
         )
         if ns < 0:
-            raise core.CoreError(-ns, "decoding failed")
+            raise library.CoreError(-ns, "decoding failed")
         self._n_past = depth
         return float(ns) / 1e9
 

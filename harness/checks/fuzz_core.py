@@ -16,10 +16,11 @@ from pathlib import Path
 
 from gguf import TokenType
 
-from harness import malformed, sanitized
-from harness.errors import HarnessError
-from harness.gguf_image import Image, Value
-from harness.paths import ROOT, cache_dir
+from harness.host.errors import HarnessError
+from harness.host.paths import ROOT, cache_dir
+from harness.models import malformed
+from harness.models.image import Image, Value
+from harness.native import sanitized
 
 FOLDER = ROOT / "tests" / "fuzz"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Programs of system calls on /proc/llamux, made up in a guest as coverage rewards them.
 
-The guest's side is harness/native/tools/fuzz_kernel. An input is a short byte string: a
+The guest's side is harness/programs/guest/fuzz_kernel. An input is a short byte string: a
 header and eight bytes for each operation. What a program does is never wrong; a report in
 the kernel's log is, and so is a program that cannot be killed, or what is left of all of
 them at the end. Without KCOV in the kernel only the results of system calls guide.
@@ -19,17 +19,18 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
 
-from harness import cross, kbuild_module
-from harness.architectures import architecture
-from harness.errors import HarnessError
-from harness.guest import MODULE_PATH, Guest
-from harness.guest_errors import GuestError
-from harness.kernels import kernel as find_kernel
-from harness.paths import ROOT, cache_dir
-from harness.progress import say, step
-from harness.tiny import make_model
+from harness.guests.errors import GuestError
+from harness.guests.guest import MODULE_PATH, Guest
+from harness.host.architectures import architecture
+from harness.host.errors import HarnessError
+from harness.host.paths import GUEST_PROGRAMS, ROOT, cache_dir
+from harness.host.progress import say, step
+from harness.kernels import module as kbuild_module
+from harness.kernels.find import kernel as find_kernel
+from harness.models.synthetic import make_model
+from harness.native import cross
 
-PROGRAM = ROOT / "harness" / "native" / "tools" / "fuzz_kernel"
+PROGRAM = GUEST_PROGRAMS / "fuzz_kernel"
 SEEDS = ROOT / "tests" / "fuzz" / "seeds" / "kernel"
 INPUT_BYTES = 194
 PROCESSORS = min(4, max(2, os.cpu_count() or 2))

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import kbuild_module, kernels
-from harness.architectures import UML, architecture
-from harness.guest import MODULE_PATH, Guest
-from harness.guest_errors import SetupError
-from harness.progress import step
+from harness.guests.guest import MODULE_PATH, Guest
+from harness.host.architectures import UML, architecture
+from harness.host.errors import SetupError
+from harness.host.progress import step
+from harness.kernels import find
+from harness.kernels import module as kbuild_module
 from harness.vectors import files
 
 MAKE_ARGS = ("CONFIG_LLAMUX_KUNIT_TEST=m",)
@@ -74,7 +75,7 @@ def run(
     ``module`` is built if not given; ``guest_files`` are those of the vectors. SetupError
     where the kernel has no KUnit; GuestError where it breaks.
     """
-    kernel = kernels.kernel(architecture(arch), series)
+    kernel = find.kernel(architecture(arch), series)
     if "CONFIG_KUNIT=y" not in kernel.config.read_text().splitlines():
         raise SetupError(f"the kernel {kernel.release} has no KUnit: it runs in {UML.name}")
     module = module or kbuild_module.build(kernel, make_args=MAKE_ARGS).module

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Many clients of /proc/llamux at once in a guest, and every answer compared.
 
-The guest's side is a program, harness/native/tools/stress; its table of kinds says how
+The guest's side is a program, harness/programs/guest/stress; its table of kinds says how
 clients behave. What each question's answer has to be is computed beforehand by the
 userspace library, one by one.
 """
@@ -12,16 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import chat, cross, kbuild_module, models
-from harness.core import MAX_DRAFT, TEMPLATE_AUTO, Model, Options, Session
-from harness.errors import HarnessError
-from harness.guest import MODULE_PATH, Guest
-from harness.paths import ROOT, cache_dir
-from harness.progress import step
-from harness.sampler import parse_q16
-from harness.tiny import make_model
+from harness.core import chat
+from harness.core.sampler import parse_q16
+from harness.core.session import MAX_DRAFT, TEMPLATE_AUTO, Model, Options, Session
+from harness.guests.guest import MODULE_PATH, Guest
+from harness.host.errors import HarnessError
+from harness.host.paths import GUEST_PROGRAMS, cache_dir
+from harness.host.progress import step
+from harness.kernels import module as kbuild_module
+from harness.models import catalog, packaged
+from harness.models.synthetic import make_model
+from harness.native import cross
 
-PROGRAM = ROOT / "harness" / "native" / "tools" / "stress"
+PROGRAM = GUEST_PROGRAMS / "stress"
 PROCESSORS = 4
 MEMORY = 1024
 """MiB of the guest."""
@@ -57,8 +60,8 @@ class Load:
 
 
 def _path(model: str) -> Path:
-    if model in models.MODELS:
-        return models.resolve(model)
+    if model in packaged.MODELS:
+        return catalog.resolve(model)
     return make_model(model, "Q8_0", cache_dir("lab") / f"{model}.gguf")
 
 

@@ -12,8 +12,9 @@ import argparse
 import json
 from dataclasses import asdict
 
-from harness import analysis, setup_system
-from harness.progress import step
+from harness.analysis import findings as analysis
+from harness.host import packages
+from harness.host.progress import step
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    setup_system.ensure(setup_system.ANALYSIS)
+    packages.ensure(packages.ANALYSIS)
     tools = args.tool or list(analysis.TOOLS)
     accepted = analysis.explanations()
     verdicts = {}

@@ -24,10 +24,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import bench, bench_machine, bench_report, bench_uml, core, models, setup_system
-from harness.bench_native import read_bandwidth
-from harness.errors import UsageError
-from harness.paths import ROOT
+from harness.bench import machine, report, uml
+from harness.bench.engines import PEER, Engine, NativeEngine, PeerEngine
+from harness.bench.measure import QUIET, check_isa, measure_model
+from harness.bench.plan import N_CTX, Plan
+from harness.bench.userspace import read_bandwidth
+from harness.core import library, session
+from harness.host import packages
+from harness.host.errors import UsageError
+from harness.host.paths import ROOT
+from harness.models import catalog
 
 DEPTH = 2000
 CURVE_DEPTHS = (256, 512, 1024, 1536)
@@ -37,7 +43,7 @@ CURVE_BATCHES = (1, 2, 4, 8, 16, 32, 64)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
-        "model", metavar="MODEL", nargs="*", help=f"a GGUF file, or {', '.join(models.NAMES)}"
+        "model", metavar="MODEL", nargs="*", help=f"a GGUF file, or {', '.join(catalog.NAMES)}"
     )
     parser.add_argument(
         "--results",
@@ -55,11 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--depth", metavar="LIST", help="decode from these positions too (default 2000)"
     )
-    parser.add_argument("--isa", metavar="NAME", help=f"of {', '.join(core.ISAS)}")
+    parser.add_argument("--isa", metavar="NAME", help=f"of {', '.join(library.ISAS)}")
     parser.add_argument(
         "--on", choices=["native", "uml"], default="native", help="where (default native)"
     )
-    parser.add_argument("--peer", choices=[bench.PEER], help="measure it in alternation")
+    parser.add_argument("--peer", choices=[PEER], help="measure it in alternation")
     parser.add_argument("--repeat", type=int, default=10, metavar="N", help="rounds (default 10)")
     parser.add_argument("--json", action="store_true", help="for programs, on standard output")
     parser.add_argument(
@@ -88,13 +94,13 @@ def _within(value: int | None, default: int, name: str, most: int) -> int:
     return value
 
 
-def plan(args: argparse.Namespace, name: str) -> bench.Plan:
+def plan(args: argparse.Namespace, name: str) -> Plan:
     """What to measure of a model. UsageError where the arguments do not fit it."""
-    path = models.resolve(name)
-    with core.Model(path) as model:
+    path = catalog.resolve(name)
+    with session.Model(path) as model:
         most = model.n_ctx_train
     processors = len(os.sched_getaffinity(0))
-    threads = numbers(args.threads or f"1,{processors}", "--threads", 1, core.MAX_THREADS)
+    threads = numbers(args.threads or f"1,{processors}", "--threads", 1, session.MAX_THREADS)
     if args.on == "uml" and 1 not in threads:
         raise UsageError("--on uml has one processor: let --threads name 1")
     gen = _within(args.gen_tokens, 64, "--gen-tokens", most)
@@ -103,35 +109,35 @@ def plan(args: argparse.Namespace, name: str) -> bench.Plan:
         depths = tuple(d for d in (DEPTH,) if d < most)
     else:
         depths = numbers(args.depth, "--depth", 0, most - 1)
-    return bench.Plan(
-        name=name if name in models.NAMES else path.name,
+    return Plan(
+        name=name if name in catalog.NAMES else path.name,
         path=path,
         threads=threads,
         prompt_tokens=prompt,
         gen_tokens=gen,
         depths=depths,
         repeat=args.repeat,
-        n_ctx=min(most, max(bench.N_CTX, prompt, gen, *(d + 1 for d in depths))),
+        n_ctx=min(most, max(N_CTX, prompt, gen, *(d + 1 for d in depths))),
         isa=args.isa,
         curve_depths=tuple(d for d in CURVE_DEPTHS if d < most),
         curve_batches=CURVE_BATCHES,
     )
 
 
-def engines(args: argparse.Namespace) -> list[bench.Engine]:
+def engines(args: argparse.Namespace) -> list[Engine]:
     """Who takes turns, ours first."""
-    some: list[bench.Engine] = [bench.NativeEngine()]
+    some: list[Engine] = [NativeEngine()]
     if args.on == "uml":
-        setup_system.ensure(setup_system.KERNELS)
-        some.insert(0, bench_uml.UmlEngine())
+        packages.ensure(packages.KERNELS)
+        some.insert(0, uml.UmlEngine())
     if args.peer:
-        peer = bench.PeerEngine()
+        peer = PeerEngine()
         peer.command()  # builds it, so that nothing is measured meanwhile
         some.append(peer)
     return some
 
 
-def command(args: argparse.Namespace, p: bench.Plan) -> str:
+def command(args: argparse.Namespace, p: Plan) -> str:
     """What measures one model so again."""
     words = ["python -m harness bench", p.name, "--threads", ",".join(map(str, p.threads))]
     words += ["--prompt-tokens", str(p.prompt_tokens), "--gen-tokens", str(p.gen_tokens)]
@@ -142,31 +148,29 @@ def command(args: argparse.Namespace, p: bench.Plan) -> str:
     return " ".join([*words, "--repeat", str(p.repeat)])
 
 
-def measure(args: argparse.Namespace, plans: Sequence[bench.Plan]) -> dict[str, Any]:
+def measure(args: argparse.Namespace, plans: Sequence[Plan]) -> dict[str, Any]:
     """The result, as --json prints it."""
     some = engines(args)
     rows = []
     counts = sorted({threads for p in plans for threads in p.threads})
-    rates = {
-        n: bench_machine.bandwidth(read_bandwidth, n, args.repeat, bench.QUIET) for n in counts
-    }
+    rates = {n: machine.bandwidth(read_bandwidth, n, args.repeat, QUIET) for n in counts}
     for p in plans:
-        rows += bench.measure_model(p, some, rates)
-    peer = next((e.about for e in some if e.name == bench.PEER), None)
-    machine = {
-        **bench_machine.describe(),
+        rows += measure_model(p, some, rates)
+    peer = next((e.about for e in some if e.name == PEER), None)
+    about = {
+        **machine.describe(),
         "read_bandwidth": {str(n): rate for n, rate in rates.items()},
         "peer": peer,
         "commands": {p.name: command(args, p) for p in plans},
     }
-    return {"machine": machine, "rows": rows}
+    return {"machine": about, "rows": rows}
 
 
 def earlier(path: Path) -> dict[str, Any]:
     """What --json printed. UsageError where it is something else."""
     try:
         result: dict[str, Any] = json.loads(path.read_text())
-        bench_report.table(result)
+        report.table(result)
     except OSError as error:
         raise UsageError(f"--results {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -179,23 +183,23 @@ def run(args: argparse.Namespace) -> int:
     if args.repeat < 1:
         raise UsageError(f"--repeat must be at least 1, not {args.repeat}")
     if not args.model and not args.results:
-        raise UsageError(f"name a model: a GGUF file, or one of {', '.join(models.NAMES)}")
-    bench.check_isa(args.isa)
+        raise UsageError(f"name a model: a GGUF file, or one of {', '.join(catalog.NAMES)}")
+    check_isa(args.isa)
     plans = [plan(args, name) for name in args.model]
     results = [earlier(path) for path in args.results]
     if plans:
         results.append(measure(args, plans))
-    result = bench_report.merged(results)
+    result = report.merged(results)
     if args.json:
         json.dump(result, sys.stdout, indent=1)
         print()
     else:
-        print(bench_report.table(result), end="")
+        print(report.table(result), end="")
     if args.plots:
         args.plots.mkdir(parents=True, exist_ok=True)
-        bench_report.write_plots(result, args.plots)
+        report.write_plots(result, args.plots)
     if args.write_docs:
         folder = ROOT / "docs"
-        plots = bench_report.write_plots(result, folder)
-        (folder / "benchmarks.md").write_text(bench_report.page(result, plots))
+        plots = report.write_plots(result, folder)
+        (folder / "benchmarks.md").write_text(report.page(result, plots))
     return 0

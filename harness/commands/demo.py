@@ -11,10 +11,10 @@ import argparse
 import shlex
 import time
 
-from harness.architectures import GUESTS
-from harness.commands.boot import add_guest_options, open_guest, write_error, write_now
-from harness.guest import Guest
-from harness.progress import say, step
+from harness.guests.guest import Guest
+from harness.guests.options import add_guest_options, open_guest
+from harness.host.architectures import GUESTS
+from harness.host.progress import say, step, write_error, write_now
 
 DEFAULT_PROMPT = "What is a kernel module?"
 

@@ -9,10 +9,10 @@ import argparse
 import json
 import sys
 
-from harness.chat import Chat
-from harness.errors import UsageError
-from harness.gguf_native import private_image
-from harness.models import resolve
+from harness.core.chat import Chat
+from harness.core.gguf import private_image
+from harness.host.errors import UsageError
+from harness.models.catalog import resolve
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -6,17 +6,17 @@ python -m harness fetch-model smollm2
 
 import argparse
 
-from harness import models
+from harness.models import catalog, packaged
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
-        "model", metavar="MODEL", choices=models.MODELS, help=", ".join(models.MODELS)
+        "model", metavar="MODEL", choices=packaged.MODELS, help=", ".join(packaged.MODELS)
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    print(models.resolve(args.model))
+    print(catalog.resolve(args.model))
     return 0

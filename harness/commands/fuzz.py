@@ -9,16 +9,16 @@ import argparse
 import dataclasses
 import json
 
-from harness import fuzz
+from harness.checks import fuzz_core
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
         "target",
-        choices=[*fuzz.targets(), "all"],
+        choices=[*fuzz_core.targets(), "all"],
         metavar="TARGET",
-        help=f"{', '.join(fuzz.targets())}, or all",
+        help=f"{', '.join(fuzz_core.targets())}, or all",
     )
     parser.add_argument("--seconds", type=int, default=30, help="for each target (default: 30)")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
@@ -26,8 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    for target in fuzz.targets() if args.target == "all" else [args.target]:
-        result = fuzz.run(target, args.seconds)
+    for target in fuzz_core.targets() if args.target == "all" else [args.target]:
+        result = fuzz_core.run(target, args.seconds)
         if args.json:
             print(json.dumps(dataclasses.asdict(result)), flush=True)
         else:

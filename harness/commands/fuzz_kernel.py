@@ -18,9 +18,10 @@ import dataclasses
 import json
 from pathlib import Path
 
-from harness import kernel_fuzz, setup_system
-from harness.architectures import DEBUG_KERNELS, GUESTS, KERNELS
-from harness.errors import UsageError
+from harness.checks import fuzz_kernel
+from harness.host import packages
+from harness.host.architectures import DEBUG_KERNELS, GUESTS, KERNELS
+from harness.host.errors import UsageError
 
 _MISSED = 12  # functions that are named
 
@@ -52,10 +53,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--seconds must be 1 or more, --seed below 2^64")
     if args.reduce and not args.corpus:
         raise UsageError("--reduce chooses from the inputs of --corpus DIR: name that, too")
-    setup_system.ensure(setup_system.GUESTS)
+    packages.ensure(packages.GUESTS)
     kasan = DEBUG_KERNELS[0]
     watched = kasan in GUESTS[args.arch].debug_series
-    report = kernel_fuzz.run(
+    report = fuzz_kernel.run(
         args.seconds,
         arch=args.arch,
         kernel=args.kernel or (kasan if watched else None),
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         mode="replay" if args.replay else "reduce" if args.reduce else "fuzz",
     )
     if args.reduce:
-        kernel_fuzz.save(args.reduce, report.kept)
+        fuzz_kernel.save(args.reduce, report.kept)
     if args.json:
         facts = dataclasses.asdict(report) | {"kept": [data.hex() for data in report.kept]}
         print(json.dumps(facts))
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(report: kernel_fuzz.Report) -> None:
+def _show(report: fuzz_kernel.Report) -> None:
     print(
         f"{report.kernel}: {report.executions} programs, {len(report.kept)} kept,"
         f" {report.killed} too slow, nothing found"

@@ -9,25 +9,22 @@ import argparse
 import sys
 import time
 
-from harness.architectures import DEBUG_KERNELS, KERNELS
-from harness.core import (
-    ISAS,
+from harness.core.library import ISAS, library, select_isa
+from harness.core.sampler import parse_q16
+from harness.core.session import (
+    CHAT_NONE,
+    DEFAULT_N_CTX,
     MAX_DRAFT,
     TEMPLATE_AUTO,
     Model,
     Options,
     Session,
     default_threads,
-    library,
-    select_isa,
 )
-from harness.errors import HarnessError, UsageError
-from harness.guest import Guest
-from harness.models import resolve
-from harness.sampler import parse_q16
-
-CHAT_NONE = 0
-DEFAULT_N_CTX = 2048
+from harness.guests.guest import Guest
+from harness.host.architectures import DEBUG_KERNELS, KERNELS
+from harness.host.errors import HarnessError, UsageError
+from harness.models.catalog import resolve
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

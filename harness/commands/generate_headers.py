@@ -5,7 +5,7 @@ import argparse
 import sys
 
 from harness import codegen
-from harness.paths import ROOT
+from harness.host.paths import ROOT
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

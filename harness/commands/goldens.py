@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from harness import goldens
+from harness.vectors import goldens
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 
 from gguf.constants import GGMLQuantizationType
 
-from harness import gguf_native
-from harness.core import CoreError
-from harness.gguf_native import Gguf, Verdict, private_image
-from harness.models import resolve
+from harness.core import gguf
+from harness.core.gguf import Gguf, Verdict, private_image
+from harness.core.library import CoreError
+from harness.models.catalog import resolve
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _facts(header: Header | None, verdict: Verdict) -> list[tuple[str, str]]:
 def run(args: argparse.Namespace) -> int:
     """Do it."""
     path = resolve(args.model)
-    verdict = gguf_native.load_check(path)
+    verdict = gguf.load_check(path)
     header = _header(path)
     if args.json:
         report: dict[str, Any] = {

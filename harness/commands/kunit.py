@@ -11,8 +11,9 @@ which User-mode Linux has and Debian's stock kernels have not.
 import argparse
 import sys
 
-from harness import kunit, setup_system
-from harness.architectures import GUESTS, UML
+from harness.checks import kunit
+from harness.host import packages
+from harness.host.architectures import GUESTS, UML
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    setup_system.ensure(setup_system.KERNELS if args.arch == UML.name else setup_system.GUESTS)
+    packages.ensure(packages.KERNELS if args.arch == UML.name else packages.GUESTS)
     report = kunit.run(args.arch, args.kernel)
     print(report.ktap, end="")
     for failure in report.failures:

@@ -19,8 +19,10 @@ import argparse
 import dataclasses
 import json
 
-from harness import latency, models, setup_system
-from harness.architectures import GUESTS, KERNELS, UML
+from harness.bench import latency
+from harness.host import packages
+from harness.host.architectures import GUESTS, KERNELS, UML
+from harness.models import catalog
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="Debian's kernel series, default 6.1, uml 6.12; or the kernel that traces",
     )
     parser.add_argument(
-        "--model", default="smollm2", help=f"a GGUF file, or {', '.join(models.NAMES)}"
+        "--model", default="smollm2", help=f"a GGUF file, or {', '.join(catalog.NAMES)}"
     )
     parser.add_argument("--smp", type=int, metavar="N", help="processors; default 2, uml 1")
     parser.add_argument(
@@ -49,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    setup_system.ensure(setup_system.KERNELS if args.arch == UML.name else setup_system.GUESTS)
+    packages.ensure(packages.KERNELS if args.arch == UML.name else packages.GUESTS)
     report = latency.run(
         args.seconds,
         arch=args.arch,

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.core import Model, library
-from harness.errors import UsageError
-from harness.models import resolve
-from harness.ops import Ops
+from harness.core.library import library
+from harness.core.ops import Ops
+from harness.core.session import Model
+from harness.host.errors import UsageError
+from harness.models.catalog import resolve
 
 MAX_BATCH = 64  # LLAMA_MAX_BATCH
 

@@ -11,8 +11,8 @@ vocabularies from published files where those can be fetched.
 import argparse
 from pathlib import Path
 
-from harness.progress import step
-from harness.tiny import SHAPES, TYPES, make_model
+from harness.host.progress import step
+from harness.models.synthetic import SHAPES, TYPES, make_model
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

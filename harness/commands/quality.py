@@ -15,10 +15,11 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import bench, quality
-from harness.errors import UsageError
-from harness.models import resolve
-from harness.progress import step
+from harness.bench import quality
+from harness.bench.engines import PEER, PeerEngine
+from harness.host.errors import UsageError
+from harness.host.progress import step
+from harness.models.catalog import resolve
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=quality.TEXT,
         help="UTF-8 text of two tokens or more (default: fixtures/text.txt)",
     )
-    parser.add_argument("--peer", choices=[bench.PEER], help="measure it, too")
+    parser.add_argument("--peer", choices=[PEER], help="measure it, too")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.text}: {error.strerror}") from error
     path = resolve(args.model)
     with ExitStack() as stack:
-        peer = stack.enter_context(bench.PeerEngine()) if args.peer else None
+        peer = stack.enter_context(PeerEngine()) if args.peer else None
         if peer:
             peer.command()  # builds it
         with step("evaluating"):

@@ -11,9 +11,16 @@ would begin with a space, so does the text.
 import argparse
 import json
 
-from harness.commands.generate import CHAT_NONE, DEFAULT_N_CTX
-from harness.core import TEMPLATE_AUTO, Model, Options, Session, default_threads
-from harness.models import resolve
+from harness.core.session import (
+    CHAT_NONE,
+    DEFAULT_N_CTX,
+    TEMPLATE_AUTO,
+    Model,
+    Options,
+    Session,
+    default_threads,
+)
+from harness.models.catalog import resolve
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

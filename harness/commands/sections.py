@@ -12,12 +12,16 @@ import argparse
 import dataclasses
 import json
 
-from harness import core, models, sections
+from harness.bench import sections
+from harness.core import library
+from harness.models import catalog
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("model", metavar="MODEL", help=f"a GGUF file, or {', '.join(models.NAMES)}")
+    parser.add_argument(
+        "model", metavar="MODEL", help=f"a GGUF file, or {', '.join(catalog.NAMES)}"
+    )
     parser.add_argument(
         "--isa", action="append", metavar="NAME", help="may be given again; default the best one"
     )
@@ -26,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    model = models.resolve(args.model)
-    isas = args.isa or [core.usable_isas()[-1]]
+    model = catalog.resolve(args.model)
+    isas = args.isa or [library.usable_isas()[-1]]
     found = [row for isa in isas for row in sections.measure(model, isa)]
     if args.json:
         for row in found:

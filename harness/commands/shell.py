@@ -7,10 +7,10 @@ python -m harness shell --arch aarch64 --kernel 6.12
 import argparse
 import sys
 
-from harness.architectures import GUESTS
-from harness.commands.boot import add_guest_options, open_guest
-from harness.errors import UsageError
-from harness.progress import say, step
+from harness.guests.options import add_guest_options, open_guest
+from harness.host.architectures import GUESTS
+from harness.host.errors import UsageError
+from harness.host.progress import say, step
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

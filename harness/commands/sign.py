@@ -14,8 +14,8 @@ signature is there and right.
 import argparse
 from pathlib import Path
 
-from harness import signing
-from harness.errors import UsageError
+from harness.host.errors import UsageError
+from harness.models import signing
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

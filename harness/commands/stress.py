@@ -17,9 +17,10 @@ import argparse
 import dataclasses
 import json
 
-from harness import setup_system, stress
-from harness.architectures import ARCHITECTURES, DEBUG_KERNELS, KERNELS
-from harness.errors import UsageError
+from harness.checks import stress
+from harness.host import packages
+from harness.host.architectures import ARCHITECTURES, DEBUG_KERNELS, KERNELS
+from harness.host.errors import UsageError
 
 DEFAULT_SECONDS = 120
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         seconds = round(args.hours * 3600)
     if seconds < 1 or args.readers < 1 or not 0 <= args.seed < 1 << 32:
         raise UsageError("--seconds and --readers must be 1 or more, --seed below 2^32")
-    setup_system.ensure(setup_system.GUESTS)
+    packages.ensure(packages.GUESTS)
     reports = stress.run(
         seconds,
         arch=args.arch,

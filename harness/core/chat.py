@@ -21,8 +21,8 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
-from harness.core import CoreError, Diag, library
-from harness.errors import UsageError
+from harness.core.library import CoreError, Diag, library
+from harness.host.errors import UsageError
 
 NAMES = ("none", "chatml", "zephyr", "llama-2", "llama-3")
 """Of the families, in the order of ``enum llama_chat_template``."""

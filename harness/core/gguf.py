@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from harness.core import CoreError, Diag, library
+from harness.core.library import CoreError, Diag, library
 
 KV_CHUNK = 64
 """``LLAMA_KV_CHUNK``."""

@@ -14,8 +14,8 @@ from ctypes import c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.core import ISAS
-from harness.errors import HarnessError
+from harness.core.library import ISAS
+from harness.host.errors import HarnessError
 
 S64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]

@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.core import library
-from harness.errors import UsageError
+from harness.core.library import library
+from harness.host.errors import UsageError
 
 ONE = 1 << 16
 """1 in Q16, the format of every ratio."""

@@ -2,17 +2,11 @@
 """The integer core in userspace: the same C files as the module, called through ctypes."""
 
 import ctypes
-import hashlib
 import mmap
 import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import c_char_p, c_int, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,68 +14,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError, UsageError
-from harness.paths import CORE, ROOT, cache_dir
+from harness.core.library import CoreError, Diag, library
+from harness.host.errors import HarnessError, UsageError
 
-NATIVE = ROOT / "harness" / "native"
-FLAGS = (
-    "-std=gnu11",
-    "-O2",
-    "-g",
-    "-fPIC",
-    "-Wall",
-    "-Wextra",
-    "-Wno-missing-field-initializers",
-)
-AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni")
-
-
-def _vnni_flags() -> tuple[str, ...]:
-    """AVX-VNNI; AVX-512's encoding of it for a processor that has only that one."""
-    words = set(Path("/proc/cpuinfo").read_text().split())
-    if "avx_vnni" in words or "avx512_vnni" not in words:
-        return ("-mavx2", "-mavxvnni")
-    return ("-mavx2", *AVX512)
-
-
-X86_FLAGS = {
-    # Without -fno-tree-ter gcc computes all of a block before it uses any, and spills it.
-    "tile_avx2": ("-fno-tree-ter", "-mavx2"),
-    "tile_avxvnni": ("-fno-tree-ter", *_vnni_flags()),
-    "tile_avx512": ("-fno-tree-ter", *AVX512),
-    "vector_avx2": ("-O3", "-mavx2"),
-    "vector_avx512": ("-O3", "-mprefer-vector-width=512", *AVX512),
-}
-ARM_FLAGS = {
-    "tile_neon": ("-fno-tree-ter",),
-    "tile_dotprod": ("-fno-tree-ter", "-march=armv8.2-a+dotprod"),
-    "tile_i8mm": ("-fno-tree-ter", "-march=armv8.2-a+dotprod+i8mm"),
-    "vector_neon": ("-O3",),
-}
-SIMD_FLAGS: dict[str, tuple[str, ...]] = X86_FLAGS | ARM_FLAGS
-"""Of files for one instruction set, by stem."""
 TEMPLATE_AUTO = -1
 MAX_DRAFT = 7
 MAX_THREADS = 64
 HUGE = 4 << 20
 """Bytes from which memory is worth huge pages."""
-
-
-class CoreError(HarnessError):
-    """The core refused something; ``errno`` is positive."""
-
-    def __init__(self, errno: int, text: str) -> None:
-        super().__init__(text or os.strerror(errno))
-        self.errno = errno
-
-
-class Diag(ctypes.Structure):
-    """struct llama_diag."""
-
-    _fields_ = (("text", ctypes.c_char * 200),)
-
-    def __str__(self) -> str:
-        return bytes(self.text).decode("ascii", "replace")
 
 
 class SamplerParams(ctypes.Structure):
@@ -217,139 +157,6 @@ class Counts:
     """Guessed ahead by prompt look-up."""
     accepted: int
     """Of those, right."""
-
-
-def sources(machine: str = platform.machine()) -> list[Path]:
-    """The core's C files that a machine can compile, and the wrappers around them."""
-    other = ARM_FLAGS if machine == "x86_64" else X86_FLAGS
-    return [f for f in sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")]) if f.stem not in other]
-
-
-def headers() -> list[Path]:
-    """What those files include, of this repository."""
-    return sorted([*CORE.glob("**/*.h"), *NATIVE.glob("*.h"), *(CORE.parent / "tests").glob("*.h")])
-
-
-def flags_of(source: Path) -> tuple[str, ...]:
-    """What a file needs beyond :data:`FLAGS`."""
-    return SIMD_FLAGS.get(source.stem, ())
-
-
-def _compiler() -> str:
-    cc = shutil.which("gcc")
-    if cc is None:
-        raise HarnessError("gcc is missing: run `make venv`, or apt-get install gcc")
-    return cc
-
-
-def _run(command: Sequence[str | Path]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise HarnessError(f"{command[0]} failed:\n{done.stderr}")
-
-
-def build_library() -> Path:
-    """Compile the shared library where its content is new; objects are kept one by one."""
-    cc = _compiler()
-    common = hashlib.sha256("\0".join((cc, *FLAGS)).encode())
-    for header in headers():
-        common.update(header.name.encode() + b"\0" + header.read_bytes())
-    whole = common.copy()
-    objects: list[tuple[Path, Path]] = []
-    for source in sources():
-        digest = common.copy()
-        digest.update(" ".join(flags_of(source)).encode() + source.read_bytes())
-        whole.update(source.name.encode() + digest.digest())
-        objects.append(
-            (source, cache_dir("native", "objects") / f"{source.stem}-{digest.hexdigest()[:16]}.o")
-        )
-    target = cache_dir("native") / f"libllamux-{whole.hexdigest()[:16]}.so"
-    if target.exists():
-        return target
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        for source, output in objects:
-            if not output.exists():
-                temporary = Path(folder) / f"{source.parent.name}-{output.name}"
-                _run([cc, *FLAGS, *flags_of(source), "-c", source, "-o", temporary])
-                temporary.replace(output)
-        library_file = Path(folder) / "library.so"
-        _run([cc, "-shared", *(o for _, o in objects), "-o", library_file])
-        library_file.replace(target)
-    return target
-
-
-@cache
-def library() -> ctypes.CDLL:
-    """The loaded library, built if need be."""
-    lib = ctypes.CDLL(str(build_library()))
-    lib.isa_select.argtypes = [c_char_p]
-    lib.llama_isa.restype = c_char_p
-    lib.isa_select(None)
-    lib.llamuxu_model_open.argtypes = [c_void_p, c_uint64, c_void_p, c_void_p]
-    lib.llamuxu_model_open.restype = c_void_p
-    lib.llamuxu_model_close.argtypes = [c_void_p]
-    lib.llamuxu_model_close.restype = None
-    lib.llamuxu_model_vocab.argtypes = [c_void_p]
-    lib.llamuxu_model_vocab.restype = c_void_p
-    lib.llamuxu_model_facts.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_model_facts.restype = None
-    lib.llamuxu_session_open.argtypes = [c_void_p, c_uint32, c_uint32, c_uint32]
-    lib.llamuxu_session_open.restype = c_void_p
-    lib.llamuxu_session_close.argtypes = [c_void_p]
-    lib.llamuxu_session_close.restype = None
-    lib.llamuxu_forward.argtypes = [
-        c_void_p,
-        c_void_p,
-        c_uint32,
-        c_uint32,
-        c_void_p,
-        c_uint32,
-    ]
-    lib.llamuxu_prompt.argtypes = [c_void_p, c_void_p, c_char_p, c_uint32, c_void_p]
-    lib.llamuxu_turn.argtypes = [c_void_p, c_void_p, c_char_p, c_size_t, c_size_t, c_void_p]
-    lib.llamuxu_tokens.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_tokens.restype = c_uint32
-    lib.llamuxu_confidence.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_confidence.restype = None
-    lib.llamuxu_score_init.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_score_begin.argtypes = [
-        c_void_p,
-        c_void_p,
-        c_char_p,
-        c_uint32,
-        c_int,
-        c_void_p,
-    ]
-    lib.llamuxu_score_step.argtypes = [c_void_p, c_void_p, c_void_p]
-    lib.llamuxu_forget.argtypes = [c_void_p]
-    lib.llamuxu_forget.restype = None
-    lib.llamuxu_counts.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_counts.restype = None
-    lib.llamuxu_out_size.argtypes = [c_void_p]
-    lib.llamuxu_out_size.restype = c_size_t
-    lib.llamuxu_step.argtypes = [c_void_p, c_char_p, c_void_p]
-    lib.llamuxu_step.restype = c_long
-    return lib
-
-
-ISAS = ("generic", "swar", "neon", "dotprod", "i8mm", "avx2", "avxvnni", "avx512")
-"""Paths that multiply weights, the one that defines the result first."""
-
-
-def select_isa(name: str | None) -> None:
-    """Compute with the path ``name``, or the best one of this machine."""
-    if library().isa_select(None if name is None else name.encode()):
-        raise UsageError(
-            f"this machine cannot compute with {name!r}: {', '.join(usable_isas())} work"
-        )
-
-
-def usable_isas() -> list[str]:
-    """The paths that this machine can run."""
-    now = library().llama_isa()
-    usable = [name for name in ISAS if not library().isa_select(name.encode())]
-    library().isa_select(now)
-    return usable
 
 
 def default_threads() -> int:
@@ -531,3 +338,8 @@ class Session:
                 raise CoreError(-n, "")
             if n:
                 yield self._out.raw[:n]
+
+
+CHAT_NONE = 0
+
+DEFAULT_N_CTX = 2048

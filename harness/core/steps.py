@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core import library
+from harness.core.library import library
 
 BLOCK = 32
 ROWS = 16

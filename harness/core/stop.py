@@ -5,8 +5,9 @@ import ctypes
 from collections.abc import Sequence
 from functools import cache
 
-from harness.core import STOP_BYTES, Options, Stops, library
-from harness.errors import UsageError
+from harness.core.library import library
+from harness.core.session import STOP_BYTES, Options, Stops
+from harness.host.errors import UsageError
 
 
 class _State(ctypes.Structure):

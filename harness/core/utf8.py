@@ -6,7 +6,7 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
-from harness.core import library
+from harness.core.library import library
 
 
 @cache

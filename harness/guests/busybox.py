@@ -4,11 +4,11 @@
 import tempfile
 from pathlib import Path
 
-from harness import apt_root
-from harness.architectures import Architecture
-from harness.lock import exclusive
-from harness.paths import cache_dir
-from harness.progress import step
+from harness.host import apt_root
+from harness.host.architectures import Architecture
+from harness.host.lock import exclusive
+from harness.host.paths import cache_dir
+from harness.host.progress import step
 
 
 def busybox(arch: Architecture) -> Path:

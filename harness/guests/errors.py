@@ -9,13 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from harness.errors import HarnessError
-
-
-class SetupError(HarnessError):
-    """Something that guests need could not be fetched, built or started."""
-
-    exit_code = 69
+from harness.host.errors import HarnessError
 
 
 class GuestError(HarnessError):

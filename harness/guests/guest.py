@@ -27,14 +27,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness import busybox, guest_errors, kbuild_module, kernels
-from harness.architectures import UML, architecture
-from harness.guest_errors import BootError, GuestError, GuestHang, GuestLost, ModuleLoadError
-from harness.initramfs import guest_initramfs
-from harness.machine import PORTS, Acceleration, Machine
-from harness.paths import ROOT
-from harness.qemu import Qemu
-from harness.uml import Uml
+from harness.guests import busybox
+from harness.guests import errors as guest_errors
+from harness.guests.errors import BootError, GuestError, GuestHang, GuestLost, ModuleLoadError
+from harness.guests.initramfs import guest_initramfs
+from harness.guests.machine import PORTS, Acceleration, Machine
+from harness.guests.qemu import Qemu
+from harness.guests.uml import Uml
+from harness.host.architectures import UML, architecture
+from harness.host.paths import ROOT
+from harness.kernels import find
+from harness.kernels import module as kbuild_module
 
 MODEL_PATH = "/lib/firmware/llamux/model.gguf"
 """Where the module looks for its model."""
@@ -202,7 +205,7 @@ class Guest:
         `files` maps paths in the guest to contents. `append` is added to the
         kernel's command line.
         """
-        self.kernel = kernels.kernel(architecture(arch), kernel)
+        self.kernel = find.kernel(architecture(arch), kernel)
         if cpu:
             machine_with_it = replace(self.kernel.architecture, tcg_cpu=cpu)
             self.kernel = replace(self.kernel, architecture=machine_with_it)

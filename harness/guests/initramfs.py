@@ -11,7 +11,7 @@ Documentation/driver-api/early-userspace/buffer-format.rst.
 import os
 from pathlib import Path, PurePosixPath
 
-from harness.machine import Files
+from harness.guests.machine import Files
 
 _FILE = 0o100000
 _FOLDER = 0o040000

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from harness.kernels import Kernel
+from harness.kernels.kernel import Kernel
 
 PORTS = ("console", "control", "output", "errors")
 """The serial ports of a guest, the first of ttyS first."""

@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.guest import Guest
+from harness.guests.guest import Guest
 
 
 @dataclass
@@ -14,7 +14,7 @@ class GuestPool:
     _guests: dict[str, Guest] = field(default_factory=dict)
 
     def get(self, arch: str, kernel: str | None = None, **options: Any) -> Guest:
-        """A running guest; `options` are those of :class:`harness.guest.Guest`."""
+        """A running guest; `options` are those of :class:`harness.guests.guest.Guest`."""
         key = repr((arch, kernel, sorted(options.items(), key=lambda item: item[0])))
         guest = self._guests.get(key)
         if guest is None or guest.broken or guest.busy:

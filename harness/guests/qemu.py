@@ -9,13 +9,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import busybox, initramfs
-from harness.errors import UsageError
-from harness.kernels import Kernel
-from harness.lock import exclusive
-from harness.machine import PORTS, Acceleration, Files
-from harness.paths import cache_dir
-from harness.progress import step
+from harness.guests import busybox, initramfs
+from harness.guests.machine import PORTS, Acceleration, Files
+from harness.host.errors import UsageError
+from harness.host.lock import exclusive
+from harness.host.paths import cache_dir
+from harness.host.progress import step
+from harness.kernels.kernel import Kernel
 
 DEFAULT_SMP = 2
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from harness.errors import UsageError
-from harness.kernels import Kernel
-from harness.machine import PORTS, Acceleration, Files
+from harness.guests.machine import PORTS, Acceleration, Files
+from harness.host.errors import UsageError
+from harness.kernels.kernel import Kernel
 
 _SHARED_SIZE = 1 << 20
 _SHARED_MEMORY = Path("/dev/shm")

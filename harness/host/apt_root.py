@@ -14,10 +14,10 @@ from pathlib import Path
 
 from debian.deb822 import Packages
 
-from harness.architectures import ARCHITECTURES, host_architecture
-from harness.guest_errors import SetupError
-from harness.paths import cache_dir
-from harness.progress import say, step
+from harness.host.architectures import ARCHITECTURES, host_architecture
+from harness.host.errors import SetupError
+from harness.host.paths import cache_dir
+from harness.host.progress import say, step
 
 LISTS_AGE = 24 * 3600
 """Seconds after which the package lists are fetched anew before a download."""
@@ -130,5 +130,5 @@ def unpack(package: Path, into: Path) -> None:
 
 
 def lock_file() -> Path:
-    """Held by the users of this module, through :func:`harness.lock.exclusive`."""
+    """Held by the users of this module, through :func:`harness.host.lock.exclusive`."""
     return cache_dir("apt") / "lock"

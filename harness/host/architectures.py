@@ -4,7 +4,7 @@
 import platform
 from dataclasses import dataclass
 
-from harness.errors import UsageError
+from harness.host.errors import UsageError
 
 KERNELS = ("6.1", "6.12")
 """The Debian kernel series that the module is built for and booted on."""

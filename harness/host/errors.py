@@ -15,3 +15,9 @@ class UsageError(HarnessError):
     """The arguments do not make sense."""
 
     exit_code = 2
+
+
+class SetupError(HarnessError):
+    """Something that guests need could not be fetched, built or started."""
+
+    exit_code = 69

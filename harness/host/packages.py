@@ -6,8 +6,8 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from harness.guest_errors import SetupError
-from harness.progress import say, step
+from harness.host.errors import SetupError
+from harness.host.progress import say, step
 
 GUESTS = (
     "make",

@@ -4,7 +4,7 @@
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 """The repository."""
 
 CORE = ROOT / "kmod" / "ggml_kernel"
@@ -12,6 +12,12 @@ CORE = ROOT / "kmod" / "ggml_kernel"
 
 INCLUDE = ROOT / "kmod" / "include"
 """What programs and other modules include."""
+
+GUEST_PROGRAMS = ROOT / "harness" / "programs" / "guest"
+"""C programs that run in guests."""
+
+HOST_PROGRAMS = ROOT / "harness" / "programs" / "host"
+"""C programs that exercise the core on the host."""
 
 LIBRARY = ROOT / "libllamux"
 """The C client."""

@@ -32,3 +32,15 @@ def step(what: str) -> Iterator[None]:
     if seconds >= _SLOW:
         say(f"{what}: {seconds:.1f} s")
     sys.stderr.flush()
+
+
+def write_now(data: bytes) -> None:
+    """Write to stdout and flush."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def write_error(data: bytes) -> None:
+    """Write to stderr and flush."""
+    sys.stderr.buffer.write(data)
+    sys.stderr.buffer.flush()

@@ -13,12 +13,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import kernel_source, make, setup_system
-from harness.architectures import Architecture, host_architecture
-from harness.guest_errors import SetupError
-from harness.lock import exclusive
-from harness.paths import cache_dir
-from harness.progress import step
+from harness.host import make, packages
+from harness.host.architectures import Architecture, host_architecture
+from harness.host.errors import SetupError
+from harness.host.lock import exclusive
+from harness.host.paths import cache_dir
+from harness.host.progress import step
+from harness.kernels import source as kernel_source
 
 COMPILER = "gcc-12"
 
@@ -68,9 +69,9 @@ def folder(recipe: Recipe) -> Path:
     """
     if host_architecture() != "amd64":
         raise SetupError(f"{recipe.title} needs a host of x86_64")
-    setup_system.ensure(setup_system.KERNELS)
+    packages.ensure(packages.KERNELS)
     if _prefix(recipe.architecture):
-        setup_system.ensure(setup_system.CROSS_KERNELS)
+        packages.ensure(packages.CROSS_KERNELS)
     source = kernel_source.archive()
     args = (*make_args(recipe.architecture), *recipe.make_args)
     compiler = _version(f"{_prefix(recipe.architecture)}{COMPILER}")

@@ -9,9 +9,9 @@ can make allocations fail. ``6.12-kcsan`` looks for data races in the module.
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import kernel_build
-from harness.architectures import Architecture
-from harness.paths import ROOT
+from harness.host.architectures import Architecture
+from harness.host.paths import ROOT
+from harness.kernels import build
 
 _CONFIGS = ROOT / "images"
 
@@ -76,7 +76,7 @@ def folder(arch: Architecture, series: str) -> Path:
     """Where a kernel of Architecture.debug_series lies; built if the cache has none."""
     name = series.rpartition("-")[2]
     kept, target = _BOOT[arch.name]
-    recipe = kernel_build.Recipe(
+    recipe = build.Recipe(
         name=f"debug-{name}" if arch.name == "x86_64" else f"debug-{name}-{arch.name}",
         title=f"kernel {series} for {arch.name}",
         architecture=arch,
@@ -88,7 +88,7 @@ def folder(arch: Architecture, series: str) -> Path:
         patch=_CONFIGS / "debug.patch",
         make_args=_kind(series).make_args,
     )
-    return kernel_build.folder(recipe)
+    return build.folder(recipe)
 
 
 def _kind(series: str) -> _Kind:

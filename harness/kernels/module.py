@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from harness import make
-from harness.architectures import architecture, host_architecture
-from harness.guest_errors import SetupError
-from harness.kernels import Kernel, kernel
-from harness.lock import exclusive
-from harness.paths import INCLUDE, ROOT, cache_dir
-from harness.progress import step
+from harness.host import make
+from harness.host.architectures import architecture, host_architecture
+from harness.host.errors import SetupError
+from harness.host.lock import exclusive
+from harness.host.paths import INCLUDE, ROOT, cache_dir
+from harness.host.progress import step
+from harness.kernels.find import kernel
+from harness.kernels.kernel import Kernel
 
 _SOURCES = {".c", ".h", ".S"}
 _CHECKED = "checked"  # a file beside the log of a build that was

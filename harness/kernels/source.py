@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import apt_root
-from harness.lock import exclusive
-from harness.paths import cache_dir
-from harness.progress import step
+from harness.host import apt_root
+from harness.host.lock import exclusive
+from harness.host.paths import cache_dir
+from harness.host.progress import step
 
 _PACKAGE = "linux-source-6.12"
 

@@ -3,9 +3,9 @@
 
 from pathlib import Path
 
-from harness import kernel_build
-from harness.architectures import UML
-from harness.paths import ROOT
+from harness.host.architectures import UML
+from harness.host.paths import ROOT
+from harness.kernels import build
 
 IMAGE = Path("linux")
 """The kernel, below its folder."""
@@ -16,8 +16,8 @@ _IMAGES = ROOT / "images"
 def folder(series: str) -> Path:
     """Where a kernel lies; built if the cache has none. One that watches memory has a name."""
     names = ["uml", *(f"uml-{kind}" for kind in series.split("-")[1:])]
-    return kernel_build.folder(
-        kernel_build.Recipe(
+    return build.folder(
+        build.Recipe(
             name=names[-1],
             title=f"kernel {series} of User-mode Linux",
             architecture=UML,

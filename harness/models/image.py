@@ -2,7 +2,7 @@
 """A GGUF file as its parts, to take apart, change and put together.
 
 Unlike a proper writer this one writes whatever it is told, wrong lengths,
-types and offsets included: :mod:`harness.malformed` breaks files with it.
+types and offsets included: :mod:`harness.models.malformed` breaks files with it.
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 

@@ -15,7 +15,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 from gguf.quants import quantize
 
-from harness.gguf_image import CODES, Entry, Image, Tensor, Value, array, string, u32, u64
+from harness.models.image import CODES, Entry, Image, Tensor, Value, array, string, u32, u64
 
 N_EMBD, N_HEAD, N_HEAD_KV, N_FF, N_LAYER, N_CTX = 32, 4, 2, 48, 2, 128
 

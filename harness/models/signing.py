@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.host.errors import HarnessError
 
 MARKER = b"~Module signature appended~\n"
 _TRAILER = struct.Struct(">5B3xI")  # algo, hash, id_type, signer_len, key_id_len, sig_len

@@ -19,8 +19,8 @@ from gguf import GGML_QUANT_SIZES, GGUFReader, GGUFWriter, LlamaFileType, TokenT
 from gguf import GGMLQuantizationType as Type
 from numpy.typing import NDArray
 
-from harness import models
-from harness.errors import HarnessError, UsageError
+from harness.host.errors import HarnessError, UsageError
+from harness.models import packaged
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content']"
@@ -298,10 +298,10 @@ def spm_pieces(n: int) -> tuple[list[str], list[float], list[int]]:
 def _real_pieces() -> tuple[list[str], list[float], list[int]]:
     """A published SentencePiece vocabulary of 32000 pieces. HarnessError where there is none."""
     try:
-        from harness.vocab_gguf import sentencepiece_tokens  # noqa: PLC0415
+        from harness.models.vocabulary import sentencepiece_tokens  # noqa: PLC0415
     except ImportError as error:
         raise HarnessError("sentencepiece is not installed") from error
-    return sentencepiece_tokens(models.sentencepiece_model())
+    return sentencepiece_tokens(packaged.sentencepiece_model())
 
 
 def _spm(writer: GGUFWriter, n: int) -> None:
@@ -336,7 +336,7 @@ def _vocabulary(writer: GGUFWriter, shape: Shape) -> None:
         return
     if shape == SHAPES["smollm2-135m"]:
         with suppress(HarnessError):  # as in _spm()
-            _copied_vocabulary(writer, models.smollm2())
+            _copied_vocabulary(writer, packaged.smollm2())
             return
     _bpe(writer, shape.n_vocab)
 

@@ -7,10 +7,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import core
-from harness.architectures import ARCHITECTURES
-from harness.errors import HarnessError
-from harness.paths import INCLUDE, cache_dir
+from harness.host.architectures import ARCHITECTURES
+from harness.host.errors import HarnessError
+from harness.host.paths import INCLUDE, cache_dir
+from harness.native import build
 
 
 def emulator(machine: str, cpu: str) -> list[str]:
@@ -26,18 +26,18 @@ def executable(
     The header ``first`` is included in each before anything else.
     """
     prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
-    command = [f"{prefix}gcc", *core.FLAGS]
+    command = [f"{prefix}gcc", *build.FLAGS]
     folder = cache_dir("native", f"static-{machine}")
     common = hashlib.sha256("\0".join(command).encode())
-    for header in core.headers():
+    for header in build.headers():
         common.update(header.name.encode() + b"\0" + header.read_bytes())
     if first:
         common.update(b"first " + first.read_bytes())
         command += ["-include", str(first)]
     whole = common.copy()
     objects: list[Path] = []
-    for source in [*(core.sources(machine) if with_core else ()), program]:
-        flags = core.flags_of(source)
+    for source in [*(build.sources(machine) if with_core else ()), program]:
+        flags = build.flags_of(source)
         digest = common.copy()
         digest.update(" ".join(flags).encode() + source.read_bytes())
         whole.update(digest.digest())
@@ -55,7 +55,7 @@ def program(folder: Path, machine: str) -> Path:
     """Build all C files of a folder into a program without the core; cached by content."""
     prefix = "" if machine == platform.machine() else ARCHITECTURES[machine].compiler_prefix
     sources = sorted(folder.glob("*.c"))
-    command = [f"{prefix}gcc", *core.FLAGS, "-static"]
+    command = [f"{prefix}gcc", *build.FLAGS, "-static"]
     digest = hashlib.sha256("\0".join(command).encode())
     for file in [*sources, *sorted(folder.glob("*.h")), *sorted((INCLUDE / "uapi").glob("*.h"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import core
-from harness.errors import HarnessError
-from harness.paths import CORE, ROOT, cache_dir
+from harness.host.errors import HarnessError
+from harness.host.paths import CORE, HOST_PROGRAMS, ROOT, cache_dir
+from harness.native import build
 
 
 class SanitizerError(HarnessError):
@@ -44,11 +44,11 @@ ENVIRONMENT = {
 
 def sources() -> list[Path]:
     """The core's C files, with the wrappers around them."""
-    return [f for f in core.sources() if f.stem not in core.SIMD_FLAGS]
+    return [f for f in build.sources() if f.stem not in build.SIMD_FLAGS]
 
 
 def _digest(files: Sequence[Path], flags: Sequence[str]) -> str:
-    headers = {*core.headers(), *(h for path in files for h in path.parent.glob("*.h"))}
+    headers = {*build.headers(), *(h for path in files for h in path.parent.glob("*.h"))}
     h = hashlib.sha256("\0".join(flags).encode())
     for path in sorted([*files, *headers]):
         h.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -122,7 +122,7 @@ def run(program: Path, text: str) -> str:
 
 def load_check(paths: Sequence[Path]) -> list[Verdict]:
     """Load each file as the module would, all in one sanitized process."""
-    program = executable(NATIVE / "tools" / "load_check.c")
+    program = executable(HOST_PROGRAMS / "load_check.c")
     lines = run(program, "".join(f"{path}\n" for path in paths)).splitlines()
     split = [line.split("\t", 1) for line in lines]
     return [Verdict(int(number), text) for number, text in split]

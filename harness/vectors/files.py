@@ -6,9 +6,9 @@ A guest has them where :func:`in_guest` says; the tables hold what must come of 
 
 from pathlib import Path
 
-from harness import goldens, malformed
-from harness.paths import cache_dir
-from harness.vectors import Table
+from harness.host.paths import cache_dir
+from harness.models import malformed
+from harness.vectors import Table, goldens
 
 GUEST_FOLDER = "/lib/firmware/llamux/kunit"
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import models
-from harness.core import Model
-from harness.errors import HarnessError
-from harness.paths import ROOT, cache_dir
+from harness.core.session import Model
+from harness.host.errors import HarnessError
+from harness.host.paths import ROOT, cache_dir
+from harness.models import packaged
+from harness.models.synthetic import SHAPES, TYPES, make_model
 from harness.reference.twin import Twin
-from harness.tiny import SHAPES, TYPES, make_model
 
 FOLDER = ROOT / "fixtures" / "golden"
 COMMAND = "python -m harness goldens --update"
@@ -41,7 +41,7 @@ _FIRST = 8
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a golden file is made from; ``shape`` is "smollm2" or one of harness.tiny."""
+    """Recipe of a golden file; ``shape`` is "smollm2" or one of harness.models.synthetic."""
 
     shape: str
     kind: str
@@ -202,7 +202,7 @@ def _read(path: Path) -> Golden:
 def _model(recipe: Recipe, version: str) -> Path:
     """The model; ``version`` is its SHA-256, under which it is kept, or "new" to make it anew."""
     if recipe.shape == SMOLLM2:
-        return models.smollm2()
+        return packaged.smollm2()
     name = f"{recipe.name}-{recipe.seed}-{version[:16]}.gguf"
     path = cache_dir("models", "random") / name
     if version == "new" or not path.exists():

@@ -4,10 +4,10 @@
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 
-from harness.codegen.ggml import COMPUTED
+from harness.models.synthetic import Tensor, tensor_bytes
+from harness.models.weight_types import COMPUTED
 from harness.reference import fixedpoint as fp
 from harness.reference.weights import FLOATS, FORMATS, Matrix, row_size
-from harness.tiny import Tensor, tensor_bytes
 from harness.vectors import Table, Words
 
 ROWS = 17

@@ -13,8 +13,8 @@ from itertools import pairwise
 import jinja2
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
+from harness.models.synthetic import CHATML, SHAPES, ZEPHYR, bpe_pieces, spm_pieces
 from harness.reference.stop import cut
-from harness.tiny import CHATML, SHAPES, ZEPHYR, bpe_pieces, spm_pieces
 from harness.vectors import Table
 
 BPE_MODEL, SPM_MODEL = "tiny-Q4_0", "tiny-spm-Q5_1"

@@ -175,7 +175,7 @@ static inline s64 atomic64_inc_return(atomic64_t *v)
 #define llama_cpu_has_dotprod() (getauxval(AT_HWCAP) & HWCAP_ASIMDDP)
 #define llama_cpu_has_i8mm() (getauxval(AT_HWCAP2) & HWCAP2_I8MM)
 #endif
-#ifndef llama_simd_begin	/* harness/native/tools/sections.h */
+#ifndef llama_simd_begin	/* harness/programs/host/sections.h */
 #define llama_simd_begin() do { } while (0)
 #define llama_simd_end() do { } while (0)
 #endif

@@ -5,13 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import guest_lab
 import pytest
-from guest_lab import EXAMPLE, loaded
 
-from harness.core import Model, Options, Session
-from harness.guest import Guest, Result
-from harness.paths import INCLUDE, LIBRARY, ROOT
+from harness.core.session import Model, Options, Session
+from harness.guests.guest import Guest, Result
+from harness.host.paths import GUEST_PROGRAMS, INCLUDE, LIBRARY
+from tests.support import lab as guest_lab
+from tests.support.lab import EXAMPLE, loaded
 
 PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
 SHORT = Options(max_tokens=24)
@@ -59,7 +59,7 @@ def test_it_is_built_and_installed(tmp_path: Path) -> None:
 def test_its_memory_is_sound(tmp_path: Path) -> None:
     """Against files that only look like the module's, with sanitizers."""
     program = tmp_path / "check"
-    source = ROOT / "harness" / "native" / "tools" / "libllamux_check.c"
+    source = GUEST_PROGRAMS / "libllamux_check.c"
     sanitize = "-fsanitize=address,undefined"
     command = ["clang", "-g", "-Wall", "-Wextra", "-Werror", sanitize, "-fno-sanitize-recover=all"]
     subprocess.run([*command, f"-I{INCLUDE}", str(source), "-o", str(program)], check=True)

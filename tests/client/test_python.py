@@ -23,16 +23,16 @@ from shutil import copy, copytree
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
-import guest_lab
 import pexpect
 import pytest
-from guest_lab import loaded
 
-from harness.core import Model, Options, Session
-from harness.guest import Guest, Result
-from harness.paths import ROOT, cache_dir
+from harness.core.session import Model, Options, Session
+from harness.guests.guest import Guest, Result
+from harness.host.paths import ROOT, cache_dir
 from llamux import abi, bench, client, doctor
 from llamux.__main__ import main
+from tests.support import lab as guest_lab
+from tests.support.lab import loaded
 
 HOST = "/tmp/host"
 UML_ONLY = pytest.mark.skipif(platform.machine() != "x86_64", reason="User-mode Linux is x86-64's")

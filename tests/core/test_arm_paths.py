@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import cross, goldens
-from harness.paths import ROOT
+from harness.host.paths import HOST_PROGRAMS
+from harness.native import cross
+from harness.vectors import goldens
 
-PROGRAM = ROOT / "harness" / "native" / "tools" / "isa_hashes.c"
+PROGRAM = HOST_PROGRAMS / "isa_hashes.c"
 PROCESSORS = {
     "cortex-a53": ["neon"],
     "cortex-a76": ["neon", "dotprod"],

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
-from chat_templates import (
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from harness.core import chat
+from harness.host.errors import UsageError
+from harness.models import packaged
+from harness.models.image import Image, Value
+from tests.support.chat_templates import (
     CHATML,
     CHATML_ESCAPED_DEFAULT,
     LLAMA2,
@@ -17,12 +24,6 @@ from chat_templates import (
     ZEPHYR,
     render,
 )
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-
-from harness import chat, models
-from harness.errors import UsageError
-from harness.gguf_image import Image, Value
 
 NORMAL, UNK, CONTROL, BYTE = 1, 2, 3, 6
 
@@ -328,7 +329,7 @@ def test_detection_is_linear_in_the_template() -> None:
 
 
 def test_smollm2_as_its_file_has_it() -> None:
-    with chat.Chat(models.smollm2().read_bytes()) as c:
+    with chat.Chat(packaged.smollm2().read_bytes()) as c:
         assert (chat.name(c.family), c.default_system) == ("chatml", DEFAULT)
         text = "What is a kernel module?\n\n"
         rendered = render(SMOLLM2, [("user", text)]).encode()

@@ -9,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness import core
-from harness.core import Model, Options, Session
-from harness.models import resolve
-from harness.ops import Ops
+from harness.core import library
+from harness.core.ops import Ops
+from harness.core.session import Model, Options, Session
+from harness.models.catalog import resolve
 from harness.reference.score import log_prob, margin
 
 Logits = NDArray[np.int32]
-OPS = Ops(core.library())
+OPS = Ops(library.library())
 
 
 @pytest.fixture(autouse=True, scope="module")
 def best_path_again() -> Iterator[None]:
     yield
-    core.select_isa(None)
+    library.select_isa(None)
 
 
 def law(logits: Logits, token: int) -> tuple[int, int]:
@@ -41,8 +41,8 @@ def test_every_path_follows_the_law(seed: int, n: int, spread: int) -> None:
     logits = rng.integers(-spread, spread, n).astype(np.int32)
     token = int(rng.integers(n))
     right = law(logits, token)
-    for isa in core.usable_isas():
-        core.select_isa(isa)
+    for isa in library.usable_isas():
+        library.select_isa(isa)
         assert OPS.confidence(logits, token) == right, isa
     x = logits.astype(np.float64) / 65536
     truth = x[token] - x.max() - np.log(np.sum(np.exp(x - x.max())))

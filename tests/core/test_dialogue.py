@@ -4,13 +4,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import model_files
 import numpy as np
 import pytest
 
-from harness import chat
-from harness.core import CoreError, Model, Options, Session
-from harness.models import resolve
+from harness.core import chat
+from harness.core.library import CoreError
+from harness.core.session import Model, Options, Session
+from harness.models.catalog import resolve
+from tests.support import model_files
 
 N_CTX = 512
 WORDS = ("a", "w1 w2", "What?", "w3", "no", "yes w9")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Type
 from gguf import GGUFReader, quants
-from model_files import Recipe, write
 
+from harness.models.synthetic import SHAPES, Shape, make_model
 from harness.reference import float64 as ref
 from harness.reference.float64 import F64, Float64Model
-from harness.tiny import SHAPES, Shape, make_model
+from tests.support.model_files import Recipe, write
 
 TOKENS = [3, 299, 17, 17, 120, 64, 5, 88]
 

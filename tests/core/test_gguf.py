@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.codegen import ggml
-from harness.core import CoreError, library
-from harness.gguf_image import CODES, Entry, Image, Tensor, Value, array, scalar, string, u32, u64
-from harness.gguf_native import Gguf
-from harness.malformed import base, small
-from harness.paths import ROOT
+from harness.core.gguf import Gguf
+from harness.core.library import CoreError, library
+from harness.host.paths import ROOT
+from harness.models import weight_types
+from harness.models.image import CODES, Entry, Image, Tensor, Value, array, scalar, string, u32, u64
+from harness.models.malformed import base, small
 
 F32 = 0
 
@@ -54,7 +55,7 @@ def test_traits_are_those_of_the_package() -> None:
         name = lib.ggml_type_name(ctypes.c_uint32(number))
         assert (name.decode() if name else None) == names.get(number)
         traits = lib.ggml_type_traits(ctypes.c_uint32(number))
-        assert bool(traits) == (number in [int(t) for t in ggml.COMPUTED])
+        assert bool(traits) == (number in [int(t) for t in weight_types.COMPUTED])
         if traits:
             t = traits.contents
             kind = gguf.GGMLQuantizationType(number)

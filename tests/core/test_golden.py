@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from harness import goldens
 from harness.cli import main
-from harness.core import Model, library
-from harness.errors import HarnessError
-from harness.goldens import Golden
-from harness.ops import Ops
+from harness.core.library import library
+from harness.core.ops import Ops
+from harness.core.session import Model
+from harness.host.errors import HarnessError
+from harness.models.synthetic import SHAPES, TYPES, make_model
 from harness.reference.twin import Twin
-from harness.tiny import SHAPES, TYPES, make_model
+from harness.vectors import goldens
+from harness.vectors.goldens import Golden
 
 GOLDENS = goldens.load()
 EVERY = pytest.mark.parametrize("golden", GOLDENS, ids=lambda g: g.name)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import malformed, sanitized
-from harness.gguf_image import Value
+from harness.models import malformed
+from harness.models.image import Value
+from harness.native import sanitized
 
 KNOWN = {errno.EINVAL, errno.ENOENT, errno.ENOEXEC, errno.EOPNOTSUPP}
 

@@ -13,8 +13,8 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from harness.core import ARM_FLAGS, SIMD_FLAGS, X86_FLAGS
-from harness.paths import CORE
+from harness.host.paths import CORE
+from harness.native.build import ARM_FLAGS, SIMD_FLAGS, X86_FLAGS
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from gguf import quants
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from weight_bytes import SCALES_AT, STYLES, TYPES, random_floats, random_rows
 
-from harness.core import library
-from harness.ops import Ops, Refused
+from harness.core.library import library
+from harness.core.ops import Ops, Refused
 from harness.reference import fixedpoint as fp
 from harness.reference.fixedpoint import I64
 from harness.reference.weights import FLOATS, FORMATS, Matrix, floats, unpack
+from tests.support.weight_bytes import SCALES_AT, STYLES, TYPES, random_floats, random_rows
 
 OPS = Ops(library())
 

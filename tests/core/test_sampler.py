@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from harness import sampler
-from harness.errors import UsageError
+from harness.core import sampler
+from harness.host.errors import UsageError
 from harness.reference import fixedpoint as fp
 from harness.reference import sampler as twin
 

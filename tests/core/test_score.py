@@ -9,17 +9,18 @@ from ctypes import CFUNCTYPE, byref, c_int, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
-import model_files
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.chat import CONT, Chat
 from harness.cli import main
-from harness.core import CoreError, Diag, Model, NativeScore, Options, Score, Session, library
-from harness.models import resolve
+from harness.core.chat import CONT, Chat
+from harness.core.library import CoreError, Diag, library
+from harness.core.session import Model, NativeScore, Options, Score, Session
+from harness.models.catalog import resolve
 from harness.reference import score as law
 from harness.reference.twin import Twin
+from tests.support import model_files
 
 N_CTX = 64
 EOS = 2

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from harness import goldens
-from harness.core import ISAS, Model, library, usable_isas
+from harness.core.library import ISAS, library, usable_isas
+from harness.core.session import Model
+from harness.vectors import goldens
 
 LIMIT_S = 0.05
 """For all paths of a machine; they take a tenth of it."""

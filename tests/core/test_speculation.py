@@ -6,24 +6,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import model_files
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core import (
-    MAX_DRAFT,
-    CoreError,
-    Counts,
-    Model,
-    Options,
-    Session,
-    select_isa,
-    usable_isas,
-)
-from harness.models import resolve
+from harness.core.library import CoreError, select_isa, usable_isas
+from harness.core.session import MAX_DRAFT, Counts, Model, Options, Session
+from harness.models.catalog import resolve
+from tests.support import model_files
 
 N_CTX = 64
 

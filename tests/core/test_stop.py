@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core import STOP_BYTES
-from harness.errors import UsageError
+from harness.core.session import STOP_BYTES
+from harness.core.stop import Filter
+from harness.host.errors import UsageError
 from harness.reference.stop import cut
-from harness.stop import Filter
 
 WORDS = st.text("abc", min_size=1, max_size=5)
 

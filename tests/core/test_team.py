@@ -15,14 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import goldens, sanitized
-from harness.core import MAX_THREADS, Model, Session, library, select_isa, usable_isas
-from harness.errors import UsageError
-from harness.tiny import make_model
+from harness.core.library import library, select_isa, usable_isas
+from harness.core.session import MAX_THREADS, Model, Session
+from harness.host.errors import UsageError
+from harness.host.paths import HOST_PROGRAMS
+from harness.models.synthetic import make_model
+from harness.native import sanitized
+from harness.vectors import goldens
 
 ROUND = CFUNCTYPE(None, c_void_p, c_uint32, c_uint32)
 HOOK = CFUNCTYPE(c_int, c_void_p)
-TOOLS = Path(__file__).parents[1] / "harness" / "native" / "tools"
+TOOLS = HOST_PROGRAMS
 
 
 class Loop(Structure):

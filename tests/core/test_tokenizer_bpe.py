@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 import unicodedata2
 from gguf import GGUFReader, TokenType
-from texts import SCRAPS, texts
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers
 
-from harness import malformed
-from harness.chat import BOS, SPECIAL, Chat
-from harness.core import CoreError, library
-from harness.gguf_image import Value
-from harness.models import smollm2
-from harness.vocab_gguf import field, with_pre_tokenizer
+from harness.core.chat import BOS, SPECIAL, Chat
+from harness.core.library import CoreError, library
+from harness.models import malformed
+from harness.models.image import Value
+from harness.models.packaged import smollm2
+from harness.models.vocabulary import field, with_pre_tokenizer
+from tests.support.texts import SCRAPS, texts
 
 LLAMA3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
-from texts import SCRAPS, texts
 
-from harness import malformed
-from harness.chat import BOS, CONT, SPECIAL, Chat
-from harness.gguf_image import Value
-from harness.models import sentencepiece_model
-from harness.paths import ROOT
-from harness.vocab_gguf import from_sentencepiece, sentencepiece_tokens
+from harness.core.chat import BOS, CONT, SPECIAL, Chat
+from harness.host.paths import ROOT
+from harness.models import malformed
+from harness.models.image import Value
+from harness.models.packaged import sentencepiece_model
+from harness.models.vocabulary import from_sentencepiece, sentencepiece_tokens
+from tests.support.texts import SCRAPS, texts
 
 N_TEXTS = 5000
 

@@ -11,14 +11,15 @@ import pytest
 from gguf import GGMLQuantizationType as Type
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from model_files import Recipe, write
-from weight_bytes import STYLES, TYPES
 
-from harness.core import Model, library
-from harness.ops import Ops
+from harness.core.library import library
+from harness.core.ops import Ops
+from harness.core.session import Model
 from harness.reference.fixedpoint import I64
 from harness.reference.twin import Twin
 from harness.reference.weights import FLOATS
+from tests.support.model_files import Recipe, write
+from tests.support.weight_bytes import STYLES, TYPES
 
 OPS = Ops(library())
 

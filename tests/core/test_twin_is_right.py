@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gguf import GGUFReader, quants
-from model_files import Recipe, write
 from numpy.typing import NDArray
-from weight_bytes import TYPES
 
 from harness.reference.twin import Twin
+from tests.support.model_files import Recipe, write
+from tests.support.weight_bytes import TYPES
 
 F64 = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import core, vector
-from harness.vector import Array, Bfp, Tmp, call
+from harness.core import library, steps
+from harness.core.steps import Array, Bfp, Tmp, call
 
-PATHS = [name for name in core.usable_isas() if name != "generic"]
+PATHS = [name for name in library.usable_isas() if name != "generic"]
 EDGES = (1, 7, 31, 32, 33, 63, 64, 65)
 LENGTHS = st.sampled_from(EDGES) | st.integers(1, 300)
 IN_CHUNK = st.sampled_from(EDGES[:-1]) | st.integers(1, 64)
@@ -25,7 +25,7 @@ Rng = np.random.Generator
 @pytest.fixture(autouse=True, scope="module")
 def best_path_again() -> Iterator[None]:
     yield
-    core.select_isa(None)
+    library.select_isa(None)
 
 
 def wide(rng: Rng, n: int, bits: int, kind: str) -> Array:
@@ -44,15 +44,15 @@ def wide(rng: Rng, n: int, bits: int, kind: str) -> Array:
             v >>= rng.integers(0, bits + 1, n)
         case "edge":
             v = rng.choice(np.array([-most, -most // 2, -1, 0, 1, most // 2 + 1, most]), n)
-    return vector.aligned(v)
+    return steps.aligned(v)
 
 
 def same(step: Callable[[], tuple[object, ...]]) -> None:
     """Compare what ``step`` returns on every path with the generic path's."""
-    core.select_isa("generic")
+    library.select_isa("generic")
     right = step()
     for path in PATHS:
-        core.select_isa(path)
+        library.select_isa(path)
         for i, (a, b) in enumerate(zip(step(), right, strict=True)):
             assert np.array_equal(np.asarray(a), np.asarray(b)), (path, i)
 
@@ -68,9 +68,9 @@ def test_quantizers(seed: int, n: int, bits: int, kind: str) -> None:
     def step() -> tuple[object, ...]:
         x = Bfp(n)
         call("quantize", x.struct, v, -32)
-        q, h = vector.zeros(n, np.int16), vector.zeros(-(-n // 32), np.uint8)
+        q, h = steps.zeros(n, np.int16), steps.zeros(-(-n // 32), np.uint8)
         e = call("quantize_into", v, n, -7, q, h)
-        q1, a = vector.zeros(n, np.int16), vector.zeros(n, np.int32)
+        q1, a = steps.zeros(n, np.int16), steps.zeros(n, np.int32)
         e1 = call("quantize1", v, n, 5, q1)
         return *x.fields.values(), e, q, h, e1, q1, call("normalize", v, n, a), a
 
@@ -119,7 +119,7 @@ def test_finish(
     e_a, e_z = (rng.integers(0, spread, 16).astype(np.int16) - np.int16(20) for _ in range(2))
     e = (rng.integers(0, 2, tokens) - 12 - shift - 3).astype(np.int32)
 
-    same(lambda: (vector.finish(a, z, e_a, e_z, 3, 2, minus, e),))
+    same(lambda: (steps.finish(a, z, e_a, e_z, 3, 2, minus, e),))
 
 
 @given(SEEDS, LENGTHS, st.integers(0, 60), KINDS, SHIFTS)
@@ -131,8 +131,8 @@ def test_plain_loops(seed: int, n: int, bits: int, kind: str, shift: int) -> Non
     inv = int(rng.integers(1, 1 << 30, endpoint=True))
 
     def step() -> tuple[object, ...]:
-        total, logits, out = x.copy(), vector.zeros(n, np.int32), vector.zeros(n, np.int64)
-        hi, lo = vector.zeros(n, np.int16), vector.zeros(n, np.int16)
+        total, logits, out = x.copy(), steps.zeros(n, np.int32), steps.zeros(n, np.int64)
+        hi, lo = steps.zeros(n, np.int16), steps.zeros(n, np.int16)
         call("add", total, y, n)
         call("to_q16", x, n, logits)
         call("output", a, n, inv, -32 - shift, out)
@@ -150,8 +150,8 @@ def test_scores_and_weights(seed: int, n: int, bits: int, kind: str, shift: int)
     e_k, e_v = (rng.integers(0, spread, 64).astype(np.int16) - np.int16(20) for _ in range(2))
 
     def step() -> tuple[object, ...]:
-        scores, top, e_top = vector.score(dot, e_k, e_v, -shift, n)
-        return scores[:n], top, e_top, *vector.weigh(scores, e_v, n)
+        scores, top, e_top = steps.score(dot, e_k, e_v, -shift, n)
+        return scores[:n], top, e_top, *steps.weigh(scores, e_v, n)
 
     same(step)
 
@@ -160,18 +160,18 @@ def test_scores_and_weights(seed: int, n: int, bits: int, kind: str, shift: int)
 def test_attention(seed: int, dim: int, rows: int, n: int, kind: str, other: str) -> None:
     rng = np.random.default_rng(seed)
     kv = wide(rng, 64 * dim, 15, kind).astype(np.int16)
-    kv = vector.aligned(kv)
+    kv = steps.aligned(kv)
     query = wide(rng, rows * dim, 15, other).astype(np.int16).reshape(rows, dim)
     weights = wide(rng, rows * 64, 15, other).astype(np.int16).reshape(rows, 64)
     blocks = -(-n // 32)
     weights[:, n:] = 0
     h = rng.integers(0, 8, rows * 2, endpoint=True).astype(np.uint8)
 
-    q_hi, q_lo = vector.aligned(query >> 8), vector.aligned(query & 255)
-    w_hi, w_lo = vector.aligned(weights >> 8), vector.aligned(weights & 255)
+    q_hi, q_lo = steps.aligned(query >> 8), steps.aligned(query & 255)
+    w_hi, w_lo = steps.aligned(weights >> 8), steps.aligned(weights & 255)
 
     def step() -> tuple[object, ...]:
-        dots = vector.scores(kv, q_hi, q_lo, n)
-        return dots, vector.values(kv, w_hi, w_lo, h, blocks, dim)
+        dots = steps.scores(kv, q_hi, q_lo, n)
+        return dots, steps.values(kv, w_hi, w_lo, h, blocks, dim)
 
     same(step)

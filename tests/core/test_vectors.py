@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Type
 
-from harness import goldens, sampler, stop, utf8
-from harness.chat import Chat
 from harness.codegen.vectors import HEADERS
-from harness.core import library, select_isa, usable_isas
-from harness.errors import UsageError
-from harness.ops import Ops, Refused
-from harness.vectors import Table, products
+from harness.core import sampler, stop, utf8
+from harness.core.chat import Chat
+from harness.core.library import library, select_isa, usable_isas
+from harness.core.ops import Ops, Refused
+from harness.host.errors import UsageError
+from harness.vectors import Table, goldens, products
 
 OPS = Ops(library())
 

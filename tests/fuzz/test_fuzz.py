@@ -3,15 +3,15 @@
 
 import pytest
 
-from harness import fuzz
+from harness.checks import fuzz_core
 
 SECONDS = 30
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("target", fuzz.targets())
+@pytest.mark.parametrize("target", fuzz_core.targets())
 def test_finds_nothing(target: str) -> None:
-    result = fuzz.run(target, SECONDS)
+    result = fuzz_core.run(target, SECONDS)
     assert result.seeds > 0
     assert result.executions > 1000
     assert result.coverage > 50

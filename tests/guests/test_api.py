@@ -2,26 +2,18 @@
 """What another module gets from llamux.ko: kmod/samples asks, in a guest."""
 
 import errno
-import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import guest_lab
 import pytest
-from guest_lab import TINY, loaded, stats
 
-from harness import kbuild_module
-from harness.architectures import architecture
-from harness.core import Model, Options, Score, Session
-from harness.guest import Guest
-from harness.guest_pool import GuestPool
-from harness.kernels import kernel as kernel_of
-from harness.paths import ROOT
+from harness.core.session import Model, Options, Score, Session
+from harness.guests.guest import Guest
+from harness.guests.pool import GuestPool
+from tests.support import lab as guest_lab
+from tests.support.lab import TINY, loaded, stats
+from tests.support.sample import asked, bring_sample, parse, sample
 
-SAMPLES = ROOT / "kmod" / "samples"
 TINY_N_CTX = 256
 QUESTION = "What is a kernel module?"
 PROMPT = f"""prompt='"{QUESTION}"'"""
@@ -29,54 +21,10 @@ PROMPT = f"""prompt='"{QUESTION}"'"""
 LONG = f"{PROMPT} max_tokens=1000"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the sample says came of its request."""
-
-    result: int
-    scores: tuple[Score, ...] = ()
-    pieces: int = 0
-    answer: bytes = b""
-
-
-def parse(shown: bytes) -> Asked:
-    """Of /proc/llamux_sample."""
-    result, rest = shown.split(b"\n", 1)
-    assert result.startswith(b"result ")
-    code = int(result.split()[1])
-    scores = re.findall(rb"^score (-?\d+) tokens (\d+) ", rest, re.MULTILINE)
-    if scores:
-        return Asked(code, tuple(Score(int(n), int(p)) for p, n in scores))
-    pieces, answer = rest.split(b"\n", 1)
-    return Asked(code, pieces=int(pieces.split()[1]), answer=answer)
-
-
-def bring_sample(guest: Guest, arch: str, kernel: str | None) -> Guest:
-    """The same guest, the sample in reach."""
-    target = kernel_of(architecture(arch), kernel)
-    sample = kbuild_module.build(target, SAMPLES, against=kbuild_module.build(target))
-    guest.put_file("/sample.ko", sample.module.read_bytes())
-    return guest
-
-
 @pytest.fixture
 def asker(lab: Guest, arch: str, kernel: str | None) -> Guest:
     """A lab with the sample."""
     return bring_sample(lab, arch, kernel)
-
-
-@contextmanager
-def sample(guest: Guest, arguments: str) -> Iterator[Asked]:
-    """The sample loaded, and gone again."""
-    guest.check(f"insmod /sample.ko {arguments}", timeout=120)
-    yield parse(guest.run("cat /proc/llamux_sample").output)
-    guest.check("rmmod llamux_sample")
-
-
-def asked(guest: Guest, arguments: str) -> Asked:
-    """What comes of a request."""
-    with sample(guest, arguments) as found:
-        return found
 
 
 def test_an_answer_is_that_of_the_prompt_file(asker: Guest) -> None:

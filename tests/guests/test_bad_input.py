@@ -7,9 +7,15 @@ import os
 import re
 from typing import Any
 
-import guest_lab
 import pytest
-from guest_lab import (
+
+from harness.guests.guest import MODEL_PATH as SMOLLM2
+from harness.guests.guest import Guest
+from harness.host.paths import INCLUDE, ROOT
+from harness.models import malformed
+from llamux import abi
+from tests.support import lab as guest_lab
+from tests.support.lab import (
     CHAT,
     CONTROL,
     LOGITS,
@@ -22,12 +28,6 @@ from guest_lab import (
     loaded,
     new_lines,
 )
-
-from harness import malformed
-from harness.guest import MODEL_PATH as SMOLLM2
-from harness.guest import Guest
-from harness.paths import INCLUDE, ROOT
-from llamux import abi
 
 
 def fails(guest: Guest, command: str, error: int) -> None:

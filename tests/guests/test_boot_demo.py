@@ -6,14 +6,14 @@ import subprocess
 import sys
 import time
 
-from harness import models
-from harness.paths import ROOT
+from harness.host.paths import ROOT
+from harness.models import packaged
 
 DEMO = [sys.executable, "-m", "harness", "demo"]
 
 
 def test_demo_answers_and_gives_figures(arch: str) -> None:
-    models.smollm2()
+    packaged.smollm2()
     started = time.monotonic()
     done = subprocess.run(
         [*DEMO, "--arch", arch, "--max-tokens", "4", "--prompt", 'It\'s "you", $HOME & 🦙?'],

@@ -11,11 +11,12 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from harness import guest_errors, kbuild_module
-from harness.architectures import KERNELS
-from harness.guest import Guest
-from harness.guest_errors import GuestError
-from harness.paths import ROOT
+from harness.guests import errors
+from harness.guests.errors import GuestError
+from harness.guests.guest import Guest
+from harness.host.architectures import KERNELS
+from harness.host.paths import ROOT
+from harness.kernels import module as kbuild_module
 
 FAULTS = ROOT / "fixtures" / "faults"
 
@@ -70,10 +71,10 @@ def faults(arch: str) -> Iterator[Guest]:
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("warning", guest_errors.GuestWarning),
-        ("oops", guest_errors.GuestOops),
-        ("bug", guest_errors.GuestBug),
-        ("panic", guest_errors.GuestPanic),
+        ("warning", errors.GuestWarning),
+        ("oops", errors.GuestOops),
+        ("bug", errors.GuestBug),
+        ("panic", errors.GuestPanic),
     ],
 )
 def test_a_broken_kernel_fails_at_once(faults: Guest, kind: str, error: type[GuestError]) -> None:
@@ -88,18 +89,18 @@ def test_a_broken_kernel_fails_at_once(faults: Guest, kind: str, error: type[Gue
 
 
 def test_a_lost_guest_is_no_failed_command(faults: Guest) -> None:
-    with pytest.raises(guest_errors.GuestLost):
+    with pytest.raises(errors.GuestLost):
         faults.run("poweroff -f; sleep 100")
 
 
 def test_a_hang_ends_at_the_time_limit(faults: Guest) -> None:
-    with pytest.raises(guest_errors.GuestHang):
+    with pytest.raises(errors.GuestHang):
         faults.run("sleep 100", timeout=1)
 
 
 def test_a_refused_module_is_its_own_error(arch: str) -> None:
     module = kbuild_module.build_module(arch, KERNELS[0], FAULTS)
-    with pytest.raises(guest_errors.ModuleLoadError):
+    with pytest.raises(errors.ModuleLoadError):
         Guest(arch, module=module, module_args="kind=refuse").boot()
 
 
@@ -134,8 +135,8 @@ def test_verb_prints_output_alone_and_returns_the_exit_code(
 def test_verb_has_an_exit_code_for_trouble(arch: str) -> None:
     done = boot_verb(arch, "--no-module", "--", "echo c >/proc/sysrq-trigger; sleep 100")
     assert done.returncode in (
-        guest_errors.GuestPanic.exit_code,
-        guest_errors.GuestOops.exit_code,
+        errors.GuestPanic.exit_code,
+        errors.GuestOops.exit_code,
     )
     assert b"sysrq" in done.stderr
     assert done.stdout == b""
@@ -144,7 +145,7 @@ def test_verb_has_an_exit_code_for_trouble(arch: str) -> None:
 def test_a_shell_has_job_control_and_a_terminal(arch: str) -> None:
     """What `make shell` does, without the module: typed at a terminal of our own."""
     program = (
-        "import sys; from harness.guest import Guest\n"
+        "import sys; from harness.guests.guest import Guest\n"
         f"with Guest({arch!r}, load_module=False) as guest: sys.exit(guest.interactive())"
     )
     child = pexpect.spawn(sys.executable, ["-c", program], cwd=ROOT, timeout=30)

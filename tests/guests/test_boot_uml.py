@@ -8,16 +8,20 @@ import sys
 import time
 from pathlib import Path
 
-import guest_lab
 import pytest
-from guest_lab import insmod, loaded, logits_sha256
 
-from harness import core, goldens, guest_errors, kbuild_module, models, uml
-from harness.architectures import UML
-from harness.guest import Guest
-from harness.guest_errors import GuestError
-from harness.paths import ROOT
-from harness.tiny import make_model
+from harness.core import library
+from harness.guests import errors, uml
+from harness.guests.errors import GuestError
+from harness.guests.guest import Guest
+from harness.host.architectures import UML
+from harness.host.paths import ROOT
+from harness.kernels import module as kbuild_module
+from harness.models import packaged
+from harness.models.synthetic import make_model
+from harness.vectors import goldens
+from tests.support import lab as guest_lab
+from tests.support.lab import insmod, loaded, logits_sha256
 
 pytestmark = pytest.mark.parametrize("arch", [UML.name])
 
@@ -81,10 +85,10 @@ def test_big_files_stay_outside(arch: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("warning", guest_errors.GuestWarning),
-        ("oops", guest_errors.GuestPanic),  # a fault in its kernel is one
-        ("bug", guest_errors.GuestBug),
-        ("panic", guest_errors.GuestPanic),
+        ("warning", errors.GuestWarning),
+        ("oops", errors.GuestPanic),  # a fault in its kernel is one
+        ("bug", errors.GuestBug),
+        ("panic", errors.GuestPanic),
     ],
 )
 def test_a_broken_kernel_fails_at_once(arch: str, kind: str, error: type[GuestError]) -> None:
@@ -100,7 +104,7 @@ def test_a_broken_kernel_fails_at_once(arch: str, kind: str, error: type[GuestEr
 
 def test_a_lost_guest_is_no_failed_command(arch: str) -> None:
     for end in ("poweroff", "reboot"):
-        with Guest(arch, load_module=False) as guest, pytest.raises(guest_errors.GuestLost):
+        with Guest(arch, load_module=False) as guest, pytest.raises(errors.GuestLost):
             guest.run(f"{end} -f; sleep 100")
 
 
@@ -121,11 +125,11 @@ def mapped_huge(guest: Guest) -> int:
 def test_weights_are_in_huge_pages(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the host lets them; a guest without a big file, or of another host, does without."""
     assert uml.huge_pages(), "this host mounts no tmpfs of huge pages: run as root"
-    assert mapped_huge(guest) > 0.9 * models.smollm2().stat().st_size
+    assert mapped_huge(guest) > 0.9 * packaged.smollm2().stat().st_size
     with Guest(UML.name, load_module=False) as small:
         assert mapped_huge(small) == 0
     monkeypatch.setattr(uml, "huge_pages", lambda: False)
-    with Guest(UML.name, model=models.smollm2()) as elsewhere:
+    with Guest(UML.name, model=packaged.smollm2()) as elsewhere:
         assert mapped_huge(elsewhere) == 0
         assert logits_sha256(elsewhere, (1, 2, 3), 3) == logits_sha256(guest, (1, 2, 3), 3)
 
@@ -134,11 +138,11 @@ def test_weights_are_in_huge_pages(guest: Guest, monkeypatch: pytest.MonkeyPatch
 def test_nothing_outlives_its_harness(arch: str, memory: str) -> None:
     """Processes of the guest are some of the host: killed with all the rest."""
     mark = f"mark_{secrets.token_hex(8)}"
-    model = None if memory == "small pages" else models.smollm2()
+    model = None if memory == "small pages" else packaged.smollm2()
     program = (
         "import os\n"
         "from pathlib import PosixPath\n"
-        "from harness.guest import Guest\n"
+        "from harness.guests.guest import Guest\n"
         f"os.geteuid = lambda: {1000 * memory.endswith('user')}\n"
         f"with Guest({arch!r}, model={model!r},"
         f" load_module={model is not None}, append={mark!r}) as guest:\n"
@@ -183,15 +187,15 @@ def test_a_kernel_without_keys_takes_no_signature(lab: Guest) -> None:
         assert guest_lab.stats(lab)["model_sha256"] == sha256
 
 
-@pytest.mark.parametrize("isa", core.ISAS)
+@pytest.mark.parametrize("isa", library.ISAS)
 def test_goldens(lab: Guest, isa: str) -> None:
     """The golden integers of every type, by each path that the host's processor has."""
     # The module has AVX-VNNI's own encoding, which the library does without where it must.
     vnni = isa != "avxvnni" or "avx_vnni" in Path("/proc/cpuinfo").read_text().split()
-    if isa not in core.usable_isas() or not vnni:
+    if isa not in library.usable_isas() or not vnni:
         assert insmod(lab, arguments=f"isa={isa}").exit_code != 0
         return
-    fastest = isa == core.usable_isas()[-1]
+    fastest = isa == library.usable_isas()[-1]
     for golden in goldens.load():
         if not golden.tiny and not fastest:
             continue

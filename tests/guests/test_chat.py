@@ -3,13 +3,13 @@
 
 from collections.abc import Iterator
 
-import guest_lab
 import pytest
-from guest_lab import CHAT, CONTROL, OPTIONS, PROMPT, TINY, TINY_SPM, loaded, stats
 
-from harness.core import Model, Options, Session
-from harness.guest import MODEL_PATH, Guest
+from harness.core.session import Model, Options, Session
+from harness.guests.guest import MODEL_PATH, Guest
 from llamux import abi, client
+from tests.support import lab as guest_lab
+from tests.support.lab import CHAT, CONTROL, OPTIONS, PROMPT, TINY, TINY_SPM, loaded, stats
 
 CHATML = "template chatml\nmax_tokens 8\n"
 N_CTX = 256

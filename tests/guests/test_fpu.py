@@ -4,16 +4,18 @@
 import re
 from collections.abc import Iterator
 
-import guest_lab
 import pytest
-from guest_lab import OPTIONS, PROMPT, helpers, loaded, stats, used_ns
 
-from harness import cross, goldens, kbuild_module
-from harness.guest import Guest
-from harness.guest_pool import GuestPool
-from harness.paths import ROOT
+from harness.guests.guest import Guest
+from harness.guests.pool import GuestPool
+from harness.host.paths import GUEST_PROGRAMS
+from harness.kernels import module
+from harness.native import cross
+from harness.vectors import goldens
+from tests.support import lab as guest_lab
+from tests.support.lab import OPTIONS, PROMPT, helpers, loaded, stats, used_ns
 
-PROGRAM = ROOT / "harness" / "native" / "tools" / "register_check.c"
+PROGRAM = GUEST_PROGRAMS / "register_check.c"
 GOLDEN = next(golden for golden in goldens.load() if golden.name == "tiny-256-Q4_K")
 ROUNDS = 120
 WAITS = ("answer yield stats spin", "answer", "yield spin", "spin", "spin")
@@ -32,7 +34,7 @@ def smp(
         kernel,
         smp=4,
         load_module=False,
-        module=kbuild_module.build_module(arch, kernel),
+        module=module.build_module(arch, kernel),
         files={
             "/register_check": cross.executable(PROGRAM, arch, with_core=False),
             guest_lab.golden_path(GOLDEN): GOLDEN.model_path(),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import kernel_fuzz
-from harness.kernel_fuzz import SEEDS, FuzzError
+from harness.checks import fuzz_kernel
+from harness.checks.fuzz_kernel import SEEDS, FuzzError
 
 REACHED = {
     "ask": {"0", "EMSGSIZE", "ENODATA"},
@@ -24,16 +24,16 @@ REACHED = {
 
 @pytest.mark.parametrize("arch", ["x86_64"])
 def test_the_seeds_break_nothing(arch: str) -> None:
-    report = kernel_fuzz.run(0, arch=arch, kernel=None, corpus=SEEDS, mode="replay")
-    assert report.executions == len(kernel_fuzz.load(SEEDS)) > 10
+    report = fuzz_kernel.run(0, arch=arch, kernel=None, corpus=SEEDS, mode="replay")
+    assert report.executions == len(fuzz_kernel.load(SEEDS)) > 10
     assert report.killed == 0
     for kind, results in REACHED.items():
         assert results <= set(report.results[kind]), kind
 
 
-@given(st.lists(st.binary(max_size=kernel_fuzz.INPUT_BYTES)))
+@given(st.lists(st.binary(max_size=fuzz_kernel.INPUT_BYTES)))
 def test_inputs_lie_behind_their_lengths(inputs: list[bytes]) -> None:
-    packed = kernel_fuzz.packed(inputs)
+    packed = fuzz_kernel.packed(inputs)
     found = []
     while packed:
         n = int.from_bytes(packed[:2], "little")
@@ -43,16 +43,16 @@ def test_inputs_lie_behind_their_lengths(inputs: list[bytes]) -> None:
 
 
 def test_a_folder_keeps_each_input_once(tmp_path: Path) -> None:
-    kernel_fuzz.save(tmp_path / "new", [b"a", b"b", b"a"])
-    assert sorted(kernel_fuzz.load(tmp_path / "new")) == [b"a", b"b"]
+    fuzz_kernel.save(tmp_path / "new", [b"a", b"b", b"a"])
+    assert sorted(fuzz_kernel.load(tmp_path / "new")) == [b"a", b"b"]
 
 
 def test_what_is_no_input_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "text").write_bytes(bytes(kernel_fuzz.INPUT_BYTES + 1))
+    (tmp_path / "text").write_bytes(bytes(fuzz_kernel.INPUT_BYTES + 1))
     with pytest.raises(FuzzError):
-        kernel_fuzz.load(tmp_path)
+        fuzz_kernel.load(tmp_path)
 
 
 def test_missed_blocks_are_counted_by_function() -> None:
     where = {4: "open", 12: "read", 20: "read", 28: "read"}
-    assert kernel_fuzz.missed(where, [12, 999]) == {"read": 2, "open": 1}
+    assert fuzz_kernel.missed(where, [12, 999]) == {"read": 2, "open": 1}

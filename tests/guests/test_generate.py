@@ -2,10 +2,10 @@
 """The same arguments give the same bytes natively and in each guest."""
 
 import pytest
-from guest_lab import TINY, TINY_SPM, files
 
-from harness.architectures import UML
 from harness.cli import main
+from harness.host.architectures import UML
+from tests.support.lab import TINY, TINY_SPM, files
 
 
 def generated(capfdbinary: pytest.CaptureFixture[bytes], where: str, *arguments: str) -> bytes:

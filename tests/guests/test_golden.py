@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """The golden integers, out of /proc/llamux/logits on both architectures."""
 
-import guest_lab
 import pytest
-from guest_lab import loaded, logits_sha256
 
-from harness import goldens
-from harness.guest import Guest
+from harness.guests.guest import Guest
+from harness.vectors import goldens
+from tests.support import lab as guest_lab
+from tests.support.lab import loaded, logits_sha256
 
 GOLDENS = goldens.load()
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import guest_lab
 import pytest
-from guest_lab import insmod, loaded, logits_sha256
 
-from harness import goldens, kbuild_module
-from harness.architectures import ARCHITECTURES
-from harness.guest import Guest
-from harness.guest_pool import GuestPool
-from harness.lock import exclusive
-from harness.paths import ROOT, cache_dir
+from harness.guests.guest import Guest
+from harness.guests.pool import GuestPool
+from harness.host.architectures import ARCHITECTURES
+from harness.host.lock import exclusive
+from harness.host.paths import ROOT, cache_dir
+from harness.kernels import module as kbuild_module
+from harness.vectors import goldens
+from tests.support import lab as guest_lab
+from tests.support.lab import insmod, loaded, logits_sha256
 
 KINDS = ("F16", "Q4_0", "Q4_1", "Q5_1", "Q8_0", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
 GOLDENS = [g for g in goldens.load() if g.recipe.shape == "tiny-256" and g.recipe.kind in KINDS]

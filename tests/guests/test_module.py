@@ -11,14 +11,14 @@ import subprocess
 import time
 from pathlib import Path
 
-import guest_lab
 import pytest
-from guest_lab import OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
 
-from harness.architectures import ARCHITECTURES, UML
-from harness.guest import MODEL_PATH, Guest
-from harness.guest_pool import GuestPool
+from harness.guests.guest import MODEL_PATH, Guest
+from harness.guests.pool import GuestPool
+from harness.host.architectures import ARCHITECTURES, UML
 from llamux import abi
+from tests.support import lab as guest_lab
+from tests.support.lab import OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
 
 STATS = [
     "model",

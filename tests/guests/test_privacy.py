@@ -5,13 +5,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import guest_lab
 import numpy as np
 import pytest
-from guest_lab import CHAT, LOGITS, OPTIONS, PROMPT, loaded
 
-from harness.core import Model, Options, Session
-from harness.guest import Guest
+from harness.core.session import Model, Options, Session
+from harness.guests.guest import Guest
+from tests.support import lab as guest_lab
+from tests.support.lab import CHAT, LOGITS, OPTIONS, PROMPT, loaded
 
 PAGE = 4096
 LARGE = 256 << 20

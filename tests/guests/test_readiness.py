@@ -2,9 +2,9 @@
 """poll, select, epoll, io_uring and O_NONBLOCK: the same answers, from a thread of the kernel."""
 
 import pytest
-from guest_lab import OPTIONS, PROMPT, ask, loaded, stats
 
-from harness.guest import Guest
+from harness.guests.guest import Guest
+from tests.support.lab import OPTIONS, PROMPT, ask, loaded, stats
 
 pytestmark = pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True)
 

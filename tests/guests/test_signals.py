@@ -5,7 +5,10 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from guest_lab import (
+
+from harness.guests.guest import MODEL_PATH, MODULE_PATH, Guest, Result
+from harness.host.architectures import ARCHITECTURES
+from tests.support.lab import (
     CONTROL,
     LOGITS,
     OPTIONS,
@@ -14,9 +17,6 @@ from guest_lab import (
     new_lines,
     stats,
 )
-
-from harness.architectures import ARCHITECTURES
-from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
 
 SIGNALS = [signal.SIGINT, signal.SIGKILL]
 QUICK = 3

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness import kernels, latency, stress
-from harness.architectures import ARCHITECTURES
-from harness.errors import HarnessError
+from harness.bench import latency
+from harness.checks import stress
+from harness.host.architectures import ARCHITECTURES
+from harness.host.errors import HarnessError
+from harness.kernels import find
 
 SECONDS = 120
 HARD = ("kills", "interruptions", "hotplugs", "fills", "moves")
@@ -45,7 +47,7 @@ def test_a_hundred_clients(machine: str, kernel: str | None) -> None:
     A slow machine gets more time until everything has happened.
     """
     loads = [load for load in stress.LOADS if load.model != "tiny-spm"]
-    slowness = kernels.kernel(ARCHITECTURES[machine], kernel).slowness
+    slowness = find.kernel(ARCHITECTURES[machine], kernel).slowness
     seconds = round(SECONDS * slowness)
     tiny, large = stress.run(seconds, arch=machine, kernel=kernel, loads=loads)
     assert (tiny.failures, large.failures) == ([], [])

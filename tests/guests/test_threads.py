@@ -4,14 +4,14 @@
 import time
 from collections.abc import Iterator
 
-import guest_lab
 import pytest
-from guest_lab import LOGITS, PROMPT, ask, helpers, insmod, loaded, stats, used_ns
 
-from harness import goldens
-from harness.guest import MODEL_PATH, Guest
-from harness.guest_errors import GuestError
-from harness.guest_pool import GuestPool
+from harness.guests.errors import GuestError
+from harness.guests.guest import MODEL_PATH, Guest
+from harness.guests.pool import GuestPool
+from harness.vectors import goldens
+from tests.support import lab as guest_lab
+from tests.support.lab import LOGITS, PROMPT, ask, helpers, insmod, loaded, stats, used_ns
 
 GOLDENS = {golden.name: golden for golden in goldens.load()}
 TEXT = "A kernel is"

@@ -7,9 +7,9 @@ Their limits are in test_guest_bad_input.py.
 from collections.abc import Iterator
 
 import pytest
-from guest_lab import OPTIONS, PROMPT, loaded, stats
 
-from harness.guest import MODEL_PATH, Guest
+from harness.guests.guest import MODEL_PATH, Guest
+from tests.support.lab import OPTIONS, PROMPT, loaded, stats
 
 TOKENS = 48
 LONG = f"printf 'template none\\nmax_tokens {TOKENS}\\nspeculate 0\\n' >{OPTIONS}"

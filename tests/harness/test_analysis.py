@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_repository import tracked
 
-from harness import analysis, coccinelle, core, kernels
-from harness.analysis import Explanation, Finding
-from harness.architectures import ARCHITECTURES, KERNELS
+from harness.analysis import coccinelle
+from harness.analysis import findings as analysis
+from harness.analysis.findings import Explanation, Finding
 from harness.cli import main
-from harness.errors import HarnessError
+from harness.host.architectures import ARCHITECTURES, KERNELS
+from harness.host.errors import HarnessError
+from harness.kernels import find as kernels
+from harness.native import build
+from tests.support.tracked import tracked
 
 LINES = {
     "kbuild": "kmod/main.c:12:5: warning: symbol 'x' was not declared. Should it be static?",
@@ -98,7 +101,7 @@ def test_every_file_is_analyzed() -> None:
     """But for those of one instruction set."""
     files = {path for path in tracked() if path.suffix == ".c"}
     left = files - {*analysis.program_sources(), *analysis.kernel_sources()}
-    assert {path.stem for path in left} == set(core.SIMD_FLAGS)
+    assert {path.stem for path in left} == set(build.SIMD_FLAGS)
 
 
 def test_checkpatch_has_no_unexplained_complaint() -> None:

@@ -15,20 +15,22 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from harness import bench, bench_machine, bench_report, core, peer_environment
-from harness.bench_native import Native, read_bandwidth
-from harness.bench_uml import UmlEngine
-from harness.bench_worker import tokens
-from harness.chat import BOS, Chat
+from harness.bench import engines, llama_cpp_build, plan, report
+from harness.bench import machine as bench_machine
+from harness.bench import measure as bench
+from harness.bench.uml import UmlEngine
+from harness.bench.userspace import Native, read_bandwidth
+from harness.bench.worker import tokens
 from harness.cli import main
 from harness.commands import bench as verb
-from harness.errors import HarnessError
-from harness.guest_errors import SetupError
-from harness.tiny import make_model
+from harness.core import library, session
+from harness.core.chat import BOS, Chat
+from harness.host.errors import HarnessError, SetupError
+from harness.models.synthetic import make_model
 
 FAKE_PEER = """
 import sys
-from harness.bench_worker import serve
+from harness.bench.worker import serve
 
 class Fake:
     def load(self, path, threads, n_ctx, isa):
@@ -71,16 +73,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A small buffer for the bandwidth, any machine is idle, and the path that was in use."""
-    monkeypatch.setattr("harness.bench_machine.last_level_cache", lambda: 1 << 16)
-    monkeypatch.setattr("harness.bench.QUIET", 1e9)
+    monkeypatch.setattr("harness.bench.machine.last_level_cache", lambda: 1 << 16)
+    monkeypatch.setattr("harness.bench.measure.QUIET", 1e9)
     yield
-    core.select_isa(None)
+    library.select_isa(None)
 
 
 @pytest.fixture
 def fake_peer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer whose figures are known: 100 tokens/s, 10 tokens/s, 4 s, 2 s or 1 s."""
-    monkeypatch.setattr(bench.PeerEngine, "command", lambda _: [sys.executable, "-c", FAKE_PEER])
+    monkeypatch.setattr(engines.PeerEngine, "command", lambda _: [sys.executable, "-c", FAKE_PEER])
 
 
 def measured(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def test_json_has_a_row_for_each_engine_thread_count_and_kind(
         assert row["spread"][0] <= row["median"] <= row["spread"][1]
         assert (row["tokens_per_second"] is None) == (row["unit"] != "tokens/s")
     assert result["machine"]["peer"] == "fake peer, 2 threads"
-    assert rows(result, engine="llamux", kind="decode")[0]["isa"] in core.ISAS
+    assert rows(result, engine="llamux", kind="decode")[0]["isa"] in library.ISAS
     assert rows(result, engine="llama.cpp", kind="prefill")[0]["tokens_per_second"] == 100
     assert rows(result, engine="llama.cpp", kind="first-token-kept")[0]["median"] == 1
 
@@ -148,7 +150,7 @@ def test_ratio_is_of_pairs_and_above_one_where_ours_is_better(
     assert decode["of_bandwidth"] == pytest.approx(share)
 
 
-class Scripted(bench.Engine):
+class Scripted(engines.Engine):
     """Notes when its turn was."""
 
     def __init__(self, name: str, log: list[str]) -> None:
@@ -166,7 +168,7 @@ class Scripted(bench.Engine):
     def decode(self, n: int, depth: int) -> float:
         return 1.0
 
-    def first_token(self, prompt: bench.Prompt, kept: int) -> float:
+    def first_token(self, prompt: engines.Prompt, kept: int) -> float:
         return 1.0
 
     def memory(self) -> int:
@@ -194,7 +196,7 @@ def take_turns(shares: Sequence[float], repeat: int) -> tuple[list[str], list[fl
     """The order of turns, and how busy others were in the rounds that counted."""
     log: list[str] = []
     some = [Scripted("a", log), Scripted("b", log)]
-    measure = bench.Measure("prefill", "tokens/s", 1, lambda e: e.prefill(1))
+    measure = plan.Measure("prefill", "tokens/s", 1, lambda e: e.prefill(1))
     samples = bench.take_turns(some, measure, repeat, Neighbours(shares), patience=3)
     assert [len(v) for v in samples.values] == [len(samples.elsewhere)] * 2
     return log, samples.elsewhere
@@ -207,7 +209,7 @@ def test_engines_take_turns_after_a_sample_that_does_not_count() -> None:
 def test_disturbed_round_is_measured_again_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.bench.QUIET", 0.05)
+    monkeypatch.setattr("harness.bench.measure.QUIET", 0.05)
     assert take_turns([0, 0.5, 0.04], 2)[1] == [0, 0.04]
     assert take_turns([0.5] * 6, 2)[1] == [0.5, 0.5]
 
@@ -240,7 +242,7 @@ def test_native_worker_decodes_as_the_core_does(model: Path) -> None:
     assert worker.load(str(model), 1, 64, "generic")["isa"] == "generic"
     worker.fill(40)
     assert worker.decode(8, 16) > 0
-    with core.Model(model) as m:
+    with session.Model(model) as m:
         ids = tokens(17, m.n_vocab)
         ids[16] = ids[0]
         for _ in range(7):
@@ -261,21 +263,21 @@ def test_native_worker_keeps_a_prefix(model: Path) -> None:
 
 
 def test_prompt_has_twenty_tokens_after_a_head_that_never_changes(model: Path) -> None:
-    prompt = bench.chat_prompt(model)
+    prompt = plan.chat_prompt(model)
     with Chat(model.read_bytes()) as chat:
         assert prompt.tokens == tuple(chat.turn(prompt.text, system=chat.default_system))
         other = chat.turn(b"Something else", system=chat.default_system)
     assert prompt.tokens[: prompt.head] == tuple(other[: prompt.head])
     assert prompt.tokens[prompt.head] != other[prompt.head]
-    assert bench.TEXT_TOKENS - 8 < prompt.n_text <= bench.TEXT_TOKENS
+    assert plan.TEXT_TOKENS - 8 < prompt.n_text <= plan.TEXT_TOKENS
     assert prompt.n_text < len(prompt.tokens) - prompt.head + 1 < prompt.n_text + 20
 
 
 def test_weights_read_for_a_token(tmp_path: Path) -> None:
     """An embedding that is only looked up is not read; one that is the output too, is."""
     embedding = 300 * 64 // 32 * 18
-    untied = bench.weight_bytes(make_model("tiny", "Q4_0", tmp_path / "a.gguf"))
-    tied = bench.weight_bytes(make_model("tiny-tied", "Q4_0", tmp_path / "b.gguf"))
+    untied = plan.weight_bytes(make_model("tiny", "Q4_0", tmp_path / "a.gguf"))
+    tied = plan.weight_bytes(make_model("tiny-tied", "Q4_0", tmp_path / "b.gguf"))
     assert untied == tied  # one has an output, the other's embedding serves as such
     assert embedding < untied < (tmp_path / "a.gguf").stat().st_size - embedding
 
@@ -322,8 +324,8 @@ def test_peer_that_cannot_be_built_is_explained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("LLAMUX_CACHE", str(tmp_path))
-    monkeypatch.setattr("harness.setup_system.ensure", lambda _: None)
-    monkeypatch.setattr(peer_environment, "REQUIREMENT", "./no/such/package")
+    monkeypatch.setattr("harness.host.packages.ensure", lambda _: None)
+    monkeypatch.setattr(llama_cpp_build, "REQUIREMENT", "./no/such/package")
     assert main(["bench", str(model), "--peer", "llama.cpp"]) == SetupError.exit_code
     error = capsys.readouterr().err
     assert "./no/such/package cannot be built; all of it in" in error
@@ -344,7 +346,7 @@ def test_peer_that_fails_is_explained(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(bench.PeerEngine, "command", lambda _: [sys.executable, "-c", program])
+    monkeypatch.setattr(engines.PeerEngine, "command", lambda _: [sys.executable, "-c", program])
     arguments = ["--threads", "1", "--repeat", "1", "--peer", "llama.cpp"]
     assert main(["bench", str(model), *arguments]) == 1
     assert complaint in capsys.readouterr().err
@@ -382,11 +384,11 @@ def test_module_takes_part_where_it_can(model: Path, capsys: pytest.CaptureFixtu
 def test_table_and_page_show_every_figure(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(model), "--threads", "1", "--repeat", "2", "--peer", "llama.cpp"]
     result = measured(capsys, *arguments)
-    text = bench_report.table(result)
-    page = bench_report.page(result, {"tiny.gguf": Path("docs/tiny.png")})
+    text = report.table(result)
+    page = report.page(result, {"tiny.gguf": Path("docs/tiny.png")})
     for row in result["rows"]:
-        assert bench_report.figure(row) in text
-        assert row["curve"] or f"| {bench_report.figure(row)} |" in page
+        assert report.figure(row) in text
+        assert row["curve"] or f"| {report.figure(row)} |" in page
     assert "llamux / llama.cpp" in text
     assert "% of the" in text
     assert "2 rounds" in text
@@ -425,7 +427,7 @@ def test_sections_name_their_own_bandwidth_and_commands() -> None:
         figures = {"bytes_per_second": 5e9, "of_bandwidth": 5e9 / rate}
         some = [made("decode", threads, 100.0, model=model, **figures)]
         results.append({"machine": machine, "rows": some})
-    page = bench_report.page(bench_report.merged(results), {})
+    page = report.page(report.merged(results), {})
     before, a, b = page.split("\n## ")[1:]
     assert "GB/s" not in before
     assert "```\nbench a --threads 1\n```" in a
@@ -449,7 +451,7 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         made("load", 1, 1.0, unit="s"),
     ]
     shown = {}
-    for axes in bench_report.draw("a", some).axes:
+    for axes in report.draw("a", some).axes:
         curves = {}
         for curve in axes.containers:
             assert isinstance(curve, ErrorbarContainer)
@@ -471,13 +473,13 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         },
         ("prefill, 2 threads", "tokens in a pass"): {"llama.cpp": [[1, 101], [8, 108]]},
     }
-    assert bench_report.draw("a", some).axes[0].get_ylabel() == "tokens per second"
+    assert report.draw("a", some).axes[0].get_ylabel() == "tokens per second"
     result = {"rows": [*some, *({**row, "model": "b.gguf"} for row in some)]}
-    files = bench_report.write_plots(result, tmp_path)
+    files = report.write_plots(result, tmp_path)
     assert files == {"a": tmp_path / "benchmarks-a.png", "b.gguf": tmp_path / "benchmarks-b.png"}
     first = files["a"].read_bytes()
     assert first.startswith(b"\x89PNG")
-    assert bench_report.write_plots(result, tmp_path)["a"].read_bytes() == first
+    assert report.write_plots(result, tmp_path)["a"].read_bytes() == first
 
 
 @pytest.mark.usefixtures("fake_peer")
@@ -496,13 +498,13 @@ def test_page_and_plots_are_written_from_results(
     plots = tmp_path / "some" / "plots"
     arguments = ["--results", str(file), "--write-docs", "--plots", str(plots)]
     assert main(["bench", *arguments]) == 0
-    result = bench_report.merged([json.loads(file.read_text())])
+    result = report.merged([json.loads(file.read_text())])
     picture = tmp_path / "docs" / "benchmarks-tiny.png"
     page = (tmp_path / "docs" / "benchmarks.md").read_text()
-    assert page == bench_report.page(result, {"tiny.gguf": picture})
+    assert page == report.page(result, {"tiny.gguf": picture})
     assert "](benchmarks-tiny.png)" in page
     assert picture.read_bytes() == (plots / "benchmarks-tiny.png").read_bytes()
-    titles = [axes.get_title() for axes in bench_report.draw("tiny.gguf", result["rows"]).axes]
+    titles = [axes.get_title() for axes in report.draw("tiny.gguf", result["rows"]).axes]
     assert titles == ["decode", "prefill", "decode, 2 threads", "prefill, 2 threads"]
 
 
@@ -524,8 +526,8 @@ def test_module_s_figures_stand_beside_those_of_userspace(
 ) -> None:
     """On one thread, but for positions and passes that it does not choose itself."""
     module = Module()
-    monkeypatch.setattr("harness.bench_uml.UmlEngine", lambda: module)
-    monkeypatch.setattr("harness.setup_system.ensure", lambda _: None)
+    monkeypatch.setattr("harness.bench.uml.UmlEngine", lambda: module)
+    monkeypatch.setattr("harness.host.packages.ensure", lambda _: None)
     arguments = ["--threads", "1", "--on", "uml", "--peer", "llama.cpp", "--repeat", "3"]
     result = measured(capsys, str(model), *arguments, "--depth", "100")
     ours = rows(result, on="uml")
@@ -544,10 +546,10 @@ def test_module_s_figures_stand_beside_those_of_userspace(
         assert row["ratio_to_native"] == pytest.approx(statistics.median(want))
         assert row["ratio_to_peer"] is not None
     assert ours[0]["samples"] == [4, 8, 16]
-    page = bench_report.page(result, {})
+    page = report.page(result, {})
     assert "| llamux on uml | llamux | llama.cpp | llamux on uml / llama.cpp | " in page
     assert " | llamux on uml / native | " in page
-    assert f" | {bench_report.ratio(ours[0], 'native')} | " in page
+    assert f" | {report.ratio(ours[0], 'native')} | " in page
     assert "--on uml" in result["machine"]["commands"]["tiny.gguf"]
 
 
@@ -568,7 +570,7 @@ def test_module_gives_its_own_figures(model: Path) -> None:
         with pytest.raises(HarnessError, match="too little to say"):
             engine.decode(60, 50)  # after which this model ends at once
         assert engine.memory() > model.stat().st_size
-        prompt = bench.chat_prompt(model)
+        prompt = plan.chat_prompt(model)
         assert engine.first_token(prompt, prompt.head) > 0
         assert engine.pids()[0] == before[0]
         assert engine.first_token(prompt, 0) > 0

@@ -3,9 +3,9 @@
 
 import pytest
 
-from harness import guest_errors
-from harness.errors import HarnessError
-from harness.guest_errors import GuestError
+from harness.guests import errors
+from harness.guests.errors import GuestError
+from harness.host.errors import HarnessError
 
 HEALTHY = """\
 [    0.000000] Linux version 6.1.0-56-cloud-amd64 (debian-kernel@lists.debian.org)
@@ -17,38 +17,38 @@ HEALTHY = """\
 """
 
 TROUBLE = [
-    ("Kernel panic - not syncing: sysrq triggered crash", guest_errors.GuestPanic),
-    ("BUG: unable to handle page fault for address: 0000000000000008", guest_errors.GuestOops),
-    ("BUG: kernel NULL pointer dereference, address: 0000000000000008", guest_errors.GuestOops),
-    ("Oops: 0002 [#1] PREEMPT SMP NOPTI", guest_errors.GuestOops),
-    ("Unable to handle kernel NULL pointer dereference at virtual", guest_errors.GuestOops),
-    ("Internal error: Oops: 0000000096000044 [#1] SMP", guest_errors.GuestOops),
-    ("general protection fault, probably for non-canonical address", guest_errors.GuestOops),
-    ("watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [cat:120]", guest_errors.GuestHang),
-    ("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", guest_errors.GuestHang),
-    ("rcu: INFO: rcu_preempt self-detected stall on CPU", guest_errors.GuestHang),
-    ("INFO: task cat:120 blocked for more than 120 seconds.", guest_errors.GuestHang),
-    ("kernel BUG at mm/vmalloc.c:2900!", guest_errors.GuestBug),
-    ("BUG: sleeping function called from invalid context", guest_errors.GuestBug),
-    ("BUG: scheduling while atomic: cat/120/0x00000002", guest_errors.GuestBug),
-    ("WARNING: possible recursive locking detected", guest_errors.GuestBug),
-    ("WARNING: possible circular locking dependency detected", guest_errors.GuestBug),
-    ("BUG: KASAN: slab-out-of-bounds in llama_forward", guest_errors.GuestBug),
-    ("UBSAN: array-index-out-of-bounds in kmod/engine.c", guest_errors.GuestBug),
-    ("refcount_t: underflow; use-after-free.", guest_errors.GuestBug),
-    ("WARNING: CPU: 1 PID: 120 at kmod/engine.c:12 f+0x1/0x2 [llamux]", guest_errors.GuestWarning),
-    ("Call Trace:", guest_errors.GuestWarning),
+    ("Kernel panic - not syncing: sysrq triggered crash", errors.GuestPanic),
+    ("BUG: unable to handle page fault for address: 0000000000000008", errors.GuestOops),
+    ("BUG: kernel NULL pointer dereference, address: 0000000000000008", errors.GuestOops),
+    ("Oops: 0002 [#1] PREEMPT SMP NOPTI", errors.GuestOops),
+    ("Unable to handle kernel NULL pointer dereference at virtual", errors.GuestOops),
+    ("Internal error: Oops: 0000000096000044 [#1] SMP", errors.GuestOops),
+    ("general protection fault, probably for non-canonical address", errors.GuestOops),
+    ("watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [cat:120]", errors.GuestHang),
+    ("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", errors.GuestHang),
+    ("rcu: INFO: rcu_preempt self-detected stall on CPU", errors.GuestHang),
+    ("INFO: task cat:120 blocked for more than 120 seconds.", errors.GuestHang),
+    ("kernel BUG at mm/vmalloc.c:2900!", errors.GuestBug),
+    ("BUG: sleeping function called from invalid context", errors.GuestBug),
+    ("BUG: scheduling while atomic: cat/120/0x00000002", errors.GuestBug),
+    ("WARNING: possible recursive locking detected", errors.GuestBug),
+    ("WARNING: possible circular locking dependency detected", errors.GuestBug),
+    ("BUG: KASAN: slab-out-of-bounds in llama_forward", errors.GuestBug),
+    ("UBSAN: array-index-out-of-bounds in kmod/engine.c", errors.GuestBug),
+    ("refcount_t: underflow; use-after-free.", errors.GuestBug),
+    ("WARNING: CPU: 1 PID: 120 at kmod/engine.c:12 f+0x1/0x2 [llamux]", errors.GuestWarning),
+    ("Call Trace:", errors.GuestWarning),
 ]
 
 
 def test_a_healthy_log_is_clean() -> None:
-    guest_errors.assert_clean(HEALTHY)
+    errors.assert_clean(HEALTHY)
 
 
 @pytest.mark.parametrize(("line", "error"), TROUBLE)
 def test_each_kind_of_trouble(line: str, error: type[GuestError]) -> None:
     with pytest.raises(error) as caught:
-        guest_errors.assert_clean(f"{HEALTHY}[    4.000000] {line}\n")
+        errors.assert_clean(f"{HEALTHY}[    4.000000] {line}\n")
     assert type(caught.value) is error
     assert line in str(caught.value)
 

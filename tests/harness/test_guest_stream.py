@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.guest import _Stream
+from harness.guests.guest import _Stream
 
 MARK = b"0123456789abcdef"
 END = b"\x1e" + MARK

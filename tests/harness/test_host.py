@@ -3,27 +3,27 @@
 
 import pytest
 
-from harness import kernels, qemu, setup_system
-from harness.architectures import ARCHITECTURES, host_architecture
-from harness.errors import UsageError
+from harness.guests import qemu
+from harness.host import packages
+from harness.host.architectures import ARCHITECTURES, host_architecture
+from harness.host.errors import UsageError
+from harness.kernels import find
 
 
 def test_missing_packages_are_found() -> None:
-    assert setup_system.missing(["libc6", "no-such-package-anywhere"]) == [
-        "no-such-package-anywhere"
-    ]
-    assert setup_system.missing(setup_system.TESTS) == []
+    assert packages.missing(["libc6", "no-such-package-anywhere"]) == ["no-such-package-anywhere"]
+    assert packages.missing(packages.TESTS) == []
 
 
 def test_a_foreign_guest_is_emulated() -> None:
     (foreign,) = [arch for arch in ARCHITECTURES.values() if arch.debian != host_architecture()]
-    chosen = qemu.choose(kernels.kernel(foreign, "6.1"))
+    chosen = qemu.choose(find.kernel(foreign, "6.1"))
     assert chosen.name == "tcg"
     assert "host" in chosen.reason
 
 
 def test_an_acceleration_can_be_asked_for() -> None:
-    kernel = kernels.kernel(ARCHITECTURES["x86_64"], "6.1")
+    kernel = find.kernel(ARCHITECTURES["x86_64"], "6.1")
     assert str(qemu.choose(kernel, "tcg")) == "TCG (as asked)"
     with pytest.raises(UsageError):
         qemu.choose(kernel, "hvf")
@@ -31,4 +31,4 @@ def test_an_acceleration_can_be_asked_for() -> None:
 
 def test_an_unknown_kernel_is_refused() -> None:
     with pytest.raises(UsageError, match=r"6\.12"):
-        kernels.kernel(ARCHITECTURES["x86_64"], "2.4")
+        find.kernel(ARCHITECTURES["x86_64"], "2.4")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import malformed
 from harness.cli import main
+from harness.models import malformed
 
 
 def write(path: Path, data: bytes) -> str:

@@ -6,9 +6,10 @@ from functools import cache
 
 import pytest
 
-from harness import kbuild_module, kernels, kunit
-from harness.architectures import UML
-from harness.paths import ROOT
+from harness.checks import kunit
+from harness.host.architectures import UML
+from harness.host.paths import ROOT
+from harness.kernels import find, module
 from harness.vectors import files
 
 KTAP = """\
@@ -65,15 +66,15 @@ def suites() -> set[str]:
 
 
 @cache
-def build() -> kbuild_module.Build:
+def build() -> module.Build:
     """With every warning that there is."""
-    return kbuild_module.build(kernels.kernel(UML), make_args=kunit.MAKE_ARGS, checked=True)
+    return module.build(find.kernel(UML), make_args=kunit.MAKE_ARGS, checked=True)
 
 
 @pytest.mark.parametrize("arch", [UML.name])
 def test_compiler_and_sparse_have_no_complaint(arch: str) -> None:
     assert "  CHECK   kmod/tests/fixed_kunit.c" in build().log
-    assert kbuild_module.own_warnings(build()) == []
+    assert module.own_warnings(build()) == []
 
 
 @pytest.mark.parametrize("arch", [UML.name])

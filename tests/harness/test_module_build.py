@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import kbuild_module, kernels
-from harness.architectures import ARCHITECTURES, KERNELS
-from harness.guest_errors import SetupError
-from harness.paths import ROOT
+from harness.host.architectures import ARCHITECTURES, KERNELS
+from harness.host.errors import SetupError
+from harness.host.paths import ROOT
+from harness.kernels import find
+from harness.kernels import module as kbuild_module
 
 SAMPLES = ROOT / "kmod" / "samples"
 
@@ -18,7 +19,7 @@ SAMPLES = ROOT / "kmod" / "samples"
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
 def test_compiler_and_sparse_have_no_complaint(machine: str, kernel: str) -> None:
-    target = kernels.kernel(ARCHITECTURES[machine], kernel)
+    target = find.kernel(ARCHITECTURES[machine], kernel)
     module = kbuild_module.build(target, checked=True)
     sample = kbuild_module.build(target, SAMPLES, checked=True, against=module)
     for build in (module, sample):
@@ -27,14 +28,14 @@ def test_compiler_and_sparse_have_no_complaint(machine: str, kernel: str) -> Non
 
 
 def test_the_sample_needs_what_the_module_exports() -> None:
-    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
+    target = find.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
     other = kbuild_module.build(target, ROOT / "fixtures" / "faults")
     with pytest.raises(SetupError, match=r'"llamux_ask".* undefined'):
         kbuild_module.build(target, SAMPLES, against=other)
 
 
 def test_clones_share_what_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
+    target = find.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
     built = kbuild_module.build(target, ROOT / "fixtures" / "faults")
     clone = shutil.copytree(ROOT / "fixtures" / "faults", tmp_path / "fixtures" / "faults")
     monkeypatch.setattr(kbuild_module, "ROOT", tmp_path)
@@ -49,7 +50,7 @@ def test_warnings_are_seen(tmp_path: Path) -> None:
         "#include <linux/module.h>\nstatic int unused;\nint *f(void);\nint *f(void) { return 0; }\n"
         'MODULE_LICENSE("GPL");\nMODULE_DESCRIPTION("x");\n'
     )
-    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
+    target = find.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
     build = kbuild_module.build(target, tmp_path, checked=True)
     assert any("unused" in line for line in build.warnings)
     assert any("plain integer as NULL" in line for line in kbuild_module.own_warnings(build))
@@ -57,7 +58,7 @@ def test_warnings_are_seen(tmp_path: Path) -> None:
 
 def test_plain_make_needs_no_python(tmp_path: Path) -> None:
     """The module is built against a kernel's headers by make alone."""
-    target = kernels.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
+    target = find.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
     tree = tmp_path / "tree"
     ignore = shutil.ignore_patterns("*.o", "*.ko", "*.mod*", ".*")
     shutil.copytree(ROOT / "kmod", tree / "kmod", ignore=ignore)

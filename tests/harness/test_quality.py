@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import bench, models, quality
-from harness.chat import BOS, Chat
+from harness.bench import engines, quality
+from harness.bench.quality import CLEAR, Q16, compare, kl_divergence, margins
 from harness.cli import main
-from harness.quality import CLEAR, Q16, compare, kl_divergence, margins
+from harness.core.chat import BOS, Chat
+from harness.models import packaged
+from harness.models.synthetic import make_model
 from harness.reference.float64 import Float64Model
-from harness.tiny import make_model
 
 FAKE_PEER = """
 import numpy as np
-from harness.bench_worker import serve
+from harness.bench.worker import serve
 
 class Fake:
     prefill = fill = decode = first_token = None
@@ -33,7 +34,7 @@ serve(Fake(), logits=Fake().logits)
 
 def test_smollm2_is_close_to_double_precision() -> None:
     """Far from zero too: a core that were compared with itself would show."""
-    (q,) = quality.measure(models.smollm2(), quality.TEXT.read_bytes())
+    (q,) = quality.measure(packaged.smollm2(), quality.TEXT.read_bytes())
     assert q.n_tokens >= 256
     assert 1e-9 < q.mean_kl <= 1e-5
     assert q.max_kl <= 1e-4
@@ -92,7 +93,7 @@ def test_the_peer_beside_it(
         tokens = vocabulary.plain(b"the kernel and the thing", BOS)
     want = Float64Model(path).logits(tokens)
     program = FAKE_PEER.replace("N_VOCAB", str(want.shape[1]))
-    monkeypatch.setattr(bench.PeerEngine, "command", lambda _: [sys.executable, "-c", program])
+    monkeypatch.setattr(engines.PeerEngine, "command", lambda _: [sys.executable, "-c", program])
     arguments = ["quality", str(path), "--text", str(tmp_path / "text"), "--peer", "llama.cpp"]
     assert main([*arguments, "--json"]) == 0
     q = json.loads(capsys.readouterr().out)

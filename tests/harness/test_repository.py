@@ -10,7 +10,8 @@ import pytest
 
 from harness import codegen
 from harness.cli import main
-from harness.paths import ROOT
+from harness.host.paths import ROOT
+from tests.support.tracked import tracked
 
 SOURCES = {".py", ".c", ".h", ".S", ".sh", ".j2", ".toml", ".yml", ".config", ".patch"}
 DATA = (".md", ".png", ".json", ".txt", ".dict", ".gitignore", "py.typed")
@@ -20,14 +21,6 @@ LARGEST = 1_000_000
 
 # Folders of one machine. Paths inside a guest, /tmp and the kernel's trees are everyone's.
 MACHINE = re.compile(rb"(?<![\w.~$}*)-])/(?:work|root|Users|home/\w+|opt|mnt|media)/\w")
-
-
-def tracked(root: Path = ROOT) -> list[Path]:
-    """Files that git knows and that are there."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=root, stdout=subprocess.PIPE, check=True
-    ).stdout.decode()
-    return [path for name in listed.split("\0") if name and (path := root / name).is_file()]
 
 
 def is_source(path: Path) -> bool:

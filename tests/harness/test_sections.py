@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import core, sections
-from harness.errors import HarnessError
-from harness.tiny import make_model
+from harness.bench import sections
+from harness.core import library
+from harness.host.errors import HarnessError
+from harness.models.synthetic import make_model
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_sections_are_counted(model: Path) -> None:
-    isa = core.usable_isas()[-1]
+    isa = library.usable_isas()[-1]
     rows = sections.measure(model, isa)
     assert [(row.isa, row.work) for row in rows] == [(isa, "prefill"), (isa, "decode")]
     for row in rows:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import kernels, signing
-from harness.architectures import ARCHITECTURES, KERNELS
 from harness.cli import main
-from harness.paths import ROOT
+from harness.host.architectures import ARCHITECTURES, KERNELS
+from harness.host.paths import ROOT
+from harness.kernels import find
+from harness.models import signing
 
 MODEL = bytes(range(256)) * 40
 
@@ -76,7 +77,7 @@ def test_what_is_signed_is_a_line(model: Path, keys: Path) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_kernels_own_program_makes_the_same(model: Path, keys: Path, kernel: str) -> None:
-    headers = kernels.kernel(ARCHITECTURES["x86_64"], kernel).headers
+    headers = find.kernel(ARCHITECTURES["x86_64"], kernel).headers
     line = model.with_name("line")
     line.write_bytes(signing.statement(model))
     program = headers / "scripts" / "sign-file"

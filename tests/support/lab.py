@@ -8,11 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness import cross, goldens, kbuild_module, malformed, models
-from harness.architectures import architecture
-from harness.guest import MODEL_PATH, MODULE_PATH, Guest, Result
-from harness.paths import LIBRARY, ROOT, cache_dir
-from harness.tiny import make_model
+from harness.guests.guest import MODEL_PATH, MODULE_PATH, Guest, Result
+from harness.host.architectures import architecture
+from harness.host.paths import GUEST_PROGRAMS, LIBRARY, cache_dir
+from harness.kernels import module as kbuild_module
+from harness.models import malformed, packaged
+from harness.models.synthetic import make_model
+from harness.native import cross
+from harness.vectors import goldens
 
 PROMPT = "/proc/llamux/prompt"
 CHAT = "/proc/llamux/chat"
@@ -20,7 +23,7 @@ CONTROL = "/proc/llamux/control"
 OPTIONS = "/proc/llamux/options"
 LOGITS = "/proc/llamux/logits"
 DEBUG = "/sys/kernel/debug"
-TOOLS = ROOT / "harness" / "native" / "tools"
+TOOLS = GUEST_PROGRAMS
 PROGRAMS = ("readiness", "crowd", "file_call", "fail_nth")
 EXAMPLE = "/example"
 TINY = "/models/tiny.gguf"
@@ -37,7 +40,7 @@ cat /proc/llamux/prompt
 def files() -> dict[str, bytes | Path]:
     """What the guest has beside the module: SmolLM2, tiny models, and malformed files."""
     folder = cache_dir("lab")
-    found: dict[str, bytes | Path] = {"/ask": ASK, MODEL_PATH: models.smollm2()}
+    found: dict[str, bytes | Path] = {"/ask": ASK, MODEL_PATH: packaged.smollm2()}
     for shape in ("tiny", "tiny-spm"):
         found[f"/models/{shape}.gguf"] = make_model(shape, "Q8_0", folder / f"{shape}.gguf")
     for golden in goldens.load():

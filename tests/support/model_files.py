@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 from gguf import GGUFWriter, TokenType
-from weight_bytes import random_rows
+
+from tests.support.weight_bytes import random_rows
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Programs that were worth keeping, in a kernel that looks for faults and tells what they reach."""
 
-from harness import kernel_fuzz
-from harness.kernel_fuzz import SEEDS
+from harness.checks import fuzz_kernel
+from harness.checks.fuzz_kernel import SEEDS
 
 REACHED = 0.6
 """Of the module's blocks: less than what was seen, since no two runs are the same."""
 
 
 def test_the_seeds_break_nothing(arch: str, kernel: str) -> None:
-    report = kernel_fuzz.run(0, arch=arch, kernel=kernel, corpus=SEEDS, mode="replay")
-    assert report.executions == len(kernel_fuzz.load(SEEDS))
+    report = fuzz_kernel.run(0, arch=arch, kernel=kernel, corpus=SEEDS, mode="replay")
+    assert report.executions == len(fuzz_kernel.load(SEEDS))
     assert report.blocks > REACHED * report.sites, report.missed

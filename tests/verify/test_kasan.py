@@ -13,9 +13,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-import test_guest_api
-import test_guest_signature
-from guest_lab import (
+
+from harness.guests import errors as guest_errors
+from harness.guests.guest import MODULE_PATH, Guest, Result
+from harness.guests.pool import GuestPool
+from harness.host.architectures import architecture
+from harness.host.paths import ROOT
+from harness.kernels import module as kbuild_module
+from harness.native import cross
+from llamux import abi
+from tests.support import sample
+from tests.support.lab import (
     CHAT,
     CONTROL,
     DEBUG,
@@ -32,13 +40,8 @@ from guest_lab import (
     stats,
     watches_leaks,
 )
-
-from harness import cross, guest_errors, kbuild_module
-from harness.architectures import architecture
-from harness.guest import MODULE_PATH, Guest, Result
-from harness.guest_pool import GuestPool
-from harness.paths import ROOT
-from llamux import abi
+from tests.support.signed import MODULE as SIGNED_MODULE
+from tests.support.signed import files as signed_files
 
 FAULTS = ROOT / "fixtures" / "faults"
 FAIL_NTH = "/fail_nth"
@@ -275,10 +278,10 @@ def test_adding_a_model_with_a_failing_allocation(failing: Guest) -> None:
 def test_another_module_asks_with_a_failing_allocation(
     failing: Guest, arch: str, kernel: str | None
 ) -> None:
-    test_guest_api.bring_sample(failing, arch, kernel)
+    sample.bring_sample(failing, arch, kernel)
     with loaded(failing):
         for arguments in ("prompt=hello max_tokens=8", "prompt=hello candidates=a,bc"):
-            want = test_guest_api.asked(failing, arguments)
+            want = sample.asked(failing, arguments)
             assert want.result == 0
             failures = 0
             for done in each_failing(failing, f"insmod /sample.ko {arguments}"):
@@ -286,7 +289,7 @@ def test_another_module_asks_with_a_failing_allocation(
                 assert stats(failing)["conversations"] == "0"
                 if done.exit_code:  # the sample's own file
                     continue
-                found = test_guest_api.parse(failing.run("cat /proc/llamux_sample").output)
+                found = sample.parse(failing.run("cat /proc/llamux_sample").output)
                 failing.check("rmmod llamux_sample")
                 assert found == want or found.result == -errno.ENOMEM
                 failures += found.result != 0
@@ -321,7 +324,7 @@ def test_a_thread_answers_with_a_failing_allocation(failing: Guest) -> None:
 @pytest.fixture
 def signed(arch: str, kernel: str, guest_pool: GuestPool) -> Iterator[Guest]:
     """A guest with signed models, where allocations can be made to fail."""
-    files = dict(test_guest_signature.files(arch, kernel))
+    files = dict(signed_files(arch, kernel))
     processor = architecture(arch).processor
     for name in PROGRAMS:
         files[f"/{name}"] = cross.executable(TOOLS / f"{name}.c", processor, with_core=False)
@@ -338,7 +341,7 @@ def test_a_signature_with_a_failing_allocation(signed: Guest, model: str) -> Non
     An allocation that fails in rsa_check_payload() the kernel's RSA calls EINVAL, and
     pkcs7_validate_trust() EKEYREJECTED; the log has to name it.
     """
-    load = f"insmod {test_guest_signature.MODULE} selftest=0 require_signature=1"
+    load = f"insmod {SIGNED_MODULE} selftest=0 require_signature=1"
     verdict = errno.EKEYREJECTED if model.startswith("bad") else 0
     refused = 0
     signed.check(f"echo 2 >{DEBUG}/failslab/verbose")

@@ -6,16 +6,17 @@
 
 import pytest
 
-from harness import guest_errors, kbuild_module
-from harness.guest import MODULE_PATH, Guest
-from harness.paths import ROOT
+from harness.guests import errors
+from harness.guests.guest import MODULE_PATH, Guest
+from harness.host.paths import ROOT
+from harness.kernels import module as kbuild_module
 
 
 def test_a_race_is_seen(kernel: str) -> None:
     module = kbuild_module.build_module("x86_64", kernel, ROOT / "fixtures" / "faults")
     with (
         Guest("x86_64", kernel, load_module=False, module=module) as guest,
-        pytest.raises(guest_errors.GuestBug) as caught,
+        pytest.raises(errors.GuestBug) as caught,
     ):
         guest.run(f"insmod {MODULE_PATH} kind=race", timeout=60)
     assert "BUG: KCSAN: data-race in " in caught.value.log

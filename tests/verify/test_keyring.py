@@ -8,11 +8,10 @@ a key of its own, which lies beside it.
 import errno
 from pathlib import Path
 
-from guest_lab import TINY, insmod, loaded, new_lines, stats
-
-from harness import signing
-from harness.guest import Guest
-from harness.paths import cache_dir
+from harness.guests.guest import Guest
+from harness.host.paths import cache_dir
+from harness.models import signing
+from tests.support.lab import TINY, insmod, loaded, new_lines, stats
 
 MODEL = "/tmp/signed.gguf"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The KUnit suites pass in kernels that look for faults, on both architectures."""
 
-from harness import kunit
+from harness.checks import kunit
 
 
 def test_the_suites_pass(arch: str, kernel: str) -> None:

@@ -3,9 +3,10 @@
 
 import pytest
 
-from harness import kbuild_module, latency
-from harness.guest import MODULE_PATH, Guest
-from harness.paths import ROOT
+from harness.bench import latency
+from harness.guests.guest import MODULE_PATH, Guest
+from harness.host.paths import ROOT
+from harness.kernels import module as kbuild_module
 
 TRACING = "/sys/kernel/tracing"
 HELD_MS = 50

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernels that look for faults find every processor of their machine."""
 
-from harness.guest import Guest
+from harness.guests.guest import Guest
 
 
 def test_every_processor_is_there(arch: str, kernel: str) -> None:

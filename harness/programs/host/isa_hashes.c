@@ -12,7 +12,7 @@
 
 #include "../../../kmod/ggml_kernel/generated/ggml_types.h"
 #include "../../../kmod/ggml_kernel/isa.h"
-#include "../model.h"
+#include "../../native/model.h"
 
 struct llamuxu_weights;
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../load.h"
+#include "../../native/load.h"
 
 static void fail(const char *path)
 {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../load.h"
-#include "../threads.h"
+#include "../../native/load.h"
+#include "../../native/threads.h"
 
 #define N_CALLERS 3
 #define N_TOKENS 70	/* more than a chunk of the KV cache */

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "../../../kmod/ggml_kernel/isa.h"
-#include "../load.h"
-#include "../model.h"
+#include "../../native/load.h"
+#include "../../native/model.h"
 
 #define MAX_CTX 2048
 #define BATCH 32	/* as the module has it */

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Measures that a benchmark takes of each engine."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+from gguf import GGUFReader
+
+from harness.bench.engines import Engine, Prompt
+from harness.core.chat import Chat
+
+N_CTX = 2048
+
+PATIENCE = 3
+"""Rounds tried for each that counts, on a machine that is not idle."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One thing to measure.
+
+    ``tokens`` is how many a sample takes; ``unit`` is "tokens/s" or "s". ``prepare`` happens
+    once for each engine, and then an unmeasured sample. One that is a point of a ``curve`` is
+    for plots alone; one that is ``native`` is not for the module, which chooses its passes
+    itself and would evaluate a long prompt for each sample.
+    """
+
+    kind: str
+    unit: str
+    tokens: int
+    run: Callable[[Engine], float]
+    prepare: Callable[[Engine], None] = lambda _: None
+    curve: bool = False
+    native: bool = False
+
+    def value(self, engine: Engine) -> float:
+        """A sample in ``unit``."""
+        figure = self.run(engine)
+        return self.tokens / figure if self.unit == "tokens/s" else figure
+
+
+TEXT = b"Explain in a few plain words how a kernel decides which of two waiting processes runs"
+
+TEXT_TOKENS = 20
+
+HEAD_TEXTS = (b"0", b"a")
+"""What they have in common in the template, all have: see llama_generation_head()."""
+
+
+def chat_prompt(path: Path) -> Prompt:
+    """A question of about TEXT_TOKENS tokens, as the model's template has it without options.
+
+    So there is a system prompt only where the template has one of its own.
+    """
+    with Chat(path.read_bytes()) as chat:
+        words = (TEXT + b" next, and why that is fair to both of them.").split()
+        while len(words) > 1 and len(chat.plain(b" ".join(words))) > TEXT_TOKENS:
+            words.pop()
+        text = b" ".join(words)
+        turns = [chat.turn(t, system=chat.default_system) for t in (text, *HEAD_TEXTS)]
+        tokens = turns[0]
+        same = list(takewhile(lambda ids: len(set(ids)) == 1, zip(*turns, strict=False)))
+        head = min(len(same), len(tokens) - 1)
+        return Prompt(text, tuple(tokens), head, len(chat.plain(text)))
+
+
+def weight_bytes(path: Path) -> int:
+    """Bytes of weights that one token reads: all but an embedding that is only looked up."""
+    sizes = {str(t.name): int(t.n_bytes) for t in GGUFReader(path).tensors}
+    looked_up = sizes.get("token_embd.weight", 0) if "output.weight" in sizes else 0
+    return sum(sizes.values()) - looked_up
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure of a model.
+
+    ``curve_depths`` and ``curve_batches`` are for plots: with the most threads, and
+    ``curve_repeat`` rounds.
+    """
+
+    name: str
+    path: Path
+    threads: tuple[int, ...]
+    prompt_tokens: int
+    gen_tokens: int
+    depths: tuple[int, ...]
+    repeat: int
+    n_ctx: int
+    isa: str | None = None
+    curve_depths: tuple[int, ...] = ()
+    curve_batches: tuple[int, ...] = ()
+    curve_repeat: int = 3
+    patience: int = PATIENCE
+
+    def decode(self, depth: int, curve: bool = False) -> Measure:
+        """Decoding from a position."""
+        n = min(self.gen_tokens, self.n_ctx - depth)
+        return Measure(
+            f"decode@{depth}" if depth else "decode",
+            "tokens/s",
+            n,
+            lambda e: e.decode(n, depth),
+            lambda e: e.fill(depth),
+            curve=curve,
+            native=depth > 0,
+        )
+
+    def load(self, threads: int) -> Measure:
+        """A file in the page cache, up to where a conversation can begin."""
+
+        def run(engine: Engine) -> float:
+            return engine.load(self.path, threads, self.n_ctx, self.isa)
+
+        return Measure("load", "s", 0, run)
+
+    def prefill(self, n: int, batch: int = 0) -> Measure:
+        """A prompt, in passes of ``batch`` tokens or of as many as an engine likes."""
+        kind = f"prefill/{batch}" if batch else "prefill"
+
+        def run(engine: Engine) -> float:
+            return engine.prefill(n, batch)
+
+        return Measure(kind, "tokens/s", n, run, curve=batch > 0, native=batch > 0)
+
+    def first_token(self, prompt: Prompt, kept: int) -> Measure:
+        """A chat prompt."""
+        kind = "first-token-kept" if kept else "first-token"
+        rest = len(prompt.tokens) - kept
+        return Measure(kind, "s", rest, lambda e: e.first_token(prompt, kept))
+
+    def measures(self, threads: int) -> Iterator[tuple[Measure, int]]:
+        """Everything with one number of threads, in an order that suits caches, and its rounds."""
+        most = threads == max(self.threads)
+        few = min(self.curve_repeat, self.repeat)
+        yield self.load(threads), self.repeat
+        yield self.prefill(self.prompt_tokens), self.repeat
+        prompt = chat_prompt(self.path)
+        for kept in sorted({0, prompt.head}):
+            yield self.first_token(prompt, kept), self.repeat
+        for batch in self.curve_batches if most else ():
+            yield self.prefill(min(128, self.n_ctx), batch), few
+        for depth in sorted({0, *self.depths, *(self.curve_depths if most else ())}):
+            curve = depth > 0 and depth not in self.depths
+            yield self.decode(depth, curve), few if curve else self.repeat

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A kernel that guests boot and modules are built against."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.host.architectures import Architecture
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that can be booted and built against."""
+
+    architecture: Architecture
+    series: str
+    release: str
+    """What ``uname -r`` prints."""
+    image: Path
+    config: Path
+    headers: Path
+    """What ``make -C`` takes."""
+    make_args: tuple[str, ...] = ()
+    """What else make takes to build for it."""
+    slowness: float = 1
+    """What time limits are multiplied by."""
+    memory: int = 1
+    """What a guest's memory is multiplied by."""

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The sample module of kmod/samples in a guest: brought, asked and read."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from harness.core.session import Score
+from harness.guests.guest import Guest
+from harness.host.architectures import architecture
+from harness.host.paths import ROOT
+from harness.kernels import module
+from harness.kernels.find import kernel as kernel_of
+
+SAMPLES = ROOT / "kmod" / "samples"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the sample says came of its request."""
+
+    result: int
+    scores: tuple[Score, ...] = ()
+    pieces: int = 0
+    answer: bytes = b""
+
+
+def parse(shown: bytes) -> Asked:
+    """Of /proc/llamux_sample."""
+    result, rest = shown.split(b"\n", 1)
+    assert result.startswith(b"result ")
+    code = int(result.split()[1])
+    scores = re.findall(rb"^score (-?\d+) tokens (\d+) ", rest, re.MULTILINE)
+    if scores:
+        return Asked(code, tuple(Score(int(n), int(p)) for p, n in scores))
+    pieces, answer = rest.split(b"\n", 1)
+    return Asked(code, pieces=int(pieces.split()[1]), answer=answer)
+
+
+def bring_sample(guest: Guest, arch: str, kernel: str | None) -> Guest:
+    """The same guest, the sample in reach."""
+    target = kernel_of(architecture(arch), kernel)
+    sample = module.build(target, SAMPLES, against=module.build(target))
+    guest.put_file("/sample.ko", sample.module.read_bytes())
+    return guest
+
+
+@contextmanager
+def sample(guest: Guest, arguments: str) -> Iterator[Asked]:
+    """The sample loaded, and gone again."""
+    guest.check(f"insmod /sample.ko {arguments}", timeout=120)
+    yield parse(guest.run("cat /proc/llamux_sample").output)
+    guest.check("rmmod llamux_sample")
+
+
+def asked(guest: Guest, arguments: str) -> Asked:
+    """What comes of a request."""
+    with sample(guest, arguments) as found:
+        return found
