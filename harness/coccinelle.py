@@ -15,7 +15,7 @@ from harness import kernel_source
 from harness.errors import HarnessError
 from harness.kernels import Kernel
 from harness.lock import exclusive
-from harness.paths import ROOT, cache_dir
+from harness.paths import CORE, ROOT, cache_dir
 from harness.progress import step
 
 _FOLDER = "scripts/coccinelle"
@@ -57,7 +57,8 @@ def report(files: Sequence[Path], target: Kernel) -> str:
     `target` is the kernel whose headers are read where a patch wants them.
     """
     names = [os.path.relpath(path, ROOT) for path in files]
-    include = [w for folder in (ROOT / "kmod", *_headers(target)) for w in ("-I", str(folder))]
+    folders = (ROOT / "kmod", CORE, *_headers(target))
+    include = [w for folder in folders for w in ("-I", str(folder))]
     modes = [
         [
             *("--cocci-file", str(patch), "-D", "report", "--no-show-diff", "--very-quiet"),

@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
-#include "ggml_kernel/score.h"
+#include "llama_core.h"
 #include "include/llamux.h"
 #include "log.h"
 #include "reader.h"

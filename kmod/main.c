@@ -4,7 +4,7 @@
 #include <linux/module.h>
 
 #include "engine.h"
-#include "ggml_kernel/selftest.h"
+#include "llama_core.h"
 #include "log.h"
 #include "procfs/procfs.h"
 #include "registry.h"

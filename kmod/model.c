@@ -8,7 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "ggml_kernel/llama.h"
+#include "llama_core.h"
 #include "log.h"
 #include "model.h"
 

@@ -2,7 +2,7 @@
 /* A file's vocabulary and chat template for ctypes: harness/chat.py. */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/chat.h"
+#include "llama_core.h"
 #include "load.h"
 
 struct llamuxu_chat {

@@ -2,8 +2,8 @@
 /* The parser with memory of its own, for ctypes. */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/generated/ggml_types.h"
-#include "../../kmod/ggml_kernel/gguf.h"
+#include "file/generated/ggml_types.h"
+#include "llama_core.h"
 #include "load.h"
 
 /**

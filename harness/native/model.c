@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "../../kmod/ggml_kernel/score.h"
+#include "llama_core.h"
 #include "model.h"
 #include "threads.h"
 

@@ -4,9 +4,9 @@
  */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/bfp.h"
-#include "../../kmod/ggml_kernel/fixed.h"
-#include "../../kmod/ggml_kernel/weights.h"
+#include "arithmetic/bfp.h"
+#include "arithmetic/fixed.h"
+#include "arithmetic/weights.h"
 
 void llamuxu_shift_round(const s64 *v, const s32 *s, size_t n, s64 *out)
 {

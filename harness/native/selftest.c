@@ -2,7 +2,7 @@
 /* The self-test, of paths as they are and of such that compute wrong. */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/selftest.h"
+#include "llama_core.h"
 #include "../../kmod/tests/wrong.h"
 
 static const char *test(const struct isa *isa)

@@ -2,7 +2,7 @@
 /* UTF-8 for ctypes: harness/utf8.py. */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/utf8.h"
+#include "llama_core.h"
 
 int llamuxu_utf8_decode(const char *s, size_t n, u32 *cp)
 {

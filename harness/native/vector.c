@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Steps of the path in use, one by one, for tests. */
-#include "../../kmod/ggml_kernel/isa.h"
+#include "arithmetic/path.h"
 
 static const struct vector_ops *ops(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/confidence.h"
+#include "generation/confidence.h"
 #include "generated/confidence.h"
 #include "support.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <kunit/test.h>
 
-#include "../ggml_kernel/fixed.h"
+#include "arithmetic/fixed.h"
 #include "generated/fixed.h"
 
 static void shift_round_test(struct kunit *test)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <crypto/sha2.h>
 
-#include "../ggml_kernel/llama.h"
+#include "llama_core.h"
 #include "generated/llama.h"
 #include "support.h"
 

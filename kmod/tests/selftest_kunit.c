@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/selftest.h"
+#include "llama_core.h"
 #include "support.h"
 #include "wrong.h"
 

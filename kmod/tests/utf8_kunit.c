@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/utf8.h"
+#include "llama_core.h"
 #include "generated/utf8.h"
 #include "support.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/generated/ggml_types.h"
+#include "file/generated/ggml_types.h"
 #include "generated/weights.h"
 #include "support.h"
 

@@ -8,7 +8,7 @@
 #ifndef LLAMUX_TESTS_WRONG_H
 #define LLAMUX_TESTS_WRONG_H
 
-#include "../ggml_kernel/isa.h"
+#include "arithmetic/path.h"
 
 /* Whose functions are called. */
 static const struct isa *right;

@@ -2,8 +2,8 @@
 /* The parser must refuse a file, or leave an index that is safe to follow. */
 #include <stdlib.h>
 
-#include "generated/ggml_types.h"
-#include "gguf.h"
+#include "file/generated/ggml_types.h"
+#include "llama_core.h"
 #include "load.h"
 
 #define CHECK(c) do { if (!(c)) abort(); } while (0)

@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "load.h"
-#include "utf8.h"
-#include "vocab.h"
+#include "llama_core.h"
 
 static struct llama_vocab vocab;
 

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../../kmod/ggml_kernel/generated/ggml_types.h"
-#include "../../../kmod/ggml_kernel/isa.h"
+#include "file/generated/ggml_types.h"
+#include "arithmetic/path.h"
 #include "../model.h"
 
 struct llamuxu_weights;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../../kmod/ggml_kernel/isa.h"
+#include "arithmetic/path.h"
 #include "../load.h"
 #include "../model.h"
 

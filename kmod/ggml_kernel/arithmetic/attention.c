@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The products of attention, the generic way: docs/numerics.md, section 5. */
-#include "attention.h"
+#include "arithmetic/attention.h"
 
 /* Where dimension @i of position @slot's key lies. */
 static size_t key_at(u32 slot, u32 dim, u32 i)

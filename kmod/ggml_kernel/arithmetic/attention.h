@@ -18,7 +18,7 @@
 #ifndef LLAMA_ATTENTION_H
 #define LLAMA_ATTENTION_H
 
-#include "bfp.h"
+#include "arithmetic/bfp.h"
 
 #define LLAMA_KV_CHUNK 64	/* positions */
 #define ATTENTION_LANES 16	/* positions of keys side by side */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Block floating point: docs/numerics.md, section 2. */
-#include "vector.h"
+#include "arithmetic/vector.h"
 
 void bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n)
 {

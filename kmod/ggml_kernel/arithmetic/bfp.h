@@ -7,7 +7,7 @@
 #ifndef LLAMA_BFP_H
 #define LLAMA_BFP_H
 
-#include "fixed.h"
+#include "arithmetic/fixed.h"
 
 #define BFP_BLOCK 32
 #define BFP_MAX_SHIFT 8

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Elementary functions: docs/numerics.md, sections 1 and 4. */
-#include "fixed.h"
-#include "generated/constants.h"
-#include "generated/tables.h"
+#include "arithmetic/fixed.h"
+#include "arithmetic/generated/constants.h"
+#include "arithmetic/generated/tables.h"
 
 q30 exp2_neg(u64 x)
 {

@@ -8,8 +8,8 @@
 #ifndef LLAMA_FIXED_H
 #define LLAMA_FIXED_H
 
-#include "port.h"
-#include "generated/constants.h"
+#include "base/port.h"
+#include "arithmetic/generated/constants.h"
 
 typedef s32 q16;	/* Q15.16: logits */
 typedef s32 q20;	/* Q11.20: attention scores, in powers of two */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which path computes. */
-#include "isa.h"
+#include "arithmetic/path.h"
 
 /* The best one first. */
 static const struct isa * const paths[] = {

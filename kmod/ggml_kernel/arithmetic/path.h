@@ -10,9 +10,9 @@
 #ifndef LLAMA_ISA_H
 #define LLAMA_ISA_H
 
-#include "attention.h"
-#include "tile.h"
-#include "vector.h"
+#include "arithmetic/attention.h"
+#include "arithmetic/tile.h"
+#include "arithmetic/vector.h"
 
 /**
  * struct isa - An instruction set's way to compute.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Whether a path computes right. harness/codegen/selftest.py does the same with the twin. */
-#include "selftest.h"
-#include "generated/ggml_types.h"
-#include "generated/selftest.h"
+#include "arithmetic/selftest.h"
+#include "file/generated/ggml_types.h"
+#include "arithmetic/generated/selftest.h"
 
 #define N 512
 #define N_ODD 509	/* no whole blocks, no whole vectors */

@@ -9,7 +9,7 @@
 #ifndef LLAMA_SELFTEST_H
 #define LLAMA_SELFTEST_H
 
-#include "isa.h"
+#include "arithmetic/path.h"
 
 /** llama_selftest_size() - Bytes that llama_selftest() wants. */
 size_t llama_selftest_size(void);

@@ -19,8 +19,8 @@
 #ifndef LLAMA_TILE_H
 #define LLAMA_TILE_H
 
-#include "vector.h"
-#include "weights.h"
+#include "arithmetic/vector.h"
+#include "arithmetic/weights.h"
 
 #define TILE_ROWS VECTOR_ROWS
 #define TILE_UNPACKED (TILE_ROWS * 4 * (16 + 4))	/* bytes of a 32-block: codes and scales */

@@ -8,7 +8,7 @@
 #ifndef LLAMA_VECTOR_H
 #define LLAMA_VECTOR_H
 
-#include "bfp.h"
+#include "arithmetic/bfp.h"
 
 /**
  * struct vector_tmp - Scratch memory for vectors of up to n elements.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Weight matrices: docs/numerics.md, section 3. This file defines the result; SIMD must equal it. */
-#include "isa.h"
-#include "generated/ggml_types.h"
+#include "arithmetic/path.h"
+#include "file/generated/ggml_types.h"
 
 #define K_BLOCK 256
 #define NONE 0xff	/* no such field */

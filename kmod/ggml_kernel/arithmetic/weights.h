@@ -10,8 +10,8 @@
 #ifndef LLAMA_WEIGHTS_H
 #define LLAMA_WEIGHTS_H
 
-#include "bfp.h"
-#include "gguf.h"
+#include "arithmetic/bfp.h"
+#include "file/gguf.h"
 
 #define LLAMA_MAX_IN 32768	/* of a matrix's input dimension: what every sum has room for */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "port.h"
+#include "base/port.h"
 
 int llama_fail(struct llama_diag *diag, int err, const char *fmt, ...)
 {

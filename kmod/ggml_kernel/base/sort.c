@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Heapsort: no recursion, no memory, no input that makes it slow. */
-#include "sort.h"
+#include "base/sort.h"
 
 static void sift_u64(u64 *a, size_t root, size_t n)
 {

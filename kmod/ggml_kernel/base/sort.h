@@ -5,7 +5,7 @@
 #ifndef LLAMA_SORT_H
 #define LLAMA_SORT_H
 
-#include "port.h"
+#include "base/port.h"
 
 /** sort_u64() - Ascending. */
 void sort_u64(u64 *a, size_t n);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Workers that share a pass. */
-#include "team.h"
+#include "base/team.h"
 
 int llama_team_run(struct llama_team *team, const struct llama_loop *loop,
 		   const struct llama_yield *yield)

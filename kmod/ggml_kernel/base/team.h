@@ -9,7 +9,7 @@
 #ifndef LLAMA_TEAM_H
 #define LLAMA_TEAM_H
 
-#include "port.h"
+#include "base/port.h"
 
 #define LLAMA_MAX_WORKERS 64
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "gguf.h"
-#include "generated/ggml_traits.h"
+#include "file/gguf.h"
+#include "file/generated/ggml_traits.h"
 
 #define GGUF_MAGIC 0x46554747u	/* "GGUF" */
 #define GGUF_HEADER 24		/* magic, version, two counts */

@@ -12,7 +12,7 @@
 #ifndef LLAMA_GGUF_H
 #define LLAMA_GGUF_H
 
-#include "port.h"
+#include "base/port.h"
 
 #define GGUF_MAX_KV 4096
 #define GGUF_MAX_TENSORS 16384

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "confidence.h"
-#include "isa.h"
+#include "generation/confidence.h"
+#include "arithmetic/path.h"
 
 #define PIECE 4096	/* logits between two looks at anything else */
 

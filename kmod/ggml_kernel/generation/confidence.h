@@ -8,7 +8,7 @@
 #ifndef LLAMA_CONFIDENCE_H
 #define LLAMA_CONFIDENCE_H
 
-#include "fixed.h"
+#include "arithmetic/fixed.h"
 
 /**
  * struct llama_confidence - Sums over tokens.

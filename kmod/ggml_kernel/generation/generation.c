@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "generation.h"
+#include "generation/generation.h"
 
 #define LOOK_BACK 8192	/* tokens: what a guess may be made of */
 #define N_GRAM 3	/* tokens that must have come before; after fewer, most guesses fail */

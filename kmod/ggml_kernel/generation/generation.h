@@ -9,11 +9,11 @@
 #ifndef LLAMA_GENERATION_H
 #define LLAMA_GENERATION_H
 
-#include "confidence.h"
-#include "llama.h"
-#include "sampler.h"
-#include "stop.h"
-#include "utf8.h"
+#include "generation/confidence.h"
+#include "model/llama.h"
+#include "generation/sampler.h"
+#include "text/stop.h"
+#include "text/utf8.h"
 
 #define LLAMA_TEMPLATE_AUTO (-1)
 #define LLAMA_MAX_TURNS 256

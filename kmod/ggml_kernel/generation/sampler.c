@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* docs/sampling.md is the law. */
-#include "sampler.h"
-#include "generated/constants.h"
+#include "generation/sampler.h"
+#include "arithmetic/generated/constants.h"
 
 #define Q16_ONE (1u << 16)
 #define DIGIT_BITS 11

@@ -8,7 +8,7 @@
 #ifndef LLAMA_SAMPLER_H
 #define LLAMA_SAMPLER_H
 
-#include "fixed.h"
+#include "arithmetic/fixed.h"
 
 #define LLAMA_REPEAT_WINDOW 64	/* tokens that the repetition penalty looks back on */
 

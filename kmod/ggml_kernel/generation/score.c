@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "score.h"
+#include "generation/score.h"
 
 #define PASS LLAMA_MAX_DRAFT	/* tokens of a candidate's pass: rows of logits but the first */
 

@@ -8,7 +8,7 @@
 #ifndef LLAMA_SCORE_H
 #define LLAMA_SCORE_H
 
-#include "generation.h"
+#include "generation/generation.h"
 
 /**
  * struct llama_score - Of one candidate after the other.

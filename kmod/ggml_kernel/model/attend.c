@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* One layer's attention: docs/numerics.md, section 5. */
-#include "attend.h"
+#include "model/attend.h"
 
 void attend_turns(const struct pass *p)
 {

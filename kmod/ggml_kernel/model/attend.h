@@ -7,7 +7,7 @@
 #ifndef LLAMA_ATTEND_H
 #define LLAMA_ATTEND_H
 
-#include "pass.h"
+#include "model/pass.h"
 
 /** attend_turns() - Sines and cosines for the positions of the batch into its scratch memory. */
 void attend_turns(const struct pass *p);

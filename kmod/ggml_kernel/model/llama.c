@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The forward pass: docs/numerics.md, section 5. */
-#include "attend.h"
+#include "model/attend.h"
 
 #define SLICE_MACS (4u << 20)		/* multiplications between two yield points */
 #define SLICE_LEAST (16u << 10)		/* bytes of weights that are worth a worker's while */

@@ -8,10 +8,10 @@
 #ifndef LLAMA_H
 #define LLAMA_H
 
-#include "attention.h"
-#include "model.h"
-#include "team.h"
-#include "vector.h"
+#include "arithmetic/attention.h"
+#include "model/model.h"
+#include "base/team.h"
+#include "arithmetic/vector.h"
 
 #define LLAMA_MAX_BATCH 64	/* tokens of one pass */
 #define LLAMA_MAX_QUERIES 4	/* that share a walk over keys and values */

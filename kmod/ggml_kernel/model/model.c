@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Reading a llama model out of a GGUF file: hyper-parameters, shapes, weights. */
-#include "model.h"
-#include "generated/ggml_types.h"
-#include "generated/tensor_names.h"
+#include "model/model.h"
+#include "file/generated/ggml_types.h"
+#include "model/generated/tensor_names.h"
 
 #define ARCH "llama"
 

@@ -5,9 +5,9 @@
 #ifndef LLAMA_MODEL_H
 #define LLAMA_MODEL_H
 
-#include "chat.h"
-#include "vocab.h"
-#include "weights.h"
+#include "text/chat.h"
+#include "text/vocab.h"
+#include "arithmetic/weights.h"
 
 #define LLAMA_MAX_LAYERS 512
 #define LLAMA_MAX_HEAD_DIM 256

@@ -5,8 +5,8 @@
 #ifndef LLAMA_PASS_H
 #define LLAMA_PASS_H
 
-#include "isa.h"
-#include "llama.h"
+#include "arithmetic/path.h"
+#include "model/llama.h"
 
 #define SLICE_BYTES (256u << 10)	/* of weights or of keys, between two yield points */
 

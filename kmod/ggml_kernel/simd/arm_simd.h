@@ -5,7 +5,7 @@
 #ifndef LLAMA_ARM_SIMD_H
 #define LLAMA_ARM_SIMD_H
 
-#include "port.h"
+#include "base/port.h"
 
 /* The kernel's header makes the compiler's 64-bit types those of the kernel. */
 #ifdef __KERNEL__

@@ -6,7 +6,7 @@
  * for each pair, one for each plane; rows of queries go ROWS, four or fewer, at a time,
  * so that keys and values are loaded once for them.
  */
-#include "attention.h"
+#include "arithmetic/attention.h"
 
 #ifndef ROWS
 #define ROWS 4

@@ -8,7 +8,7 @@
 #ifndef LLAMA_AVX2_OPS_H
 #define LLAMA_AVX2_OPS_H
 
-#include "x86_simd.h"
+#include "simd/x86_simd.h"
 
 #define LANES 16
 #define VECTORS 4

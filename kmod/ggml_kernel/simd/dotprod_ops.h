@@ -3,7 +3,7 @@
  * DOC: The operations of tile_bytes.h with NEON's dot products
  */
 #define VECTORS 2	/* with four, sums spill: 93 instructions for 73 */
-#include "neon_ops.h"
+#include "simd/neon_ops.h"
 
 #define BYTE_CODES
 #define bytes uint8x16_t

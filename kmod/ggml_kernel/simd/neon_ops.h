@@ -4,7 +4,7 @@
  *
  * Shifts are written as operators, which take a constant of 0 too.
  */
-#include "arm_simd.h"
+#include "simd/arm_simd.h"
 
 #define LANES 8
 #ifndef VECTORS

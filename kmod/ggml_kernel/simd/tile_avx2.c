@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tiles with AVX2: sixteen rows in two vectors. */
 #ifndef __CHECKER__	/* sparse knows no vectors */
-#include "avx2_ops.h"
+#include "simd/avx2_ops.h"
 
 BINARY(mul_pairs, _mm256_madd_epi16)
 BINARY(mul_bytes, _mm256_maddubs_epi16)
@@ -19,8 +19,8 @@ static __always_inline vec in_order(vec v)
 #define HALF_QUADS
 #define QUAD_VECTORS 1
 
-#include "tile_mul.h"
-#include "attention_mul.h"
+#include "simd/tile_mul.h"
+#include "simd/attention_mul.h"
 
 static bool usable(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tiles with AVX-512 (F, BW, VNNI): one vector of sixteen rows. */
 #ifndef __CHECKER__	/* sparse knows no vectors */
-#include "x86_simd.h"
+#include "simd/x86_simd.h"
 
 #define LANES 16
 #define VECTORS 8
@@ -81,8 +81,8 @@ static __always_inline void w_store(s64 *p, struct wide w)
 	v_store(p + 8, _mm512_permutex2var_epi64(w.even, high, w.odd));
 }
 
-#include "tile_mul.h"
-#include "attention_mul.h"
+#include "simd/tile_mul.h"
+#include "simd/attention_mul.h"
 
 static bool usable(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tiles with AVX-VNNI: sixteen rows in two vectors. */
 #ifndef __CHECKER__	/* sparse knows no vectors */
-#include "avx2_ops.h"
+#include "simd/avx2_ops.h"
 
 #ifdef __AVXVNNI__
 #define mul_pairs _mm256_dpwssd_avx_epi32
@@ -18,8 +18,8 @@ TERNARY(v_quads, mul_quads)
 #define RAW_QUADS
 #define QUAD_VECTORS 2
 
-#include "tile_mul.h"
-#include "attention_mul.h"
+#include "simd/tile_mul.h"
+#include "simd/attention_mul.h"
 
 static bool usable(void)
 {

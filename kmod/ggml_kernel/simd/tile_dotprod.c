@@ -10,9 +10,9 @@
  *	Q6_K		452	238
  *	Q4_1, many vectors	140	73 for each of them
  */
-#include "dotprod_ops.h"
-#include "tile_mul.h"
-#include "attention_mul.h"
+#include "simd/dotprod_ops.h"
+#include "simd/tile_mul.h"
+#include "simd/attention_mul.h"
 
 static bool usable(void)
 {

@@ -9,7 +9,7 @@
  *	Q4_K	88	47
  *	Q6_K	83	59
  */
-#include "dotprod_ops.h"
+#include "simd/dotprod_ops.h"
 
 #define ROW_PAIRS
 
@@ -67,8 +67,8 @@ static __always_inline vec v_last(vec v, vec w)
 	return (vec){ high_halves(v.a, v.b), high_halves(w.a, w.b) };
 }
 
-#include "tile_mul.h"
-#include "attention_mul.h"
+#include "simd/tile_mul.h"
+#include "simd/attention_mul.h"
 
 static bool usable(void)
 {

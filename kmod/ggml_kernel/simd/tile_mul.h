@@ -41,8 +41,8 @@
  * QUAD_VECTORS vectors. With ROW_PAIRS besides BYTE_CODES, many
  * vectors go two at a time.
  */
-#include "isa.h"
-#include "generated/ggml_types.h"
+#include "arithmetic/path.h"
+#include "file/generated/ggml_types.h"
 
 #ifdef UNSIGNED_LANES
 #define Q8_OFFSET 128
@@ -279,7 +279,7 @@ static __always_inline vec minimum_at(const struct shape s, const u8 *block, con
 }
 
 #if defined(BYTE_CODES) || defined(RAW_QUADS) || defined(HALF_QUADS)
-#include "tile_bytes.h"
+#include "simd/tile_bytes.h"
 #endif
 #ifndef BYTE_CODES
 /* out[t] = the codes of pairs [p0, p1), still with their offset, with block @at of each of @n vectors. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tiles with NEON, as every arm64 processor has it. */
-#include "neon_ops.h"
-#include "tile_mul.h"
-#include "attention_mul.h"
+#include "simd/neon_ops.h"
+#include "simd/tile_mul.h"
+#include "simd/attention_mul.h"
 
 static bool usable(void)
 {

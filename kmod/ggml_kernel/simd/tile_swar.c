@@ -6,7 +6,7 @@
  * multiples of such numbers are those of their lanes, negative ones included;
  * only taking the lanes apart has to undo the borrow.
  */
-#include "isa.h"
+#include "arithmetic/path.h"
 
 #define LANES 2
 #define VECTORS 1
@@ -88,7 +88,7 @@ static __always_inline void w_store(s64 *p, struct wide w)
 	p[1] = w.high;
 }
 
-#include "tile_mul.h"
+#include "simd/tile_mul.h"
 
 static bool usable(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loops over vectors in general registers: what defines the result. */
 #define VECTOR_OPS vector_generic
-#include "vector_ops.h"
+#include "simd/vector_ops.h"
 
 void vector_tmp_alloc(struct vector_tmp *tmp, struct llama_arena *arena, u32 n)
 {

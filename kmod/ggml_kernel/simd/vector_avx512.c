@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loops over vectors for AVX-512. */
 #ifndef __CHECKER__	/* sparse knows no vectors */
-#include "x86_simd.h"
-#include "fixed.h"
+#include "simd/x86_simd.h"
+#include "arithmetic/fixed.h"
 
 #define VECTOR_BYTES 64
 #define mul_lanes(a, b) ((unsigned_lanes)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
@@ -20,5 +20,5 @@
 })
 
 #define VECTOR_OPS vector_avx512
-#include "vector_ops.h"
+#include "simd/vector_ops.h"
 #endif

@@ -9,8 +9,8 @@
  * An instruction set's file defines these and VECTOR_OPS, the name of its
  * struct vector_ops, and includes this.
  */
-#include "attention.h"
-#include "vector.h"
+#include "arithmetic/attention.h"
+#include "arithmetic/vector.h"
 
 #define CODE_BITS 15
 #define CODE_MAX 32767

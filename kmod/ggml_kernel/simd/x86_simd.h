@@ -5,7 +5,7 @@
 #ifndef LLAMA_X86_SIMD_H
 #define LLAMA_X86_SIMD_H
 
-#include "port.h"
+#include "base/port.h"
 
 /* immintrin.h would bring in malloc() through this one. */
 #define _MM_MALLOC_H_INCLUDED

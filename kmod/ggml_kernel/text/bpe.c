@@ -3,10 +3,10 @@
  * Byte-level BPE. A token's text spells bytes as characters: printable ones of
  * Latin-1 stand for themselves, the 68 others for U+0100 and on, in order.
  */
-#include "sort.h"
-#include "tokenizer.h"
-#include "unicode.h"
-#include "utf8.h"
+#include "base/sort.h"
+#include "text/tokenizer.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
 
 static u32 byte_to_char(u8 b)
 {

@@ -5,8 +5,8 @@
  * the tokenizer sees each stretch between two control tokens whole, as it
  * would in the rendered text, and yet never looks for control tokens in it.
  */
-#include "chat.h"
-#include "utf8.h"
+#include "text/chat.h"
+#include "text/utf8.h"
 
 #define MAX_TEMPLATE (1u << 20)
 #define MAX_MARKERS 16		/* control tokens of a turn, BOS and EOS among them */

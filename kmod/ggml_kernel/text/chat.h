@@ -24,7 +24,7 @@
 #ifndef LLAMA_CHAT_H
 #define LLAMA_CHAT_H
 
-#include "vocab.h"
+#include "text/vocab.h"
 
 enum llama_chat_template {
 	LLAMA_CHAT_NONE,	/* the text as it is */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "merge.h"
+#include "text/merge.h"
 
 #define YIELD_MERGES 4096
 

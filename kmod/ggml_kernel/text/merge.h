@@ -8,7 +8,7 @@
 #ifndef LLAMA_MERGE_H
 #define LLAMA_MERGE_H
 
-#include "vocab.h"
+#include "text/vocab.h"
 
 #define MERGE_NONE U32_MAX
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* SentencePiece-style BPE: characters merge by the score of what they make. */
-#include "tokenizer.h"
-#include "utf8.h"
+#include "text/tokenizer.h"
+#include "text/utf8.h"
 
 #define SPACE "\xe2\x96\x81"	/* U+2581 stands for a space */
 #define SPACE_LEN 3

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "stop.h"
+#include "text/stop.h"
 
 int llama_stop_begin(struct llama_stop_filter *f, const struct llama_stops *stops)
 {

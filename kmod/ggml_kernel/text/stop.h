@@ -8,7 +8,7 @@
 #ifndef LLAMA_STOP_H
 #define LLAMA_STOP_H
 
-#include "port.h"
+#include "base/port.h"
 
 #define LLAMA_MAX_STOPS 4
 #define LLAMA_STOP_BYTES 64	/* of each */

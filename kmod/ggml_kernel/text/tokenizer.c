@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Text to ids: ill-formed bytes, special tokens, and the rest to the tokenizer. */
-#include "tokenizer.h"
-#include "utf8.h"
+#include "text/tokenizer.h"
+#include "text/utf8.h"
 
 #define YIELD_BYTES 16384
 

@@ -5,7 +5,7 @@
 #ifndef LLAMA_TOKENIZER_H
 #define LLAMA_TOKENIZER_H
 
-#include "merge.h"
+#include "text/merge.h"
 
 /**
  * struct tokenizer - One call of llama_tokenize().

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "unicode.h"
-#include "generated/unicode_tables.h"
+#include "text/unicode.h"
+#include "text/generated/unicode_tables.h"
 
 enum unicode_class unicode_class(u32 cp)
 {

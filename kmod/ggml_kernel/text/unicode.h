@@ -5,7 +5,7 @@
 #ifndef LLAMA_UNICODE_H
 #define LLAMA_UNICODE_H
 
-#include "port.h"
+#include "base/port.h"
 
 enum unicode_class {
 	UNICODE_OTHER,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "utf8.h"
+#include "text/utf8.h"
 
 #define CONTINUATION_MIN 0x80
 #define CONTINUATION_MAX 0xBF

@@ -5,7 +5,7 @@
 #ifndef LLAMA_UTF8_H
 #define LLAMA_UTF8_H
 
-#include "port.h"
+#include "base/port.h"
 
 #define UTF8_REPLACEMENT 0xFFFDu
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tokens: their texts, kinds and look-up. */
-#include "sort.h"
-#include "tokenizer.h"
+#include "base/sort.h"
+#include "text/tokenizer.h"
 
 #define TOKENS "tokenizer.ggml.tokens"
 #define TOKEN_TYPE "tokenizer.ggml.token_type"

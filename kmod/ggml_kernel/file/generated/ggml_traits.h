@@ -8,7 +8,7 @@
 #ifndef LLAMA_GENERATED_GGML_TRAITS_H
 #define LLAMA_GENERATED_GGML_TRAITS_H
 
-#include "ggml_types.h"
+#include "file/generated/ggml_types.h"
 
 /* Those without bytes are known by name alone. */
 static const struct ggml_type_traits ggml_traits_table[GGML_TYPE_COUNT] = {

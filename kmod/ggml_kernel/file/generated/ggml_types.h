@@ -6,7 +6,7 @@
 #ifndef LLAMA_GENERATED_GGML_TYPES_H
 #define LLAMA_GENERATED_GGML_TYPES_H
 
-#include "../port.h"
+#include "base/port.h"
 
 /* Above every number. */
 #define GGML_TYPE_COUNT 42
