@@ -161,6 +161,17 @@ def test_refers_to_nothing_else(objects: tuple[Target, list[Path]]) -> None:
     assert {"memcpy", "memset", "memcmp", "vsnprintf"} <= allowed()
 
 
+def test_global_symbols_have_the_prefix(
+    objects: tuple[Target, list[Path]], simd_objects: tuple[Target, list[Path]]
+) -> None:
+    """All modules of a kernel share one namespace."""
+    defined: set[str] = set()
+    for file in [*objects[1], *simd_objects[1]]:
+        defined |= symbols(file)[0]
+    assert len(defined) > 100
+    assert {name for name in defined if not name.startswith("llama_")} == set()
+
+
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
 def test_floating_point_would_be_seen(target: Target, tmp_path: Path) -> None:
     source = tmp_path / "bad.c"

@@ -4,7 +4,7 @@
 
 static const struct vector_ops *ops(void)
 {
-	return isa_current()->vector;
+	return llama_path_current()->vector;
 }
 
 void llamuxu_quantize(struct bfp *x, const s64 *v, int e)
@@ -82,10 +82,10 @@ void llamuxu_split(const s16 *x, u32 n, s16 *hi, s16 *lo)
 
 void llamuxu_scores(const struct attention_scores *a)
 {
-	isa_current()->scores(a);
+	llama_path_current()->scores(a);
 }
 
 void llamuxu_values(const struct attention_values *a)
 {
-	isa_current()->values(a);
+	llama_path_current()->values(a);
 }

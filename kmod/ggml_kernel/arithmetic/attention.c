@@ -10,7 +10,8 @@ static size_t key_at(u32 slot, u32 dim, u32 i)
 	return (((size_t)group * (dim / 2) + i / 2) * ATTENTION_LANES + lane) * 2 + i % 2;
 }
 
-void attention_store(const struct attention_head *h, u32 slot, u32 dim, const s16 *k, const s16 *v)
+void llama_attention_store(const struct attention_head *h, u32 slot, u32 dim, const s16 *k,
+			   const s16 *v)
 {
 	s16 *value = h->v + (size_t)(slot / 2) * dim * 2 + slot % 2;
 	u32 i;
@@ -21,7 +22,7 @@ void attention_store(const struct attention_head *h, u32 slot, u32 dim, const s1
 	}
 }
 
-void attention_scores(const struct attention_scores *a)
+void llama_attention_scores(const struct attention_scores *a)
 {
 	u32 row, t, i;
 
@@ -40,7 +41,7 @@ void attention_scores(const struct attention_scores *a)
 		}
 }
 
-void attention_values(const struct attention_values *a)
+void llama_attention_values(const struct attention_values *a)
 {
 	u32 row, t, i;
 

@@ -52,8 +52,9 @@ static inline struct attention_head attention_head_at(void *base, u32 dim)
 	return (struct attention_head){ k, k + n, k + 2 * n, k + 2 * n + LLAMA_KV_CHUNK };
 }
 
-/** attention_store() - Put a key and a value (dim,) into position @slot. */
-void attention_store(const struct attention_head *h, u32 slot, u32 dim, const s16 *k, const s16 *v);
+/** llama_attention_store() - Put a key and a value (dim,) into position @slot. */
+void llama_attention_store(const struct attention_head *h, u32 slot, u32 dim, const s16 *k,
+			   const s16 *v);
 
 /**
  * struct attention_scores - Queries times a chunk's keys.
@@ -77,8 +78,8 @@ struct attention_scores {
 	s64 *dot;
 };
 
-/** attention_scores() - The generic way. */
-void attention_scores(const struct attention_scores *a);
+/** llama_attention_scores() - The generic way. */
+void llama_attention_scores(const struct attention_scores *a);
 
 /**
  * struct attention_values - Weights of positions times a chunk's values.
@@ -106,7 +107,7 @@ struct attention_values {
 	s64 *sum;
 };
 
-/** attention_values() - The generic way. */
-void attention_values(const struct attention_values *a);
+/** llama_attention_values() - The generic way. */
+void llama_attention_values(const struct attention_values *a);
 
 #endif

@@ -2,7 +2,7 @@
 /* Block floating point: docs/numerics.md, section 2. */
 #include "arithmetic/vector.h"
 
-void bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n)
+void llama_bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n)
 {
 	u32 n_blocks = bfp_blocks(n);
 
@@ -20,28 +20,28 @@ void bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n)
 	x->e = llama_arena_alloc(arena, n_tokens, sizeof(*x->e));
 }
 
-void bfp_resize(struct bfp *x, u32 n)
+void llama_bfp_resize(struct bfp *x, u32 n)
 {
 	x->n = n;
 	x->n_blocks = bfp_blocks(n);
 }
 
-int bfp_quantize_into(const s64 *v, u32 n, int e, s16 *q, u8 *h)
+int llama_bfp_quantize_into(const s64 *v, u32 n, int e, s16 *q, u8 *h)
 {
-	return vector_generic.quantize_into(v, n, e, q, h);
+	return llama_vector_generic.quantize_into(v, n, e, q, h);
 }
 
-void bfp_quantize(struct bfp *x, u32 token, const s64 *v, int e)
+void llama_bfp_quantize(struct bfp *x, u32 token, const s64 *v, int e)
 {
-	vector_generic.quantize(x, token, v, e);
+	llama_vector_generic.quantize(x, token, v, e);
 }
 
-int bfp_quantize1(const s64 *v, u32 n, int e, s16 *q)
+int llama_bfp_quantize1(const s64 *v, u32 n, int e, s16 *q)
 {
-	return vector_generic.quantize1(v, n, e, q);
+	return llama_vector_generic.quantize1(v, n, e, q);
 }
 
-int bfp_normalize(const s64 *v, u32 n, s32 *a)
+int llama_bfp_normalize(const s64 *v, u32 n, s32 *a)
 {
-	return vector_generic.normalize(v, n, a);
+	return llama_vector_generic.normalize(v, n, a);
 }

@@ -53,14 +53,14 @@ struct bfp {
 	s32 *e;
 };
 
-/** bfp_alloc() - Room for @n_tokens vectors of up to @n elements. NULL fields while measuring. */
-void bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n);
+/** llama_bfp_alloc() - Room for @n_tokens vectors of at most @n elements; NULL while measuring. */
+void llama_bfp_alloc(struct bfp *x, struct llama_arena *arena, u32 n_tokens, u32 n);
 
-/** bfp_resize() - Use @x, allocated for at least as much, for vectors of @n elements. */
-void bfp_resize(struct bfp *x, u32 n);
+/** llama_bfp_resize() - Use @x, allocated for at least as much, for vectors of @n elements. */
+void llama_bfp_resize(struct bfp *x, u32 n);
 
 /**
- * bfp_quantize_into() - quantize() into plain arrays.
+ * llama_bfp_quantize_into() - quantize() into plain arrays.
  * @v: (n,) |v| below 2^62.
  * @n: Elements; the last block may be short.
  * @e: Exponent of @v.
@@ -69,15 +69,15 @@ void bfp_resize(struct bfp *x, u32 n);
  *
  * Return: the exponent of the result.
  */
-int bfp_quantize_into(const s64 *v, u32 n, int e, s16 *q, u8 *h);
+int llama_bfp_quantize_into(const s64 *v, u32 n, int e, s16 *q, u8 *h);
 
-/** bfp_quantize() - quantize() @v (x->n,) with exponent @e into vector @token of @x. */
-void bfp_quantize(struct bfp *x, u32 token, const s64 *v, int e);
+/** llama_bfp_quantize() - quantize() @v (x->n,) with exponent @e into vector @token of @x. */
+void llama_bfp_quantize(struct bfp *x, u32 token, const s64 *v, int e);
 
-/** bfp_quantize1() - quantize1(): one shift for all. Return: the exponent. */
-int bfp_quantize1(const s64 *v, u32 n, int e, s16 *q);
+/** llama_bfp_quantize1() - quantize1(): one shift for all. Return: the exponent. */
+int llama_bfp_quantize1(const s64 *v, u32 n, int e, s16 *q);
 
-/** bfp_normalize() - normalize(): @a (n,) with |a| up to 2^30. Return: the shift. */
-int bfp_normalize(const s64 *v, u32 n, s32 *a);
+/** llama_bfp_normalize() - normalize(): @a (n,) with |a| up to 2^30. Return: the shift. */
+int llama_bfp_normalize(const s64 *v, u32 n, s32 *a);
 
 #endif

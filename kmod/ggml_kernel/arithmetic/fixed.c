@@ -4,17 +4,17 @@
 #include "arithmetic/generated/constants.h"
 #include "arithmetic/generated/tables.h"
 
-q30 exp2_neg(u64 x)
+q30 llama_exp2_neg(u64 x)
 {
 	return exp2_neg_wide(min_t(u64, x, U32_MAX));
 }
 
-q30 sigmoid_from_exp(q30 e)
+q30 llama_sigmoid_from_exp(q30 e)
 {
 	return sigmoid_wide(e);
 }
 
-u32 isqrt(u64 v)
+u32 llama_isqrt(u64 v)
 {
 	u64 r = 0;
 	u64 bit = 1ull << 62;
@@ -31,7 +31,7 @@ u32 isqrt(u64 v)
 	return r;
 }
 
-void sincos_turn(u64 phase, q30 *sin, q30 *cos)
+void llama_sincos(u64 phase, q30 *sin, q30 *cos)
 {
 	u32 i = (phase >> 52) & 1023;
 	s64 theta = (((phase & ((1ull << 52) - 1)) >> 20) * SINE_STEP_Q40) >> 32;
@@ -83,13 +83,13 @@ static u64 log2_q56(struct float_parts f)
 	return log;
 }
 
-u64 rope_frequency(u32 base_bits, u32 i, u32 d)
+u64 llama_rope_frequency(u32 base_bits, u32 i, u32 d)
 {
 	struct float_parts base;
 	u64 log, x, r = TURN_Q64;
 	u32 j;
 
-	if (f32_parts(base_bits, &base))
+	if (llama_f32_parts(base_bits, &base))
 		return 0;
 	log = log2_q56(base);
 	/* floor(log * 2i / d) without the product's high half. */
@@ -101,13 +101,13 @@ u64 rope_frequency(u32 base_bits, u32 i, u32 d)
 	return x > 63 ? 0 : r >> x;
 }
 
-u64 turn_div_f32(u64 turn, u32 bits)
+u64 llama_angle_div_f32(u64 turn, u32 bits)
 {
 	struct float_parts f;
 	u64 quotient, rest;
 	int e;
 
-	if (f32_parts(bits, &f) || f.m <= 0)
+	if (llama_f32_parts(bits, &f) || f.m <= 0)
 		return U64_MAX;
 	if (f.e > 0)
 		return f.e > 63 ? 0 : (turn >> f.e) / f.m;
@@ -143,17 +143,17 @@ static int float_parts(u32 bits, int m_bits, int e_bits, struct float_parts *p)
 	return 0;
 }
 
-int f32_parts(u32 bits, struct float_parts *p)
+int llama_f32_parts(u32 bits, struct float_parts *p)
 {
 	return float_parts(bits, 23, 8, p);
 }
 
-int f16_parts(u16 bits, struct float_parts *p)
+int llama_f16_parts(u16 bits, struct float_parts *p)
 {
 	return float_parts(bits, 10, 5, p);
 }
 
-int bf16_parts(u16 bits, struct float_parts *p)
+int llama_bf16_parts(u16 bits, struct float_parts *p)
 {
 	return float_parts((u32)bits << 16, 23, 8, p);
 }

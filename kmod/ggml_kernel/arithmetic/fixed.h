@@ -60,19 +60,19 @@ static inline q32 scale_to_q32(s64 v, int e)
 	return clamp_t(s64, v, -Q32_LIMIT, Q32_LIMIT);
 }
 
-extern const u32 exp2_table[64];	/* 2^(-i/64) in Q30 */
+extern const u32 llama_exp2_table[64];	/* 2^(-i/64) in Q30 */
 
-/* exp2_neg() for loops: without a branch, 0 from 31 on. */
+/* llama_exp2_neg() for loops: without a branch, 0 from 31 on. */
 static __always_inline q30 exp2_neg_wide(u32 x)
 {
 	u32 n = min(x >> 20, 31u);
 	u32 u = ((u64)(x & 16383) * LN2_Q30) >> 20;
 	u32 p = Q30_ONE - u + (((u64)u * u) >> 31);
 
-	return ((u64)exp2_table[(x >> 14) & 63] * p) >> (30 + n);
+	return ((u64)llama_exp2_table[(x >> 14) & 63] * p) >> (30 + n);
 }
 
-/* sigmoid_from_exp() for loops: every factor fits in 32 bits. */
+/* llama_sigmoid_from_exp() for loops: every factor fits in 32 bits. */
 static __always_inline q30 sigmoid_wide(u32 e)
 {
 	u32 d = Q30_ONE + e;
@@ -86,50 +86,50 @@ static __always_inline q30 sigmoid_wide(u32 e)
 }
 
 /**
- * exp2_neg() - 2^-@x.
+ * llama_exp2_neg() - 2^-@x.
  * @x: Q.20, any.
  *
  * Return: Q30 in [0, 1]; about 3e-7 relative, then truncated by the format.
  */
-q30 exp2_neg(u64 x);
+q30 llama_exp2_neg(u64 x);
 
 /**
- * sigmoid_from_exp() - 1 / (1 + @e), by three Newton steps.
+ * llama_sigmoid_from_exp() - 1 / (1 + @e), by three Newton steps.
  * @e: Q30 in [0, 1].
  *
  * Return: Q30 in [1/2, 1].
  */
-q30 sigmoid_from_exp(q30 e);
+q30 llama_sigmoid_from_exp(q30 e);
 
-/** isqrt() - The largest r with r * r <= @v. */
-u32 isqrt(u64 v);
+/** llama_isqrt() - The largest r with r * r <= @v. */
+u32 llama_isqrt(u64 v);
 
 /**
- * sincos_turn() - Sine and cosine of a fraction of a turn.
+ * llama_sincos() - Sine and cosine of a fraction of a turn.
  * @phase: 2^64 is one turn.
  * @sin:   Q30 out.
  * @cos:   Q30 out.
  */
-void sincos_turn(u64 phase, q30 *sin, q30 *cos);
+void llama_sincos(u64 phase, q30 *sin, q30 *cos);
 
 /**
- * rope_frequency() - base^(-2i/d) / (2 pi), in turns per position.
+ * llama_rope_frequency() - base^(-2i/d) / (2 pi), in turns per position.
  * @base_bits: IEEE-754 single above 1.
  * @i:         Pair, below @d / 2.
  * @d:         rope.dimension_count.
  *
  * Return: 2^64 is one turn.
  */
-u64 rope_frequency(u32 base_bits, u32 i, u32 d);
+u64 llama_rope_frequency(u32 base_bits, u32 i, u32 d);
 
 /**
- * turn_div_f32() - Divide a fraction of a turn.
+ * llama_angle_div_f32() - Divide a fraction of a turn.
  * @turn: 2^64 is one turn.
  * @bits: IEEE-754 single f, positive and finite.
  *
  * Return: floor(@turn / f), saturated at U64_MAX.
  */
-u64 turn_div_f32(u64 turn, u32 bits);
+u64 llama_angle_div_f32(u64 turn, u32 bits);
 
 /**
  * struct float_parts - A decoded float: m * 2^e, exactly.
@@ -142,8 +142,8 @@ struct float_parts {
 };
 
 /* Decode IEEE-754 bits. Return: 0, or -ERANGE for NaN and infinities. */
-int f32_parts(u32 bits, struct float_parts *p);
-int f16_parts(u16 bits, struct float_parts *p);
-int bf16_parts(u16 bits, struct float_parts *p);
+int llama_f32_parts(u32 bits, struct float_parts *p);
+int llama_f16_parts(u16 bits, struct float_parts *p);
+int llama_bf16_parts(u16 bits, struct float_parts *p);
 
 #endif

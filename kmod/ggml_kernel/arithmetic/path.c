@@ -3,68 +3,73 @@
 #include "arithmetic/path.h"
 
 /* The best one first. */
-static const struct isa * const paths[] = {
+static const struct llama_path * const paths[] = {
 #ifdef LLAMA_X86_SIMD
-	&isa_avx512,
-	&isa_avxvnni,
-	&isa_avx2,
+	&llama_path_avx512,
+	&llama_path_avxvnni,
+	&llama_path_avx2,
 #endif
 #ifdef LLAMA_ARM_SIMD
-	&isa_i8mm,
-	&isa_dotprod,
-	&isa_neon,
+	&llama_path_i8mm,
+	&llama_path_dotprod,
+	&llama_path_neon,
 #endif
-	&isa_swar,
-	&isa_generic,
+	&llama_path_swar,
+	&llama_path_generic,
 };
 
 static bool disabled[ARRAY_SIZE(paths)];
-static const struct isa *chosen = &isa_generic;
+static const struct llama_path *chosen = &llama_path_generic;
 
 static bool always(void)
 {
 	return true;
 }
 
-const struct isa isa_generic = {
+const struct llama_path llama_path_generic = {
 	.name = "generic",
 	.usable = always,
-	.scores = attention_scores,
-	.values = attention_values,
-	.vector = &vector_generic,
+	.scores = llama_attention_scores,
+	.values = llama_attention_values,
+	.vector = &llama_vector_generic,
 };
 
-const struct isa *isa_current(void)
+const struct llama_path *llama_path_current(void)
 {
 	return chosen;
 }
 
-void isa_use(const struct isa *isa)
+const char *llama_path_name(void)
 {
-	chosen = isa;
+	return chosen->name;
 }
 
-const struct isa *isa_at(u32 i)
+void llama_path_use(const struct llama_path *path)
+{
+	chosen = path;
+}
+
+const struct llama_path *llama_path_at(u32 i)
 {
 	return i < ARRAY_SIZE(paths) ? paths[i] : NULL;
 }
 
-bool isa_usable(u32 i)
+bool llama_path_usable(u32 i)
 {
 	return !disabled[i] && paths[i]->usable();
 }
 
-void isa_disable(u32 i)
+void llama_path_disable(u32 i)
 {
 	disabled[i] = true;
 }
 
-int isa_select(const char *name)
+int llama_path_select(const char *name)
 {
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(paths); i++)
-		if ((!name || !strcmp(name, paths[i]->name)) && isa_usable(i)) {
+		if ((!name || !strcmp(name, paths[i]->name)) && llama_path_usable(i)) {
 			chosen = paths[i];
 			return 0;
 		}

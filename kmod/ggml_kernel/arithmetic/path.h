@@ -7,26 +7,26 @@
  * (tile_mul.h, attention_mul.h), loops over vectors as plain C that compilers
  * vectorize (vector_ops.h). All of them give the integers of the generic path.
  */
-#ifndef LLAMA_ISA_H
-#define LLAMA_ISA_H
+#ifndef LLAMA_PATH_H
+#define LLAMA_PATH_H
 
 #include "arithmetic/attention.h"
 #include "arithmetic/tile.h"
 #include "arithmetic/vector.h"
 
 /**
- * struct isa - An instruction set's way to compute.
+ * struct llama_path - An instruction set's way to compute.
  * @name:   As `isa=` takes it.
  * @usable: Whether this machine can run it.
  * @simd:   It uses vector registers: callers are between llama_simd_begin() and _end().
  * @floats: @mul multiplies float matrices too.
  * @mul:    Tile @tile of @w times @n_tokens vectors of @x. @buf has
  *   TILE_UNPACKED bytes for each block of a row. NULL: rows go one by one.
- * @scores: See attention_scores().
- * @values: See attention_values().
+ * @scores: See llama_attention_scores().
+ * @values: See llama_attention_values().
  * @vector: Everything that works element by element.
  */
-struct isa {
+struct llama_path {
 	const char *name;
 	bool (*usable)(void);
 	bool simd;
@@ -38,50 +38,54 @@ struct isa {
 	const struct vector_ops *vector;
 };
 
-extern const struct isa isa_generic, isa_swar, isa_avx2, isa_avxvnni, isa_avx512;
-extern const struct isa isa_neon, isa_dotprod, isa_i8mm;
+extern const struct llama_path llama_path_generic, llama_path_swar;
+extern const struct llama_path llama_path_avx2, llama_path_avxvnni, llama_path_avx512;
+extern const struct llama_path llama_path_neon, llama_path_dotprod, llama_path_i8mm;
 
-/** isa_current() - The path in use. */
-const struct isa *isa_current(void);
+/** llama_path_current() - The path in use. */
+const struct llama_path *llama_path_current(void);
 
-/** isa_at() - Path @i, the best one first; NULL behind the last, which is the generic one. */
-const struct isa *isa_at(u32 i);
+/** llama_path_name() - Name of the path in use, such as "generic". */
+const char *llama_path_name(void);
 
-/** isa_usable() - Whether this machine can run path @i, and it was not disabled. */
-bool isa_usable(u32 i);
+/** llama_path_at() - Path @i, the best one first and the generic one last; NULL behind that. */
+const struct llama_path *llama_path_at(u32 i);
 
-/** isa_disable() - Never choose path @i again. */
-void isa_disable(u32 i);
+/** llama_path_usable() - Whether this machine can run path @i, and it was not disabled. */
+bool llama_path_usable(u32 i);
 
-/** isa_use() - Compute with @isa from now on, which must be usable. */
-void isa_use(const struct isa *isa);
+/** llama_path_disable() - Never choose path @i again. */
+void llama_path_disable(u32 i);
+
+/** llama_path_use() - Compute with @path from now on, which must be usable. */
+void llama_path_use(const struct llama_path *path);
 
 /**
- * isa_select() - Choose a path: NULL for the best, or a name.
+ * llama_path_select() - Choose a path: NULL for the best, or a name.
  * @name: As `isa=` takes it, or NULL.
  * Return: 0, or -EINVAL where there is no such path or this machine cannot run it.
  */
-int isa_select(const char *name);
+int llama_path_select(const char *name);
 
-/* Around every call of an operation of @isa; no sleeping between the two. */
-static inline void isa_begin(const struct isa *isa)
+/* Around every call of an operation of @path; no sleeping between the two. */
+static inline void llama_path_begin(const struct llama_path *path)
 {
-	if (isa->simd)
+	if (path->simd)
 		llama_simd_begin();
 }
 
-static inline void isa_end(const struct isa *isa)
+static inline void llama_path_end(const struct llama_path *path)
 {
-	if (isa->simd)
+	if (path->simd)
 		llama_simd_end();
 }
 
 /* Between two pieces of bounded work. */
-static inline void isa_pause(const struct isa *isa)
+static inline void llama_path_pause(const struct llama_path *path)
 {
-	isa_end(isa);
+	llama_path_end(path);
 	llama_resched();
-	isa_begin(isa);
+	llama_path_begin(path);
 }
 
 #endif

@@ -14,7 +14,7 @@
 
 /* What a test computes with, and the hash of what came out. */
 struct test {
-	const struct isa *path;
+	const struct llama_path *path;
 	const struct vector_ops *ops;
 	u64 random;
 	u64 hash;
@@ -32,7 +32,7 @@ struct test {
 	struct weights_row row;
 	struct bfp x;		/* (N_TOKENS, N) */
 	struct bfp y;		/* (1, N_ODD) */
-	struct llama_arena rest;	/* for weights_alloc() */
+	struct llama_arena rest;	/* for llama_weights_alloc() */
 };
 
 static struct gguf_tensor tensor(u32 type)
@@ -54,14 +54,14 @@ static bool lay_out(struct test *t, struct llama_arena *arena)
 	t->e = llama_arena_alloc(arena, LLAMA_KV_CHUNK, sizeof(*t->e));
 	t->h = llama_arena_alloc(arena, TILE_ROWS, sizeof(*t->h));
 	t->out = llama_arena_alloc(arena, 2 * N, sizeof(*t->out));
-	vector_tmp_alloc(&t->tmp, arena, N);
-	weights_tmp_alloc(&t->file, arena, N);
-	weights_row_alloc(&t->row, arena, N_TOKENS, N);
-	bfp_alloc(&t->x, arena, N_TOKENS, N);
-	bfp_alloc(&t->y, arena, 1, N_ODD);
+	llama_vector_tmp_alloc(&t->tmp, arena, N);
+	llama_weights_tmp_alloc(&t->file, arena, N);
+	llama_weights_row_alloc(&t->row, arena, N_TOKENS, N);
+	llama_bfp_alloc(&t->x, arena, N_TOKENS, N);
+	llama_bfp_alloc(&t->y, arena, 1, N_ODD);
 	t->rest = *arena;
-	weights_alloc(&w, &blocks, arena);
-	weights_alloc(&w, &floats, arena);
+	llama_weights_alloc(&w, &blocks, arena);
+	llama_weights_alloc(&w, &floats, arena);
 	return w.g;
 }
 
@@ -204,12 +204,12 @@ static void product(struct test *t)
 			half ^= 0x4000;
 		memcpy(t->image + i * sizeof(half), &half, sizeof(half));
 	}
-	weights_alloc(&w, &file, &arena);
-	weights_prepare(&w, &file, t->image, &t->file, NULL, NULL);
+	llama_weights_alloc(&w, &file, &arena);
+	llama_weights_prepare(&w, &file, t->image, &t->file, NULL, NULL);
 	for (i = 0; i < N_TOKENS; i++)
 		t->x.e[i] -= 14;	/* so that the largest product is no limit */
 	for (n = 7; n <= N_TOKENS; n += N_TOKENS - 7) {
-		weights_mul(&w, 0, TILE_ROWS, &t->x, n, &t->row, t->out, TILE_ROWS);
+		llama_weights_mul(&w, 0, TILE_ROWS, &t->x, n, &t->row, t->out, TILE_ROWS);
 		note(t, t->out, n * TILE_ROWS * sizeof(*t->out));
 	}
 	for (i = 0; i < N_TOKENS; i++)
@@ -415,15 +415,15 @@ static bool step_fails(struct test *t, const struct step *step)
 {
 	t->type = step->type;
 	t->hash = 0xcbf29ce484222325;
-	isa_begin(t->path);
+	llama_path_begin(t->path);
 	step->run(t);
-	isa_end(t->path);
+	llama_path_end(t->path);
 	return t->hash != step->hash;
 }
 
-const char *llama_selftest(const struct isa *path, struct llama_arena *arena)
+const char *llama_selftest(const struct llama_path *path, struct llama_arena *arena)
 {
-	const struct isa *now = isa_current();
+	const struct llama_path *now = llama_path_current();
 	struct test t = { .path = path, .ops = path->vector };
 	const char *wrong = NULL;
 	u32 i;
@@ -431,10 +431,10 @@ const char *llama_selftest(const struct isa *path, struct llama_arena *arena)
 	if (!lay_out(&t, arena))
 		return "nothing, for want of memory";
 	make_up(&t);
-	isa_use(path);
+	llama_path_use(path);
 	for (i = 0; i < ARRAY_SIZE(steps) && !wrong; i++)
 		if (step_fails(&t, &steps[i]))
 			wrong = steps[i].name;
-	isa_use(now);
+	llama_path_use(now);
 	return wrong;
 }

@@ -21,6 +21,6 @@ size_t llama_selftest_size(void);
  *
  * Return: NULL, or the name of an operation, or of a type of weights, whose result differs.
  */
-const char *llama_selftest(const struct isa *path, struct llama_arena *arena);
+const char *llama_selftest(const struct llama_path *path, struct llama_arena *arena);
 
 #endif

@@ -71,7 +71,7 @@ struct vector_top {
  * @weigh:    Softmax numerators over values' exponents, @w (n,). Return: the numerators' sum.
  * @output:   @a (n,) times @inv, exponent @e, to Q32.
  * @most:     The largest of @n logits, one or more.
- * @mass:     exp2_neg() of how far @n logits lie below @max, summed, Q30.
+ * @mass:     llama_exp2_neg() of how far @n logits lie below @max, summed, Q30.
  * @split:    @x (n,) to two planes, x = 256 hi + lo.
  */
 struct vector_ops {
@@ -98,9 +98,10 @@ struct vector_ops {
 	void (*split)(const s16 *x, u32 n, s16 *hi, s16 *lo);
 };
 
-extern const struct vector_ops vector_generic, vector_avx2, vector_avx512, vector_neon;
+extern const struct vector_ops llama_vector_generic, llama_vector_neon;
+extern const struct vector_ops llama_vector_avx2, llama_vector_avx512;
 
-/** vector_tmp_alloc() - Room for @n elements. */
-void vector_tmp_alloc(struct vector_tmp *tmp, struct llama_arena *arena, u32 n);
+/** llama_vector_tmp_alloc() - Room for @n elements. */
+void llama_vector_tmp_alloc(struct vector_tmp *tmp, struct llama_arena *arena, u32 n);
 
 #endif

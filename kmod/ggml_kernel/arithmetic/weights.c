@@ -192,7 +192,7 @@ static const struct layout *layout(u32 type)
 	return type < ARRAY_SIZE(layouts) && layouts[type].unpack ? &layouts[type] : NULL;
 }
 
-void weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_arena *arena)
+void llama_weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_arena *arena)
 {
 	const struct layout *l = layout(t->type);
 
@@ -240,7 +240,7 @@ static int align_halves(u8 *field, u32 n, u32 stride, s16 *exponent)
 	u32 i;
 
 	for (i = 0; i < n; i++) {
-		if (f16_parts(llama_get_u16(field + i * stride), &p))
+		if (llama_f16_parts(llama_get_u16(field + i * stride), &p))
 			return -EINVAL;
 		align_note(&top, p);
 	}
@@ -248,39 +248,39 @@ static int align_halves(u8 *field, u32 n, u32 stride, s16 *exponent)
 	for (i = 0; i < n; i++) {
 		s16 v;
 
-		f16_parts(llama_get_u16(field + i * stride), &p);
+		llama_f16_parts(llama_get_u16(field + i * stride), &p);
 		v = align(p, *exponent, 15);
 		memcpy(field + i * stride, &v, sizeof(v));
 	}
 	return 0;
 }
 
-int float_load(u32 type, const u8 *data, u64 i, struct float_parts *p)
+int llama_float_load(u32 type, const u8 *data, u64 i, struct float_parts *p)
 {
 	switch (type) {
 	case GGML_TYPE_F32:
-		return f32_parts(llama_get_u32(data + 4 * i), p);
+		return llama_f32_parts(llama_get_u32(data + 4 * i), p);
 	case GGML_TYPE_F16:
-		return f16_parts(llama_get_u16(data + 2 * i), p);
+		return llama_f16_parts(llama_get_u16(data + 2 * i), p);
 	default:
-		return bf16_parts(llama_get_u16(data + 2 * i), p);
+		return llama_bf16_parts(llama_get_u16(data + 2 * i), p);
 	}
 }
 
-int float_align(u32 type, const u8 *data, u32 n, int bits, s64 *v, int *exponent)
+int llama_float_align(u32 type, const u8 *data, u32 n, int bits, s64 *v, int *exponent)
 {
 	struct float_parts p;
 	int top = INT_MIN;
 	u32 i;
 
 	for (i = 0; i < n; i++) {
-		if (float_load(type, data, i, &p))
+		if (llama_float_load(type, data, i, &p))
 			return -EINVAL;
 		align_note(&top, p);
 	}
 	*exponent = align_exponent(top, bits);
 	for (i = 0; i < n; i++) {
-		float_load(type, data, i, &p);
+		llama_float_load(type, data, i, &p);
 		v[i] = align(p, *exponent, bits);
 	}
 	return 0;
@@ -305,11 +305,11 @@ static int prepare_float_row(struct weights *w, u32 row, s64 *tmp)
 	s16 *to = (s16 *)(w->data + (u64)row * w->row_bytes);
 	int e, err;
 
-	err = float_align(w->type, from, w->n_in, 31, tmp, &e);
+	err = llama_float_align(w->type, from, w->n_in, 31, tmp, &e);
 	if (err)
 		return err;
-	w->e_d[row] = bfp_quantize_into(tmp, w->n_in, e, to,
-					w->g + (u64)row * bfp_blocks(w->n_in));
+	w->e_d[row] = llama_bfp_quantize_into(tmp, w->n_in, e, to,
+					      w->g + (u64)row * bfp_blocks(w->n_in));
 	return 0;
 }
 
@@ -366,16 +366,16 @@ static void make_tile(struct weights *w, const struct layout *l, u32 tile, struc
 				w->g + (u64)tile * TILE_ROWS * n_blocks, (u8 *)tmp->v);
 }
 
-void weights_tmp_alloc(struct weights_tmp *tmp, struct llama_arena *arena, u32 n_in)
+void llama_weights_tmp_alloc(struct weights_tmp *tmp, struct llama_arena *arena, u32 n_in)
 {
 	tmp->v = llama_arena_alloc(arena, n_in, sizeof(*tmp->v));
 	/* Nothing takes more than 16-bit codes do. */
 	tmp->rows = llama_arena_alloc(arena, n_in, TILE_ROWS * sizeof(s16));
 }
 
-int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image,
-		    struct weights_tmp *tmp, const struct llama_yield *yield,
-		    struct llama_diag *diag)
+int llama_weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image,
+			  struct weights_tmp *tmp, const struct llama_yield *yield,
+			  struct llama_diag *diag)
 {
 	const struct layout *l = layout(w->type);
 	u32 rows_a_slice = max(65536 / w->n_in, 1u);
@@ -400,7 +400,8 @@ int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image,
 	return 0;
 }
 
-void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_tokens, u32 n_in)
+void llama_weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_tokens,
+			     u32 n_in)
 {
 	u32 n_blocks = bfp_blocks(n_in);
 
@@ -496,7 +497,7 @@ static q32 block_element(const struct weights *w, const struct layout *l, u32 ro
 	return clamp_q32(y + scale_to_q32(r->n[k], w->e_n[row]));
 }
 
-void weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q32 *y)
+void llama_weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q32 *y)
 {
 	const struct layout *l = layout(w->type);
 	u32 i;
@@ -667,8 +668,8 @@ static void mul_row(const struct weights *w, const struct layout *l, u32 row, co
 	}
 }
 
-static void mul_tile(const struct isa *isa, const struct weights *w, const struct layout *l, u32 tile,
-		     const struct bfp *x, u32 n_tokens, struct weights_row *tmp, q32 *y,
+static void mul_tile(const struct llama_path *path, const struct weights *w, const struct layout *l,
+		     u32 tile, const struct bfp *x, u32 n_tokens, struct weights_row *tmp, q32 *y,
 		     size_t stride)
 {
 	const struct vector_sums s = {
@@ -681,30 +682,31 @@ static void mul_tile(const struct isa *isa, const struct weights *w, const struc
 		.minus = l && l->sub,
 	};
 
-	isa->mul(w, tile, x, n_tokens, tmp->sums, tmp->unpacked);
-	isa->vector->finish(&s, n_tokens, x->e, y, stride);
+	path->mul(w, tile, x, n_tokens, tmp->sums, tmp->unpacked);
+	path->vector->finish(&s, n_tokens, x->e, y, stride);
 }
 
-bool weights_tiled(const struct weights *w)
+bool llama_weights_tiled(const struct weights *w)
 {
-	const struct isa *path = isa_current();
+	const struct llama_path *path = llama_path_current();
 
 	return path->mul && (layout(w->type) || path->floats) &&
 	       (u64)w->row_bytes * TILE_ROWS <= TILE_MAX_BYTES;
 }
 
-void weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x, u32 n_tokens,
-		 struct weights_row *tmp, q32 *y, size_t stride)
+void llama_weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x,
+		       u32 n_tokens, struct weights_row *tmp, q32 *y, size_t stride)
 {
 	const struct layout *l = layout(w->type);
-	bool tiled = weights_tiled(w);
+	bool tiled = llama_weights_tiled(w);
 	u32 row = row0, end = row0 + n_rows;
 
 	while (row < end) {
 		u32 tile = row / TILE_ROWS;
 
 		if (tiled && row % TILE_ROWS == 0 && tile < w->n_tiles && end - row >= TILE_ROWS) {
-			mul_tile(isa_current(), w, l, tile, x, n_tokens, tmp, y + (row - row0), stride);
+			mul_tile(llama_path_current(), w, l, tile, x, n_tokens, tmp,
+				 y + (row - row0), stride);
 			row += TILE_ROWS;
 		} else {
 			mul_row(w, l, row, x, n_tokens, tmp, y + (row - row0), stride);

@@ -2,7 +2,7 @@
 /**
  * DOC: Weight matrices
  *
- * A matrix stays where the file image has it. weights_prepare() turns the
+ * A matrix stays where the file image has it. llama_weights_prepare() turns the
  * floats inside it into the integers of docs/numerics.md, section 3, in
  * place: fp16 scales into aligned 16-bit integers, whole float matrices into
  * 16-bit codes. Only exponents (and, for floats, block shifts) lie apart.
@@ -40,15 +40,15 @@ struct weights {
 };
 
 /**
- * weights_alloc() - What lies apart, from the arena; NULL while measuring.
+ * llama_weights_alloc() - What lies apart, from the arena; NULL while measuring.
  * @w:     Filled but for its data.
  * @t:     Its two dimensions and type.
  * @arena: To take from, or measuring.
  */
-void weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_arena *arena);
+void llama_weights_alloc(struct weights *w, const struct gguf_tensor *t, struct llama_arena *arena);
 
 /**
- * struct weights_tmp - Scratch memory of weights_prepare().
+ * struct weights_tmp - Scratch memory of llama_weights_prepare().
  * @v:    (n_in) a row's floats, aligned.
  * @rows: A tile's rows.
  */
@@ -57,12 +57,12 @@ struct weights_tmp {
 	u8 *rows;
 };
 
-/** weights_tmp_alloc() - Room for matrices of up to @n_in. */
-void weights_tmp_alloc(struct weights_tmp *tmp, struct llama_arena *arena, u32 n_in);
+/** llama_weights_tmp_alloc() - Room for matrices of up to @n_in. */
+void llama_weights_tmp_alloc(struct weights_tmp *tmp, struct llama_arena *arena, u32 n_in);
 
 /**
- * weights_prepare() - Convert in place. To be called once.
- * @w:     From weights_alloc().
+ * llama_weights_prepare() - Convert in place. To be called once.
+ * @w:     From llama_weights_alloc().
  * @t:     The tensor.
  * @image: The file image, writable; the tensor lies at its offset.
  * @tmp:   For at least t->ne[0].
@@ -71,15 +71,15 @@ void weights_tmp_alloc(struct weights_tmp *tmp, struct llama_arena *arena, u32 n
  *
  * Return: 0, -EINVAL for NaN or infinity (named in @diag), or the hook's value.
  */
-int weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image,
-		    struct weights_tmp *tmp, const struct llama_yield *yield,
-		    struct llama_diag *diag);
+int llama_weights_prepare(struct weights *w, const struct gguf_tensor *t, u8 *image,
+			  struct weights_tmp *tmp, const struct llama_yield *yield,
+			  struct llama_diag *diag);
 
-/** float_load() - Element @i of an F32, F16 or BF16 array. Return: 0, or -ERANGE where not finite. */
-int float_load(u32 type, const u8 *data, u64 i, struct float_parts *p);
+/** llama_float_load() - Read element @i of an F32, F16 or BF16 array. Return: 0, -ERANGE if not finite. */
+int llama_float_load(u32 type, const u8 *data, u64 i, struct float_parts *p);
 
 /**
- * float_align() - align() of a vector of floats.
+ * llama_float_align() - align() of a vector of floats.
  * @type: GGML_TYPE_F32, F16 or BF16.
  * @data: (n,) as in the file.
  * @n:    Elements.
@@ -89,7 +89,7 @@ int float_load(u32 type, const u8 *data, u64 i, struct float_parts *p);
  *
  * Return: 0, or -EINVAL where one is not finite.
  */
-int float_align(u32 type, const u8 *data, u32 n, int bits, s64 *v, int *exponent);
+int llama_float_align(u32 type, const u8 *data, u32 n, int bits, s64 *v, int *exponent);
 
 /**
  * struct tile_sums - What 16 rows of weights give with vectors, before exponents.
@@ -123,17 +123,18 @@ struct weights_row {
 	struct tile_sums sums;
 };
 
-/** weights_row_alloc() - Room for rows of up to @n_in elements and @n_tokens vectors. */
-void weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_tokens, u32 n_in);
+/** llama_weights_row_alloc() - Room for rows of up to @n_in elements and @n_tokens vectors. */
+void llama_weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_tokens,
+			     u32 n_in);
 
-/** weights_embed() - Row @row as Q32, @y (n_in,). */
-void weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q32 *y);
+/** llama_weights_embed() - Row @row as Q32, @y (n_in,). */
+void llama_weights_embed(const struct weights *w, u32 row, struct weights_row *tmp, q32 *y);
 
-/** weights_tiled() - Whether the path in use multiplies @w tile by tile. */
-bool weights_tiled(const struct weights *w);
+/** llama_weights_tiled() - Whether the path in use multiplies @w tile by tile. */
+bool llama_weights_tiled(const struct weights *w);
 
 /**
- * weights_mul() - Rows [@row0, @row0 + @n_rows) times each vector of @x.
+ * llama_weights_mul() - Rows [@row0, @row0 + @n_rows) times each vector of @x.
  * @w:  Prepared.
  * @row0: First row.
  * @n_rows: How many.
@@ -143,7 +144,7 @@ bool weights_tiled(const struct weights *w);
  * @y:  y[t * @stride + row - @row0], Q32.
  * @stride: Elements of @y from one vector's result to the next.
  */
-void weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x, u32 n_tokens,
-		 struct weights_row *tmp, q32 *y, size_t stride);
+void llama_weights_mul(const struct weights *w, u32 row0, u32 n_rows, const struct bfp *x,
+		       u32 n_tokens, struct weights_row *tmp, q32 *y, size_t stride);
 
 #endif

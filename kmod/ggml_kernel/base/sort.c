@@ -21,7 +21,7 @@ static void sift_u64(u64 *a, size_t root, size_t n)
 	a[root] = v;
 }
 
-void sort_u64(u64 *a, size_t n)
+void llama_sort_u64(u64 *a, size_t n)
 {
 	size_t i;
 
@@ -60,7 +60,7 @@ static void sift_ids(u32 *a, size_t root, size_t n, struct order o)
 	a[root] = v;
 }
 
-void sort_ids(u32 *a, size_t n, bool (*less)(const void *arg, u32 x, u32 y), const void *arg)
+void llama_sort_ids(u32 *a, size_t n, bool (*less)(const void *arg, u32 x, u32 y), const void *arg)
 {
 	const struct order o = { less, arg };
 	size_t i;

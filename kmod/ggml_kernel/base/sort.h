@@ -7,16 +7,16 @@
 
 #include "base/port.h"
 
-/** sort_u64() - Ascending. */
-void sort_u64(u64 *a, size_t n);
+/** llama_sort_u64() - Ascending. */
+void llama_sort_u64(u64 *a, size_t n);
 
 /**
- * sort_ids() - Ascending by @less.
+ * llama_sort_ids() - Ascending by @less.
  * @a:    (n,)
  * @n:    May be 0.
  * @less: Whether @x comes before @y; a strict order.
  * @arg:  Handed to @less.
  */
-void sort_ids(u32 *a, size_t n, bool (*less)(const void *arg, u32 x, u32 y), const void *arg);
+void llama_sort_ids(u32 *a, size_t n, bool (*less)(const void *arg, u32 x, u32 y), const void *arg);
 
 #endif

@@ -11,14 +11,14 @@
 
 #define LLU(v) ((unsigned long long)(v))
 
-const struct ggml_type_traits *ggml_type_traits(u32 type)
+const struct ggml_type_traits *llama_type_traits(u32 type)
 {
 	if (type >= GGML_TYPE_COUNT || !ggml_traits_table[type].bytes)
 		return NULL;
 	return &ggml_traits_table[type];
 }
 
-const char *ggml_type_name(u32 type)
+const char *llama_type_name(u32 type)
 {
 	return type < GGML_TYPE_COUNT ? ggml_traits_table[type].name : NULL;
 }
@@ -218,8 +218,8 @@ static int take_value(struct reader *r, struct gguf_kv *kv, struct llama_diag *d
 /* Blocks along ne[0] times rows; every product must fit. */
 static int tensor_size(struct gguf_tensor *t, struct llama_diag *diag)
 {
-	const struct ggml_type_traits *traits = ggml_type_traits(t->type);
-	const char *name = ggml_type_name(t->type);
+	const struct ggml_type_traits *traits = llama_type_traits(t->type);
+	const char *name = llama_type_name(t->type);
 	u64 size;
 	u32 i;
 
@@ -398,7 +398,7 @@ static int order_tensors(struct gguf *g, struct llama_diag *diag)
 
 static int get_alignment(struct gguf *g, struct llama_diag *diag)
 {
-	const struct gguf_kv *kv = gguf_find(g, "general.alignment");
+	const struct gguf_kv *kv = llama_gguf_find(g, "general.alignment");
 	u32 v;
 
 	g->alignment = 32;
@@ -481,7 +481,7 @@ static void take_index(struct gguf *g, struct llama_arena *a)
 	g->tensor_order = llama_arena_alloc(a, g->n_tensors, sizeof(*g->tensor_order));
 }
 
-int gguf_index_size(const void *data, u64 size, size_t *need, struct llama_diag *diag)
+int llama_gguf_index_size(const void *data, u64 size, size_t *need, struct llama_diag *diag)
 {
 	struct llama_arena measure = { .base = NULL };
 	struct gguf g;
@@ -534,15 +534,15 @@ static int parse_tensors(struct gguf *g, struct reader *r, struct llama_diag *di
 	return err ? err : order_tensors(g, diag);
 }
 
-int gguf_parse(struct gguf *g, const void *data, u64 size, void *index,
-	       size_t index_size, struct llama_diag *diag)
+int llama_gguf_parse(struct gguf *g, const void *data, u64 size, void *index,
+		     size_t index_size, struct llama_diag *diag)
 {
 	struct reader r = { .data = data, .size = size, .pos = GGUF_HEADER };
 	struct llama_arena arena = { .base = index, .size = index_size };
 	size_t need;
 	int err;
 
-	err = gguf_index_size(data, size, &need, diag);
+	err = llama_gguf_index_size(data, size, &need, diag);
 	if (err)
 		return err;
 	if (index_size < need || (need && !index))
@@ -555,7 +555,7 @@ int gguf_parse(struct gguf *g, const void *data, u64 size, void *index,
 	return err ? err : parse_tensors(g, &r, diag);
 }
 
-const struct gguf_kv *gguf_find(const struct gguf *g, const char *key)
+const struct gguf_kv *llama_gguf_find(const struct gguf *g, const char *key)
 {
 	struct gguf_str want = { .data = key, .len = length(key) };
 	u32 lo = 0, hi = g->n_kv;
@@ -575,7 +575,7 @@ const struct gguf_kv *gguf_find(const struct gguf *g, const char *key)
 	return NULL;
 }
 
-const struct gguf_tensor *gguf_find_tensor(const struct gguf *g, const char *name)
+const struct gguf_tensor *llama_gguf_find_tensor(const struct gguf *g, const char *name)
 {
 	struct gguf_str want = { .data = name, .len = length(name) };
 	u32 lo = 0, hi = g->n_tensors;
@@ -598,7 +598,7 @@ const struct gguf_tensor *gguf_find_tensor(const struct gguf *g, const char *nam
 static int find_or_fail(const struct gguf *g, const char *key, const struct gguf_kv **kv,
 			struct llama_diag *diag)
 {
-	*kv = gguf_find(g, key);
+	*kv = llama_gguf_find(g, key);
 	return *kv ? 0 : llama_fail(diag, -ENOENT, "missing key %s", key);
 }
 
@@ -608,7 +608,7 @@ static int wrong_type(const struct gguf_kv *kv, const char *want, struct llama_d
 			  kv->key.data, value_types[kv->type].name, want);
 }
 
-int gguf_get_u32(const struct gguf *g, const char *key, u32 *v, struct llama_diag *diag)
+int llama_gguf_get_u32(const struct gguf *g, const char *key, u32 *v, struct llama_diag *diag)
 {
 	const struct gguf_kv *kv;
 	u64 value;
@@ -651,7 +651,7 @@ int gguf_get_u32(const struct gguf *g, const char *key, u32 *v, struct llama_dia
 	return 0;
 }
 
-int gguf_get_f32(const struct gguf *g, const char *key, u32 *bits, struct llama_diag *diag)
+int llama_gguf_get_f32(const struct gguf *g, const char *key, u32 *bits, struct llama_diag *diag)
 {
 	const struct gguf_kv *kv;
 	int err;
@@ -665,7 +665,7 @@ int gguf_get_f32(const struct gguf *g, const char *key, u32 *bits, struct llama_
 	return 0;
 }
 
-int gguf_get_bool(const struct gguf *g, const char *key, bool *v, struct llama_diag *diag)
+int llama_gguf_get_bool(const struct gguf *g, const char *key, bool *v, struct llama_diag *diag)
 {
 	const struct gguf_kv *kv;
 	int err;
@@ -686,8 +686,8 @@ static const u8 *read_str(const u8 *p, struct gguf_str *s)
 	return p + sizeof(u64) + s->len;
 }
 
-int gguf_get_str(const struct gguf *g, const char *key, struct gguf_str *v,
-		 struct llama_diag *diag)
+int llama_gguf_get_str(const struct gguf *g, const char *key, struct gguf_str *v,
+		       struct llama_diag *diag)
 {
 	const struct gguf_kv *kv;
 	int err;
@@ -701,8 +701,8 @@ int gguf_get_str(const struct gguf *g, const char *key, struct gguf_str *v,
 	return 0;
 }
 
-int gguf_get_array(const struct gguf *g, const char *key, u32 elem_type,
-		   const struct gguf_kv **kv, struct llama_diag *diag)
+int llama_gguf_get_array(const struct gguf *g, const char *key, u32 elem_type,
+			 const struct gguf_kv **kv, struct llama_diag *diag)
 {
 	int err;
 
@@ -719,13 +719,13 @@ int gguf_get_array(const struct gguf *g, const char *key, u32 elem_type,
 	return 0;
 }
 
-void gguf_str_iter_init(struct gguf_str_iter *it, const struct gguf_kv *kv)
+void llama_gguf_str_iter_init(struct gguf_str_iter *it, const struct gguf_kv *kv)
 {
 	it->next = kv->data;
 	it->left = kv->elem_type == GGUF_TYPE_STRING ? kv->count : 0;
 }
 
-bool gguf_str_next(struct gguf_str_iter *it, struct gguf_str *s)
+bool llama_gguf_str_next(struct gguf_str_iter *it, struct gguf_str *s)
 {
 	if (!it->left)
 		return false;
@@ -734,7 +734,7 @@ bool gguf_str_next(struct gguf_str_iter *it, struct gguf_str *s)
 	return true;
 }
 
-bool gguf_str_eq(struct gguf_str s, const char *lit)
+bool llama_gguf_str_eq(struct gguf_str s, const char *lit)
 {
 	return s.len == length(lit) && !memcmp(s.data, lit, s.len);
 }

@@ -4,7 +4,7 @@
  *
  * Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  *
- * Every byte is taken as hostile. gguf_parse() walks the whole header once,
+ * Every byte is taken as hostile. llama_gguf_parse() walks the whole header once,
  * checks every count, length, offset and type, and leaves an index whose
  * pointers are safe to follow. Nothing is copied: names and values point
  * into the file image, which must outlive the index.
@@ -110,7 +110,7 @@ struct gguf {
 };
 
 /**
- * gguf_index_size() - Bytes of memory that gguf_parse() wants for its index.
+ * llama_gguf_index_size() - Bytes of memory that llama_gguf_parse() wants for its index.
  * @data: File image; only its fixed header is looked at.
  * @size: Bytes at @data.
  * @need: Result.
@@ -119,43 +119,43 @@ struct gguf {
  * Return: 0, -ENOEXEC for something that is not GGUF v2 or v3,
  * -EINVAL for counts that cannot be true of a file of @size bytes.
  */
-int gguf_index_size(const void *data, u64 size, size_t *need, struct llama_diag *diag);
+int llama_gguf_index_size(const void *data, u64 size, size_t *need, struct llama_diag *diag);
 
 /**
- * gguf_parse() - Check the whole header and build the index.
+ * llama_gguf_parse() - Check the whole header and build the index.
  * @g:     Filled on success.
  * @data:  File image.
  * @size:  Bytes at @data.
  * @index: Memory for the index, aligned to 64 bytes.
- * @index_size: At least what gguf_index_size() said.
+ * @index_size: At least what llama_gguf_index_size() said.
  * @diag:  Filled on failure.
  *
  * Return: 0, -ENOEXEC (not GGUF), -EINVAL (malformed), -EOPNOTSUPP (a tensor
  * type that the core does not compute with), -ENOMEM (@index_size too small).
  */
-int gguf_parse(struct gguf *g, const void *data, u64 size, void *index,
-	       size_t index_size, struct llama_diag *diag);
+int llama_gguf_parse(struct gguf *g, const void *data, u64 size, void *index,
+		     size_t index_size, struct llama_diag *diag);
 
-/** gguf_find() - The entry called @key (NUL-terminated), or NULL. */
-const struct gguf_kv *gguf_find(const struct gguf *g, const char *key);
+/** llama_gguf_find() - The entry called @key (NUL-terminated), or NULL. */
+const struct gguf_kv *llama_gguf_find(const struct gguf *g, const char *key);
 
-/** gguf_find_tensor() - The tensor called @name (NUL-terminated), or NULL. */
-const struct gguf_tensor *gguf_find_tensor(const struct gguf *g, const char *name);
+/** llama_gguf_find_tensor() - The tensor called @name (NUL-terminated), or NULL. */
+const struct gguf_tensor *llama_gguf_find_tensor(const struct gguf *g, const char *name);
 
 /*
  * Typed getters. Return: 0; -ENOENT where there is no such key (@diag is
  * filled too: "missing key ..."); -EINVAL where its type or range is wrong.
- * gguf_get_u32() takes any integer type whose value fits.
- * gguf_get_f32() gives the IEEE-754 single's bits; a double is refused.
+ * llama_gguf_get_u32() takes any integer type whose value fits.
+ * llama_gguf_get_f32() gives the IEEE-754 single's bits; a double is refused.
  */
-int gguf_get_u32(const struct gguf *g, const char *key, u32 *v, struct llama_diag *diag);
-int gguf_get_f32(const struct gguf *g, const char *key, u32 *bits, struct llama_diag *diag);
-int gguf_get_bool(const struct gguf *g, const char *key, bool *v, struct llama_diag *diag);
-int gguf_get_str(const struct gguf *g, const char *key, struct gguf_str *v,
-		 struct llama_diag *diag);
+int llama_gguf_get_u32(const struct gguf *g, const char *key, u32 *v, struct llama_diag *diag);
+int llama_gguf_get_f32(const struct gguf *g, const char *key, u32 *bits, struct llama_diag *diag);
+int llama_gguf_get_bool(const struct gguf *g, const char *key, bool *v, struct llama_diag *diag);
+int llama_gguf_get_str(const struct gguf *g, const char *key, struct gguf_str *v,
+		       struct llama_diag *diag);
 
 /**
- * gguf_get_array() - The array called @key with elements of @elem_type.
+ * llama_gguf_get_array() - The array called @key with elements of @elem_type.
  * @g:         The file.
  * @key:       NUL-terminated.
  * @elem_type: enum gguf_type.
@@ -163,8 +163,8 @@ int gguf_get_str(const struct gguf *g, const char *key, struct gguf_str *v,
  * @diag:      Names what is wrong where this fails.
  * Return: 0, -ENOENT, or -EINVAL where it is no array of that type.
  */
-int gguf_get_array(const struct gguf *g, const char *key, u32 elem_type,
-		   const struct gguf_kv **kv, struct llama_diag *diag);
+int llama_gguf_get_array(const struct gguf *g, const char *key, u32 elem_type,
+			 const struct gguf_kv **kv, struct llama_diag *diag);
 
 /**
  * struct gguf_str_iter - Walks an array of strings in file order.
@@ -176,13 +176,13 @@ struct gguf_str_iter {
 	u64 left;
 };
 
-/** gguf_str_iter_init() - Start at the first string of @kv, an array of strings. */
-void gguf_str_iter_init(struct gguf_str_iter *it, const struct gguf_kv *kv);
+/** llama_gguf_str_iter_init() - Start at the first string of @kv, an array of strings. */
+void llama_gguf_str_iter_init(struct gguf_str_iter *it, const struct gguf_kv *kv);
 
-/** gguf_str_next() - Return: true and *@s, or false at the end. */
-bool gguf_str_next(struct gguf_str_iter *it, struct gguf_str *s);
+/** llama_gguf_str_next() - Return: true and *@s, or false at the end. */
+bool llama_gguf_str_next(struct gguf_str_iter *it, struct gguf_str *s);
 
-/** gguf_str_eq() - Whether @s equals the NUL-terminated @lit. */
-bool gguf_str_eq(struct gguf_str s, const char *lit);
+/** llama_gguf_str_eq() - Whether @s equals the NUL-terminated @lit. */
+bool llama_gguf_str_eq(struct gguf_str s, const char *lit);
 
 #endif

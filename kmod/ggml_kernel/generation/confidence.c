@@ -25,34 +25,34 @@ static s64 ln_q16(u64 v)
 /* The largest of (n,) logits; S32_MIN of none. */
 static q16 most(const q16 *logits, u32 n)
 {
-	const struct isa *isa = isa_current();
+	const struct llama_path *path = llama_path_current();
 	q16 top = S32_MIN;
 	u32 at;
 
-	isa_begin(isa);
+	llama_path_begin(path);
 	for (at = 0; at < n; at += PIECE) {
-		q16 piece = isa->vector->most(logits + at, min_t(u32, n - at, PIECE));
+		q16 piece = path->vector->most(logits + at, min_t(u32, n - at, PIECE));
 
 		top = max(top, piece);
-		isa_pause(isa);
+		llama_path_pause(path);
 	}
-	isa_end(isa);
+	llama_path_end(path);
 	return top;
 }
 
 /* The log-probability of a logit among (n,) whose largest is @max. */
 static s64 log_prob(q16 logit, const q16 *logits, u32 n, q16 max)
 {
-	const struct isa *isa = isa_current();
+	const struct llama_path *path = llama_path_current();
 	u64 mass = 0;
 	u32 at;
 
-	isa_begin(isa);
+	llama_path_begin(path);
 	for (at = 0; at < n; at += PIECE) {
-		mass += isa->vector->mass(logits + at, min_t(u32, n - at, PIECE), max);
-		isa_pause(isa);
+		mass += path->vector->mass(logits + at, min_t(u32, n - at, PIECE), max);
+		llama_path_pause(path);
 	}
-	isa_end(isa);
+	llama_path_end(path);
 	return (s64)logit - max - ln_q16(mass);
 }
 

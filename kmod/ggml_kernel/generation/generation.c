@@ -380,7 +380,7 @@ static size_t end_line(struct llama_generation *g, char *out)
 /* The answer is over: what was held back, unless a stop text comes of it. */
 static size_t end(struct llama_generation *g, char *out)
 {
-	size_t n = release(g, utf8_stream_end(&g->utf8, g->staged), out);
+	size_t n = release(g, llama_utf8_stream_end(&g->utf8, g->staged), out);
 
 	if (!g->done)
 		n += llama_stop_end(&g->stop, out + n);
@@ -393,7 +393,8 @@ static size_t end(struct llama_generation *g, char *out)
 static size_t emit(struct llama_generation *g, u32 token, char *out)
 {
 	int n = llama_token_piece(&g->m->vocab, token, false, g->piece, g->piece_size);
-	size_t written = release(g, utf8_stream_push(&g->utf8, g->piece, max(n, 0), g->staged), out);
+	size_t whole = llama_utf8_stream_push(&g->utf8, g->piece, max(n, 0), g->staged);
+	size_t written = release(g, whole, out);
 
 	if (g->done)
 		written += end_line(g, out + written);

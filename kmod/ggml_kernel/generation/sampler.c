@@ -232,7 +232,7 @@ static u32 weigh(struct candidate *c, u32 n, u64 scale, u32 min_p, u64 *sum)
 
 	*sum = 0;
 	for (i = 0; i < n; i++) {
-		w = (u32)exp2_neg((c[i].v * scale) >> 36);
+		w = (u32)llama_exp2_neg((c[i].v * scale) >> 36);
 		if (w < least)
 			break;
 		c[i].v = w;

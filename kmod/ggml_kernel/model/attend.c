@@ -2,15 +2,15 @@
 /* One layer's attention: docs/numerics.md, section 5. */
 #include "model/attend.h"
 
-void attend_turns(const struct pass *p)
+void llama_attend_angles(const struct pass *p)
 {
 	u32 half = p->m->n_rot / 2;
 	u32 t, i;
 
 	for (t = 0; t < p->n_tokens; t++)
 		for (i = 0; i < half; i++)
-			sincos_turn((u64)(p->pos + t) * p->m->freq[i], &p->s->sin[t * half + i],
-				    &p->s->cos[t * half + i]);
+			llama_sincos((u64)(p->pos + t) * p->m->freq[i], &p->s->sin[t * half + i],
+				     &p->s->cos[t * half + i]);
 }
 
 static struct attention_head cached(const struct pass *p, u32 chunk, u32 layer, u32 head)
@@ -28,7 +28,7 @@ static int rotate(const struct pass *p, const q32 *head, u32 t, struct llama_wor
 	const struct llama_model *m = p->m;
 	size_t at = (size_t)t * m->n_rot / 2;
 
-	return p->isa->vector->rotate(head, m->n_head_dim, m->n_rot, p->s->sin + at, p->s->cos + at,
+	return p->path->vector->rotate(head, m->n_head_dim, m->n_rot, p->s->sin + at, p->s->cos + at,
 				      &w->tmp);
 }
 
@@ -44,7 +44,7 @@ struct attention {
 static void store_head(const struct attention *a, u32 t, u32 h, struct llama_worker *w)
 {
 	const struct pass *p = a->p;
-	const struct vector_ops *v = p->isa->vector;
+	const struct vector_ops *v = p->path->vector;
 	u32 dim = p->m->n_head_dim, pos = p->pos + t, slot = pos % LLAMA_KV_CHUNK;
 	struct attention_head to = cached(p, pos / LLAMA_KV_CHUNK, a->layer, h);
 	size_t from = ((size_t)t * p->m->n_head_kv + h) * dim;
@@ -53,7 +53,7 @@ static void store_head(const struct attention *a, u32 t, u32 h, struct llama_wor
 
 	to.e_k[slot] = v->quantize1(w->tmp.wide, dim, e, key);
 	to.e_v[slot] = v->quantize1(p->s->v + from, dim, -32, value);
-	attention_store(&to, slot, dim, key, value);
+	llama_attention_store(&to, slot, dim, key, value);
 }
 
 /* Of one head, the tokens of a group of positions: those lie side by side. */
@@ -65,13 +65,13 @@ static void store_group(void *arg, u32 i, u32 worker)
 	u32 end = min((group + 1) * ATTENTION_LANES, p->pos + p->n_tokens);
 	u32 pos;
 
-	isa_begin(p->isa);
+	llama_path_begin(p->path);
 	for (pos = max(group * ATTENTION_LANES, p->pos); pos < end; pos++)
 		store_head(a, pos - p->pos, i % p->m->n_head_kv, &p->s->workers[worker]);
-	isa_end(p->isa);
+	llama_path_end(p->path);
 }
 
-int attend_store(const struct pass *p, u32 layer)
+int llama_attend_store(const struct pass *p, u32 layer)
 {
 	const struct attention a = { .p = p, .layer = layer };
 	u32 groups = divide_up(p->pos + p->n_tokens, ATTENTION_LANES) - p->pos / ATTENTION_LANES;
@@ -105,10 +105,10 @@ struct walk {
 /* The head's query with the softmax's scale and base in it, as two planes. */
 static void make_query(struct walk *a, u32 i, u32 t)
 {
-	const struct vector_ops *v = a->p->isa->vector;
+	const struct vector_ops *v = a->p->path->vector;
 	struct llama_worker *w = a->w;
 	u32 dim = a->p->m->n_head_dim;
-	s64 c = ((u64)LOG2E_Q30 << 26) / isqrt((u64)dim << 52);
+	s64 c = ((u64)LOG2E_Q30 << 26) / llama_isqrt((u64)dim << 52);
 	struct query *q = &a->q[i];
 	int e = rotate(a->p, q->head, t, w);
 	u32 j;
@@ -130,7 +130,7 @@ static u32 in_chunk(u32 n, u32 c)
 static void hold(struct walk *a)
 {
 	a->held += a->chunk;
-	llama_assert(!a->p->isa->simd || a->held <= SLICE_BYTES);
+	llama_assert(!a->p->path->simd || a->held <= SLICE_BYTES);
 }
 
 /* Behind a chunk: a pause where there is no room for one more. */
@@ -138,7 +138,7 @@ static void breathe(struct walk *a)
 {
 	if (a->held + a->chunk <= SLICE_BYTES)
 		return;
-	isa_pause(a->p->isa);
+	llama_path_pause(a->p->path);
 	a->held = 0;
 }
 
@@ -153,7 +153,7 @@ static void fetch_exponents(const struct attention_head *h)
 
 static void score_positions(struct walk *a)
 {
-	const struct isa *isa = a->p->isa;
+	const struct llama_path *path = a->p->path;
 	struct llama_worker *w = a->w;
 	struct attention_head first = cached(a->p, 0, a->layer, a->kv_head), next = first;
 	u32 chunks = llama_kv_chunks(a->n);
@@ -179,9 +179,9 @@ static void score_positions(struct walk *a)
 			s.next = next.k;
 		}
 		hold(a);
-		isa->scores(&s);
+		path->scores(&s);
 		for (i = 0; i < a->n_queries; i++)
-			isa->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,
+			path->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,
 					   in_chunk(a->q[i].n, c),
 					   w->score + (size_t)i * a->stride + c * LLAMA_KV_CHUNK,
 					   &a->q[i].top);
@@ -205,7 +205,7 @@ static void fetch(const s16 *data, u32 dim, u32 i, u32 n)
  */
 static void weigh_positions(struct walk *a, u32 i)
 {
-	const struct vector_ops *v = a->p->isa->vector;
+	const struct vector_ops *v = a->p->path->vector;
 	struct llama_worker *w = a->w;
 	struct query *q = &a->q[i];
 	size_t row = (size_t)i * a->stride;
@@ -256,7 +256,7 @@ static void add_values(struct walk *a)
 		};
 
 		hold(a);
-		a->p->isa->values(&s);
+		a->p->path->values(&s);
 		/* Alone, this worker takes the next head's keys next. */
 		if (more)
 			fetch(cached(a->p, c, a->layer, a->kv_head + 1).k, dim, 0, 1);
@@ -266,7 +266,7 @@ static void add_values(struct walk *a)
 
 static void put_output(const struct walk *a, u32 i)
 {
-	const struct vector_ops *v = a->p->isa->vector;
+	const struct vector_ops *v = a->p->path->vector;
 	const struct query *q = &a->q[i];
 	u32 dim = a->p->m->n_head_dim;
 	int shift = v->normalize(a->w->sum + i * dim, dim, a->w->tmp.a);
@@ -295,7 +295,7 @@ static void attend_group(void *arg, u32 i, u32 worker)
 	};
 	u32 j;
 
-	isa_begin(p->isa);
+	llama_path_begin(p->path);
 	for (j = 0; j < a.n_queries; j++) {
 		u32 t = (first + j) / heads, head = a.kv_head * heads + (first + j) % heads;
 
@@ -309,10 +309,10 @@ static void attend_group(void *arg, u32 i, u32 worker)
 	add_values(&a);
 	for (j = 0; j < a.n_queries; j++)
 		put_output(&a, j);
-	isa_end(p->isa);
+	llama_path_end(p->path);
 }
 
-int attend(const struct pass *p, u32 layer)
+int llama_attend(const struct pass *p, u32 layer)
 {
 	u32 n_head_kv = p->m->n_head_kv;
 	u32 queries = p->n_tokens * (p->m->n_head / n_head_kv);

@@ -9,23 +9,23 @@
 
 #include "model/pass.h"
 
-/** attend_turns() - Sines and cosines for the positions of the batch into its scratch memory. */
-void attend_turns(const struct pass *p);
+/** llama_attend_angles() - Write sines and cosines of the batch's positions to its scratch. */
+void llama_attend_angles(const struct pass *p);
 
 /**
- * attend_store() - Keys and values of the batch, in s->k and s->v, into the cache.
+ * llama_attend_store() - Keys and values of the batch, in s->k and s->v, into the cache.
  * @p:     The pass; its positions' chunks are there.
  * @layer: Whose keys and values they are.
  * Return: 0, or the value of the hook that stopped the work.
  */
-int attend_store(const struct pass *p, u32 layer);
+int llama_attend_store(const struct pass *p, u32 layer);
 
 /**
- * attend() - Queries of the batch, in s->q, to the outputs of their heads, in the same place.
+ * llama_attend() - Queries of the batch, in s->q, to the outputs of their heads, in the same place.
  * @p:     The pass.
- * @layer: Whose keys and values are looked at, attend_store() done.
+ * @layer: Whose keys and values are looked at, llama_attend_store() done.
  * Return: 0, or the value of the hook that stopped the work.
  */
-int attend(const struct pass *p, u32 layer);
+int llama_attend(const struct pass *p, u32 layer);
 
 #endif

@@ -16,8 +16,8 @@ static void lay_out_worker(struct llama_worker *w, const struct llama_scratch *s
 	size_t n = llama_kv_chunks(s->n_ctx) * LLAMA_KV_CHUNK;
 	u32 dim = m->n_head_dim, rows = LLAMA_MAX_QUERIES;
 
-	vector_tmp_alloc(&w->tmp, arena, widest);
-	weights_row_alloc(&w->row, arena, s->n_batch, widest);
+	llama_vector_tmp_alloc(&w->tmp, arena, widest);
+	llama_weights_row_alloc(&w->row, arena, s->n_batch, widest);
 	w->y = llama_arena_alloc(arena, (size_t)s->n_batch * TILE_ROWS, sizeof(*w->y));
 	w->query = llama_arena_alloc(arena, dim, sizeof(*w->query));
 	w->query_hi = llama_arena_alloc(arena, rows * dim, sizeof(*w->query_hi));
@@ -43,7 +43,7 @@ static void lay_out(struct llama_scratch *s, const struct llama_model *m,
 	u32 i;
 
 	s->x = llama_arena_alloc(arena, (size_t)n * m->n_embd, sizeof(*s->x));
-	bfp_alloc(&s->in, arena, n, widest);
+	llama_bfp_alloc(&s->in, arena, n, widest);
 	s->y = llama_arena_alloc(arena, (size_t)n * m->n_embd, sizeof(*s->y));
 	s->q = llama_arena_alloc(arena, (size_t)n * n_q, sizeof(*s->q));
 	s->k = llama_arena_alloc(arena, (size_t)n * n_kv, sizeof(*s->k));
@@ -127,14 +127,14 @@ static struct product product(const struct pass *p, const struct weights *w, q32
 	return (struct product){ p, w, y, NULL, count_slices(p, w) };
 }
 
-/* Begin to compute @rows of a matrix, bounded work. Return: with what; isa_end() must follow. */
-static const struct isa *section(const struct pass *p, const struct weights *w, u32 rows)
+/* Begin to compute @rows of a matrix, bounded work. llama_path_end() must follow. */
+static const struct llama_path *section(const struct pass *p, const struct weights *w, u32 rows)
 {
-	const struct isa *isa = weights_tiled(w) ? p->isa : &isa_generic;
+	const struct llama_path *path = llama_weights_tiled(w) ? p->path : &llama_path_generic;
 
-	llama_assert(!isa->simd || (u64)rows * w->row_bytes <= SLICE_BYTES);
-	isa_begin(isa);
-	return isa;
+	llama_assert(!path->simd || (u64)rows * w->row_bytes <= SLICE_BYTES);
+	llama_path_begin(path);
+	return path;
 }
 
 /* Slice @i of a row of up to three products. */
@@ -143,20 +143,20 @@ static void multiply_slice(void *arg, u32 i, u32 worker)
 	const struct product *o = arg;
 	const struct pass *p = o->p;
 	struct llama_scratch *s = p->s;
-	const struct isa *isa;
+	const struct llama_path *path;
 	struct slice part;
 	u32 t;
 
 	while (i >= o->n_slices)
 		i -= o++->n_slices;
 	part = slice(o->w, o->n_slices, i);
-	isa = section(p, o->w, part.rows);
-	weights_mul(o->w, part.row, part.rows, &s->in, p->n_tokens, &s->workers[worker].row,
-		    o->y + part.row, o->w->n_out);
+	path = section(p, o->w, part.rows);
+	llama_weights_mul(o->w, part.row, part.rows, &s->in, p->n_tokens, &s->workers[worker].row,
+			  o->y + part.row, o->w->n_out);
 	for (t = 0; o->x && t < p->n_tokens; t++)
-		isa->vector->add(o->x + (size_t)t * o->w->n_out + part.row,
+		path->vector->add(o->x + (size_t)t * o->w->n_out + part.row,
 				 o->y + (size_t)t * o->w->n_out + part.row, part.rows);
-	isa_end(isa);
+	llama_path_end(path);
 }
 
 static int multiply(const struct pass *p, const struct product *products, u32 n)
@@ -189,17 +189,17 @@ static void rmsnorm(void *arg, u32 t, u32 worker)
 	const struct pass *p = n->p;
 	struct llama_scratch *s = p->s;
 
-	isa_begin(p->isa);
-	p->isa->vector->rmsnorm(&s->in, t, s->x + (size_t)t * p->m->n_embd, n->norm->w,
+	llama_path_begin(p->path);
+	p->path->vector->rmsnorm(&s->in, t, s->x + (size_t)t * p->m->n_embd, n->norm->w,
 				n->norm->e, p->m->eps, &s->workers[worker].tmp);
-	isa_end(p->isa);
+	llama_path_end(p->path);
 }
 
 static int normalize_batch(const struct pass *p, const struct llama_norm *norm)
 {
 	const struct norm n = { .p = p, .norm = norm };
 
-	bfp_resize(&p->s->in, p->m->n_embd);
+	llama_bfp_resize(&p->s->in, p->m->n_embd);
 	return each_token(p, rmsnorm, &n);
 }
 
@@ -210,9 +210,9 @@ static void quantize_heads(void *arg, u32 t, u32 worker)
 	struct llama_scratch *s = p->s;
 
 	(void)worker;
-	isa_begin(p->isa);
-	p->isa->vector->quantize(&s->in, t, s->q + (size_t)t * s->in.n, -32);
-	isa_end(p->isa);
+	llama_path_begin(p->path);
+	p->path->vector->quantize(&s->in, t, s->q + (size_t)t * s->in.n, -32);
+	llama_path_end(p->path);
 }
 
 /* Keys and values of the batch into the cache; with @q, queries into s->q too. */
@@ -226,7 +226,7 @@ static int project(const struct pass *p, const struct llama_layer *l, u32 layer,
 
 	if (!err)
 		err = multiply(p, kvq, q ? 3 : 2);
-	return err ? err : attend_store(p, layer);
+	return err ? err : llama_attend_store(p, layer);
 }
 
 static int project_queries(const struct pass *p, const struct llama_layer *l)
@@ -240,11 +240,11 @@ static int project_queries(const struct pass *p, const struct llama_layer *l)
 /* Queries in s->q to attention's part in the stream. */
 static int attention(const struct pass *p, const struct llama_layer *l, u32 layer)
 {
-	int err = attend(p, layer);
+	int err = llama_attend(p, layer);
 
 	if (err)
 		return err;
-	bfp_resize(&p->s->in, p->m->n_head * p->m->n_head_dim);
+	llama_bfp_resize(&p->s->in, p->m->n_head * p->m->n_head_dim);
 	err = each_token(p, quantize_heads, p);
 	return err ? err : add_product(p, &l->wo);
 }
@@ -255,9 +255,9 @@ static void swiglu(void *arg, u32 t, u32 worker)
 	struct llama_scratch *s = p->s;
 	size_t at = (size_t)t * p->m->n_ff;
 
-	isa_begin(p->isa);
-	p->isa->vector->swiglu(&s->in, t, s->gate + at, s->up + at, &s->workers[worker].tmp);
-	isa_end(p->isa);
+	llama_path_begin(p->path);
+	p->path->vector->swiglu(&s->in, t, s->gate + at, s->up + at, &s->workers[worker].tmp);
+	llama_path_end(p->path);
 }
 
 static int feed_forward(const struct pass *p, const struct llama_layer *l)
@@ -273,7 +273,7 @@ static int feed_forward(const struct pass *p, const struct llama_layer *l)
 		err = multiply(p, products, ARRAY_SIZE(products));
 	if (err)
 		return err;
-	bfp_resize(&s->in, p->m->n_ff);
+	llama_bfp_resize(&s->in, p->m->n_ff);
 	err = each_token(p, swiglu, p);
 	return err ? err : add_product(p, &l->down);
 }
@@ -292,18 +292,19 @@ static void output_slice(void *arg, u32 i, u32 worker)
 	struct llama_worker *w = &p->s->workers[worker];
 	struct slice part = slice(&m->output, o->n_slices, i);
 	u32 end = part.row + part.rows;
-	const struct isa *isa = section(p, &m->output, part.rows);
+	const struct llama_path *path = section(p, &m->output, part.rows);
 	u32 row, t;
 
 	for (row = part.row; row < end; row += TILE_ROWS) {
 		u32 rows = min(end - row, (u32)TILE_ROWS);
 
-		weights_mul(&m->output, row, rows, &p->s->in, p->n_tokens, &w->row, w->y, TILE_ROWS);
+		llama_weights_mul(&m->output, row, rows, &p->s->in, p->n_tokens, &w->row, w->y,
+				  TILE_ROWS);
 		for (t = 0; t < p->n_tokens; t++)
-			isa->vector->to_q16(w->y + t * TILE_ROWS, rows,
+			path->vector->to_q16(w->y + t * TILE_ROWS, rows,
 					    o->logits + (size_t)t * m->n_vocab + row);
 	}
-	isa_end(isa);
+	llama_path_end(path);
 }
 
 /* Logits (n, n_vocab) of the tokens that are left. */
@@ -358,7 +359,7 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 		.s = s,
 		.kv = kv,
 		.yield = yield,
-		.isa = isa_current(),
+		.path = llama_path_current(),
 		.n_tokens = n_tokens,
 		.pos = pos,
 	};
@@ -368,8 +369,9 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 	if (err)
 		return err;
 	for (i = 0; i < n_tokens; i++)
-		weights_embed(&m->token_embd, tokens[i], &s->workers[0].row, s->x + (size_t)i * m->n_embd);
-	attend_turns(&p);
+		llama_weights_embed(&m->token_embd, tokens[i], &s->workers[0].row,
+				    s->x + (size_t)i * m->n_embd);
+	llama_attend_angles(&p);
 	for (i = 0; i < m->n_layer; i++) {
 		const struct llama_layer *l = &m->layers[i];
 		bool all = i + 1 < m->n_layer || n_logits == n_tokens;
@@ -390,9 +392,4 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 			return err;
 	}
 	return output(&p, logits);
-}
-
-const char *llama_isa(void)
-{
-	return isa_current()->name;
 }

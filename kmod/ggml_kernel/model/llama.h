@@ -139,7 +139,4 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 		  const u32 *tokens, u32 n_tokens, u32 pos, q16 *logits, u32 n_logits,
 		  const struct llama_yield *yield);
 
-/** llama_isa() - Name of the path that computes ("generic"). */
-const char *llama_isa(void);
-
 #endif

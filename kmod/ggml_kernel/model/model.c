@@ -18,7 +18,7 @@ struct build {
 
 static int get_dim(struct build *b, const char *key, u32 lo, u32 hi, u32 *v)
 {
-	int err = gguf_get_u32(b->g, key, v, b->diag);
+	int err = llama_gguf_get_u32(b->g, key, v, b->diag);
 
 	if (!err && (*v < lo || *v > hi))
 		err = llama_fail(b->diag, -EINVAL, "%s is %u, must be from %u to %u", key, *v, lo, hi);
@@ -28,18 +28,18 @@ static int get_dim(struct build *b, const char *key, u32 lo, u32 hi, u32 *v)
 /* As get_dim(), @v keeps its value where the key is missing. */
 static int get_optional_dim(struct build *b, const char *key, u32 lo, u32 hi, u32 *v)
 {
-	return gguf_find(b->g, key) ? get_dim(b, key, lo, hi, v) : 0;
+	return llama_gguf_find(b->g, key) ? get_dim(b, key, lo, hi, v) : 0;
 }
 
 /* A positive finite float; @parts may be NULL. */
 static int get_positive(struct build *b, const char *key, u32 *bits, struct float_parts *parts)
 {
 	struct float_parts p;
-	int err = gguf_get_f32(b->g, key, bits, b->diag);
+	int err = llama_gguf_get_f32(b->g, key, bits, b->diag);
 
 	if (err)
 		return err;
-	if (f32_parts(*bits, &p) || p.m <= 0)
+	if (llama_f32_parts(*bits, &p) || p.m <= 0)
 		return llama_fail(b->diag, -EINVAL, "%s is not a positive number", key);
 	if (parts)
 		*parts = p;
@@ -63,7 +63,7 @@ static int read_head_dims(struct build *b, struct llama_model *m)
 				  "attention.head_count_kv %u does not divide head_count %u",
 				  m->n_head_kv, m->n_head);
 	m->n_head_dim = m->n_embd / m->n_head;
-	if (!gguf_find(b->g, ARCH ".attention.key_length") && m->n_embd % m->n_head)
+	if (!llama_gguf_find(b->g, ARCH ".attention.key_length") && m->n_embd % m->n_head)
 		return llama_fail(b->diag, -EINVAL,
 				  "attention.head_count %u does not divide embedding_length %u",
 				  m->n_head, m->n_embd);
@@ -100,20 +100,20 @@ static int read_rope_scaling(struct build *b, u32 *factor)
 	int err;
 
 	*factor = 0;
-	if (gguf_find(b->g, ARCH ".rope.scaling.type")) {
-		err = gguf_get_str(b->g, ARCH ".rope.scaling.type", &type, b->diag);
-		if (err || gguf_str_eq(type, "none"))
+	if (llama_gguf_find(b->g, ARCH ".rope.scaling.type")) {
+		err = llama_gguf_get_str(b->g, ARCH ".rope.scaling.type", &type, b->diag);
+		if (err || llama_gguf_str_eq(type, "none"))
 			return err;
-		if (!gguf_str_eq(type, "linear"))
+		if (!llama_gguf_str_eq(type, "linear"))
 			return llama_fail(b->diag, -EOPNOTSUPP,
 					  "rope.scaling.type \"%.*s\" is not supported",
 					  (int)min(type.len, 40u), type.data);
 	}
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (gguf_find(b->g, keys[i]))
+		if (llama_gguf_find(b->g, keys[i]))
 			return get_positive(b, keys[i], factor, NULL);
 	/* Who says linear has to say by how much. */
-	return gguf_find(b->g, ARCH ".rope.scaling.type") ?
+	return llama_gguf_find(b->g, ARCH ".rope.scaling.type") ?
 	       get_positive(b, keys[0], factor, NULL) : 0;
 }
 
@@ -130,7 +130,7 @@ static int read_rope(struct build *b, struct llama_model *m)
 		return err;
 	if (m->n_rot % 2)
 		return llama_fail(b->diag, -EINVAL, "rope.dimension_count %u is odd", m->n_rot);
-	if (gguf_find(b->g, ARCH ".rope.freq_base")) {
+	if (llama_gguf_find(b->g, ARCH ".rope.freq_base")) {
 		err = get_positive(b, ARCH ".rope.freq_base", &base, NULL);
 		if (err)
 			return err;
@@ -143,9 +143,9 @@ static int read_rope(struct build *b, struct llama_model *m)
 		return err;
 	m->freq = llama_arena_alloc(b->arena, m->n_rot / 2, sizeof(*m->freq));
 	for (i = 0; m->freq && i < m->n_rot / 2; i++) {
-		m->freq[i] = rope_frequency(base, i, m->n_rot);
-		if (factor && !f32_parts(factor, &p))
-			m->freq[i] = turn_div_f32(m->freq[i], factor);
+		m->freq[i] = llama_rope_frequency(base, i, m->n_rot);
+		if (factor && !llama_f32_parts(factor, &p))
+			m->freq[i] = llama_angle_div_f32(m->freq[i], factor);
 	}
 	return 0;
 }
@@ -156,10 +156,10 @@ static noinline_for_stack int read_hparams(struct build *b, struct llama_model *
 	u32 experts = 0, eps;
 	int err;
 
-	err = gguf_get_str(b->g, "general.architecture", &arch, b->diag);
+	err = llama_gguf_get_str(b->g, "general.architecture", &arch, b->diag);
 	if (err)
 		return err;
-	if (!gguf_str_eq(arch, ARCH))
+	if (!llama_gguf_str_eq(arch, ARCH))
 		return llama_fail(b->diag, -EOPNOTSUPP, "architecture \"%.*s\" is not " ARCH,
 				  (int)min(arch.len, 40u), arch.data);
 	err = get_optional_dim(b, ARCH ".expert_count", 0, U32_MAX, &experts);
@@ -203,7 +203,7 @@ static const struct gguf_tensor *find_tensor(struct build *b, const char *format
 					     char name[GGUF_MAX_NAME])
 {
 	snprintf(name, GGUF_MAX_NAME, format, layer);
-	return gguf_find_tensor(b->g, name);
+	return llama_gguf_find_tensor(b->g, name);
 }
 
 static int read_matrix(struct build *b, const char *format, u32 layer, u64 n_in, u64 n_out,
@@ -218,8 +218,8 @@ static int read_matrix(struct build *b, const char *format, u32 layer, u64 n_in,
 	err = check_shape(b, t, n_in, n_out);
 	if (err)
 		return err;
-	weights_alloc(w, t, b->arena);
-	return b->image ? weights_prepare(w, t, b->image, &b->tmp, b->yield, b->diag) : 0;
+	llama_weights_alloc(w, t, b->arena);
+	return b->image ? llama_weights_prepare(w, t, b->image, &b->tmp, b->yield, b->diag) : 0;
 }
 
 static bool is_float(u32 type)
@@ -252,7 +252,7 @@ static int read_norm(struct build *b, const char *format, u32 layer, u32 n, stru
 	norm->w = llama_arena_alloc(b->arena, n, sizeof(*norm->w));
 	if (!b->image)
 		return 0;
-	err = float_align(t->type, b->image + t->offset, n, 30, b->tmp.v, &norm->e);
+	err = llama_float_align(t->type, b->image + t->offset, n, 30, b->tmp.v, &norm->e);
 	if (err)
 		return llama_fail(b->diag, err, "tensor %s has a weight that is not finite", name);
 	for (i = 0; i < n; i++)
@@ -263,7 +263,7 @@ static int read_norm(struct build *b, const char *format, u32 layer, u32 n, stru
 /* Optional: divides each RoPE frequency. */
 static int read_rope_freqs(struct build *b, struct llama_model *m)
 {
-	const struct gguf_tensor *t = gguf_find_tensor(b->g, LLAMA_TENSOR_ROPE_FREQS);
+	const struct gguf_tensor *t = llama_gguf_find_tensor(b->g, LLAMA_TENSOR_ROPE_FREQS);
 	const u8 *data;
 	u32 i;
 	int err;
@@ -280,10 +280,10 @@ static int read_rope_freqs(struct build *b, struct llama_model *m)
 		struct float_parts p;
 		u32 bits = llama_get_u32(data + 4 * i);
 
-		if (f32_parts(bits, &p) || p.m <= 0)
+		if (llama_f32_parts(bits, &p) || p.m <= 0)
 			return llama_fail(b->diag, -EINVAL, "tensor " LLAMA_TENSOR_ROPE_FREQS
 					  ": element %u is not a positive number", i);
-		m->freq[i] = turn_div_f32(m->freq[i], bits);
+		m->freq[i] = llama_angle_div_f32(m->freq[i], bits);
 	}
 	return 0;
 }
@@ -342,7 +342,7 @@ static int read_ends(struct build *b, struct llama_model *m)
 		err = read_norm(b, LLAMA_TENSOR_OUTPUT_NORM, 0, m->n_embd, &m->output_norm);
 	if (err)
 		return err;
-	if (gguf_find_tensor(b->g, LLAMA_TENSOR_OUTPUT))
+	if (llama_gguf_find_tensor(b->g, LLAMA_TENSOR_OUTPUT))
 		return read_matrix(b, LLAMA_TENSOR_OUTPUT, 0, m->n_embd, m->n_vocab, &m->output);
 	m->output = m->token_embd;
 	return 0;
@@ -360,17 +360,17 @@ static bool known_tensor(const struct llama_model *m, struct gguf_str s)
 	u32 i, layer = 0;
 
 	if (s.len <= 4 || memcmp(s.data, "blk.", 4))
-		return gguf_str_eq(s, LLAMA_TENSOR_TOKEN_EMBD) ||
-		       gguf_str_eq(s, LLAMA_TENSOR_OUTPUT_NORM) ||
-		       gguf_str_eq(s, LLAMA_TENSOR_OUTPUT) ||
-		       gguf_str_eq(s, LLAMA_TENSOR_ROPE_FREQS);
+		return llama_gguf_str_eq(s, LLAMA_TENSOR_TOKEN_EMBD) ||
+		       llama_gguf_str_eq(s, LLAMA_TENSOR_OUTPUT_NORM) ||
+		       llama_gguf_str_eq(s, LLAMA_TENSOR_OUTPUT) ||
+		       llama_gguf_str_eq(s, LLAMA_TENSOR_ROPE_FREQS);
 	for (i = 4; i < s.len && s.data[i] >= '0' && s.data[i] <= '9' && layer < m->n_layer; i++)
 		layer = layer * 10 + s.data[i] - '0';
 	if (layer >= m->n_layer)
 		return false;
 	for (i = 0; i < ARRAY_SIZE(of_layer); i++) {
 		snprintf(name, sizeof(name), of_layer[i], layer);
-		if (gguf_str_eq(s, name))
+		if (llama_gguf_str_eq(s, name))
 			return true;
 	}
 	return false;
@@ -406,7 +406,7 @@ static void count_weights(const struct gguf *g, struct llama_model *m)
 				n += g->tensors[i].ne[0] * g->tensors[i].ne[1];
 		if (n > most) {
 			most = n;
-			m->file_type = ggml_type_traits(type)->name;
+			m->file_type = llama_type_traits(type)->name;
 		}
 		m->n_params += n;
 	}
@@ -422,7 +422,8 @@ static int read_vocab(struct build *b, struct llama_model *m)
 	err = llama_vocab_size(b->g, &need, b->diag);
 	if (err)
 		return err;
-	err = gguf_get_array(b->g, "tokenizer.ggml.tokens", GGUF_TYPE_STRING, &tokens, b->diag);
+	err = llama_gguf_get_array(b->g, "tokenizer.ggml.tokens", GGUF_TYPE_STRING, &tokens,
+				   b->diag);
 	if (err)
 		return err;
 	m->n_vocab = n = tokens->count;
@@ -453,7 +454,7 @@ static int build_parts(struct build *b, struct llama_model *m)
 	if (err)
 		return err;
 	widest = max(max(m->n_embd, m->n_ff), m->n_head * m->n_head_dim);
-	weights_tmp_alloc(&b->tmp, b->arena, widest);
+	llama_weights_tmp_alloc(&b->tmp, b->arena, widest);
 	if (b->image && !b->tmp.rows)
 		return -ENOMEM;
 	err = read_ends(b, m);
@@ -500,6 +501,6 @@ int llama_model_init(struct llama_model *m, const struct gguf *g, u8 *image,
 		return err;
 	count_weights(g, m);
 	m->chat = llama_chat_detect(g, &m->default_system);
-	gguf_get_str(g, "general.name", &m->name, NULL);
+	llama_gguf_get_str(g, "general.name", &m->name, NULL);
 	return 0;
 }

@@ -16,7 +16,7 @@ struct pass {
 	struct llama_scratch *s;
 	struct llama_kv *kv;
 	const struct llama_yield *yield;
-	const struct isa *isa;
+	const struct llama_path *path;
 	u32 n_tokens;
 	u32 pos;
 };

@@ -141,7 +141,7 @@ static void values(const struct attention_values *a)
 	u32 row = 0;
 
 	if (a->dim % LANES) {
-		attention_values(a);
+		llama_attention_values(a);
 		return;
 	}
 	for (; row + ROWS <= a->n_rows; row += ROWS)

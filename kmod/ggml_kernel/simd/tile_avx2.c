@@ -27,7 +27,7 @@ static bool usable(void)
 	return llama_cpu_has_avx2();
 }
 
-const struct isa isa_avx2 = {
+const struct llama_path llama_path_avx2 = {
 	.name = "avx2",
 	.usable = usable,
 	.simd = true,
@@ -35,6 +35,6 @@ const struct isa isa_avx2 = {
 	.mul = tile_mul,
 	.scores = scores,
 	.values = values,
-	.vector = &vector_avx2,
+	.vector = &llama_vector_avx2,
 };
 #endif

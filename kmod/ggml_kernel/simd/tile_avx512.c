@@ -89,7 +89,7 @@ static bool usable(void)
 	return llama_cpu_has_avx512();
 }
 
-const struct isa isa_avx512 = {
+const struct llama_path llama_path_avx512 = {
 	.name = "avx512",
 	.usable = usable,
 	.simd = true,
@@ -97,6 +97,6 @@ const struct isa isa_avx512 = {
 	.mul = tile_mul,
 	.scores = scores,
 	.values = values,
-	.vector = &vector_avx512,
+	.vector = &llama_vector_avx512,
 };
 #endif

@@ -26,7 +26,7 @@ static bool usable(void)
 	return has_vnni();
 }
 
-const struct isa isa_avxvnni = {
+const struct llama_path llama_path_avxvnni = {
 	.name = "avxvnni",
 	.usable = usable,
 	.simd = true,
@@ -34,6 +34,6 @@ const struct isa isa_avxvnni = {
 	.mul = tile_mul,
 	.scores = scores,
 	.values = values,
-	.vector = &vector_avx2,
+	.vector = &llama_vector_avx2,
 };
 #endif

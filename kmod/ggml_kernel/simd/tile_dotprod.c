@@ -19,7 +19,7 @@ static bool usable(void)
 	return llama_cpu_has_dotprod();
 }
 
-const struct isa isa_dotprod = {
+const struct llama_path llama_path_dotprod = {
 	.name = "dotprod",
 	.usable = usable,
 	.simd = true,
@@ -27,5 +27,5 @@ const struct isa isa_dotprod = {
 	.mul = tile_mul,
 	.scores = scores,
 	.values = values,
-	.vector = &vector_neon,
+	.vector = &llama_vector_neon,
 };

@@ -75,7 +75,7 @@ static bool usable(void)
 	return llama_cpu_has_dotprod() && llama_cpu_has_i8mm();
 }
 
-const struct isa isa_i8mm = {
+const struct llama_path llama_path_i8mm = {
 	.name = "i8mm",
 	.usable = usable,
 	.simd = true,
@@ -83,5 +83,5 @@ const struct isa isa_i8mm = {
 	.mul = tile_mul,
 	.scores = scores,
 	.values = values,
-	.vector = &vector_neon,
+	.vector = &llama_vector_neon,
 };

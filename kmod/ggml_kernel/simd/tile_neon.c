@@ -9,7 +9,7 @@ static bool usable(void)
 	return llama_cpu_has_neon();
 }
 
-const struct isa isa_neon = {
+const struct llama_path llama_path_neon = {
 	.name = "neon",
 	.usable = usable,
 	.simd = true,
@@ -17,5 +17,5 @@ const struct isa isa_neon = {
 	.mul = tile_mul,
 	.scores = scores,
 	.values = values,
-	.vector = &vector_neon,
+	.vector = &llama_vector_neon,
 };

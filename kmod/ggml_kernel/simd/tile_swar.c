@@ -95,11 +95,11 @@ static bool usable(void)
 	return true;
 }
 
-const struct isa isa_swar = {
+const struct llama_path llama_path_swar = {
 	.name = "swar",
 	.usable = usable,
 	.mul = tile_mul,
-	.scores = attention_scores,
-	.values = attention_values,
-	.vector = &vector_generic,
+	.scores = llama_attention_scores,
+	.values = llama_attention_values,
+	.vector = &llama_vector_generic,
 };

@@ -8,6 +8,6 @@
 #define VECTOR_BYTES 32
 #define mul_lanes(a, b) ((unsigned_lanes)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
 
-#define VECTOR_OPS vector_avx2
+#define VECTOR_OPS llama_vector_avx2
 #include "simd/vector_ops.h"
 #endif

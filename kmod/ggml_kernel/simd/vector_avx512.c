@@ -9,7 +9,7 @@
 
 /* The table in four registers. */
 #define exp2_at(i) ({ \
-	const __m512i *table = (const __m512i *)exp2_table; \
+	const __m512i *table = (const __m512i *)llama_exp2_table; \
 	__m512i at = (__m512i)(i); \
 	__m512i low = _mm512_permutex2var_epi32(_mm512_loadu_si512(table), at, \
 						_mm512_loadu_si512(table + 1)); \
@@ -19,6 +19,6 @@
 						low, high); \
 })
 
-#define VECTOR_OPS vector_avx512
+#define VECTOR_OPS llama_vector_avx512
 #include "simd/vector_ops.h"
 #endif

@@ -78,7 +78,7 @@ static __always_inline void round_each(const s64 *v, const s64 *shift, u32 n, s6
 #define words u32 __attribute__((vector_size(VECTOR_BYTES)))
 #define N_WORDS (sizeof(words) / sizeof(u32))
 
-/* Products of lanes' lower 32 bits, and exp2_table at words; an instruction set may have better. */
+/* Products of lanes' lower 32 bits; llama_exp2_table at words. Instruction sets may replace these. */
 #ifndef mul_lanes
 #define mul_lanes(a, b) (((a) & U32_MAX) * ((b) & U32_MAX))
 #endif
@@ -91,7 +91,7 @@ static __always_inline words exp2_at(words i)
 
 #pragma GCC unroll 16
 	for (k = 0; k < N_WORDS; k++)
-		v[k] = exp2_table[i[k]];
+		v[k] = llama_exp2_table[i[k]];
 	return v;
 }
 #endif
@@ -104,7 +104,7 @@ static __always_inline unsigned_lanes exp2_part(unsigned_lanes table, unsigned_l
 	return mul_lanes(table, Q30_ONE - u + (mul_lanes(u, u) >> 31)) >> 30;
 }
 
-/* exp2_neg() of words up to 31 << 20. */
+/* llama_exp2_neg() of words up to 31 << 20. */
 static __always_inline words exp2_words(words x)
 {
 	unsigned_lanes table = (unsigned_lanes)exp2_at((x >> 14) & 63);
@@ -113,7 +113,7 @@ static __always_inline words exp2_words(words x)
 
 	return (words)(even | odd << 32) >> (x >> 20);
 }
-/* sigmoid_from_exp() of the lower halves of lanes. */
+/* llama_sigmoid_from_exp() of the lower halves of lanes. */
 static __always_inline unsigned_lanes sigmoid_part(unsigned_lanes e)
 {
 	const unsigned_lanes zero = { 0 };
@@ -127,7 +127,7 @@ static __always_inline unsigned_lanes sigmoid_part(unsigned_lanes e)
 	return r;
 }
 
-/* The sigmoid of gates, @e being exp2_neg() of their magnitudes: where @below has bits, of negative ones. */
+/* The sigmoid of gates. @e: llama_exp2_neg() of their magnitudes; @below: bits where a gate is negative. */
 static __always_inline words sigmoid_words(words e, words below)
 {
 	unsigned_lanes even = sigmoid_part((unsigned_lanes)e), odd = sigmoid_part((unsigned_lanes)e >> 32);
@@ -143,7 +143,7 @@ static __always_inline words sigmoid_words(words e, words below)
 
 #define EXP2_EACH 64	/* elements; a whole number of words */
 
-/* exp2_neg() of @n up to EXP2_EACH elements, in place; what is behind them in the vector is lost. */
+/* llama_exp2_neg() of @n <= EXP2_EACH elements, in place; the vector's elements behind them are lost. */
 static __always_inline void exp2_each(u32 *x, u32 n)
 {
 	u32 i;
@@ -308,7 +308,7 @@ static void rmsnorm(struct bfp *x, u32 token, const q32 *v, const s32 *w, int e_
 		mean += (u64)eps.m >> -e;
 	mean = max_t(u64, mean, 1);
 	j = (64 - bit_length(mean)) / 2;
-	inv = (1LL << 61) / isqrt(mean << (2 * j));
+	inv = (1LL << 61) / llama_isqrt(mean << (2 * j));
 	for (i = 0; i < x->n; i++) {
 		s32 y = round_right(mul_wide(tmp->a[i], inv), 30);
 

@@ -29,13 +29,13 @@ static int char_to_byte(u32 cp)
 	return cp < 256 && byte_to_char(cp) == cp ? (int)cp : -1;
 }
 
-int bpe_piece(struct gguf_str text, char *buf)
+int llama_bpe_piece(struct gguf_str text, char *buf)
 {
 	u32 i = 0, n = 0;
 
 	while (i < text.len) {
 		u32 cp;
-		int used = utf8_decode(text.data + i, text.len - i, &cp);
+		int used = llama_utf8_decode(text.data + i, text.len - i, &cp);
 		int byte = char_to_byte(cp);
 
 		used = used < 0 ? -used : used;
@@ -84,8 +84,8 @@ static int load_merges(struct llama_vocab *v, const struct gguf_kv *kv, char *wh
 	int err;
 
 	memset(v->merge_at, 0, (v->n_vocab + 1) * sizeof(*v->merge_at));
-	gguf_str_iter_init(&it, kv);
-	for (rank = 0; gguf_str_next(&it, &s); rank++) {
+	llama_gguf_str_iter_init(&it, kv);
+	for (rank = 0; llama_gguf_str_next(&it, &s); rank++) {
 		if (parse_merge(v, s, whole, &left, &right, &v->merge_result[rank]))
 			return llama_fail(diag, -EINVAL,
 					  "tokenizer.ggml.merges: entry %u is not two tokens of text that make a third",
@@ -100,8 +100,8 @@ static int load_merges(struct llama_vocab *v, const struct gguf_kv *kv, char *wh
 	for (i = 0; i < v->n_vocab; i++)
 		v->merge_at[i + 1] += v->merge_at[i];
 	/* Placing from the last to the first leaves merge_at where it was: at the beginnings. */
-	gguf_str_iter_init(&it, kv);
-	for (rank = 0; gguf_str_next(&it, &s); rank++) {
+	llama_gguf_str_iter_init(&it, kv);
+	for (rank = 0; llama_gguf_str_next(&it, &s); rank++) {
 		u32 result;
 
 		parse_merge(v, s, whole, &left, &right, &result);
@@ -116,7 +116,7 @@ static int load_merges(struct llama_vocab *v, const struct gguf_kv *kv, char *wh
 		v->merge_at[i] = v->merge_at[i - 1];
 	v->merge_at[0] = 0;
 	for (i = 0; i < v->n_vocab; i++) {
-		sort_u64(v->merge + v->merge_at[i], v->merge_at[i + 1] - v->merge_at[i]);
+		llama_sort_u64(v->merge + v->merge_at[i], v->merge_at[i + 1] - v->merge_at[i]);
 		if (i % 1024 == 0) {
 			err = llama_yield(yield);
 			if (err)
@@ -126,19 +126,19 @@ static int load_merges(struct llama_vocab *v, const struct gguf_kv *kv, char *wh
 	return 0;
 }
 
-int bpe_read_pre(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag)
+int llama_bpe_read_pre(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag)
 {
 	struct gguf_str pre;
-	int err = gguf_get_str(g, "tokenizer.ggml.pre", &pre, diag);
+	int err = llama_gguf_get_str(g, "tokenizer.ggml.pre", &pre, diag);
 
 	if (err)
 		return err;
-	if (gguf_str_eq(pre, "smollm"))
+	if (llama_gguf_str_eq(pre, "smollm"))
 		v->pre = LLAMA_PRE_SMOLLM;
-	else if (gguf_str_eq(pre, "gpt-2"))
+	else if (llama_gguf_str_eq(pre, "gpt-2"))
 		v->pre = LLAMA_PRE_GPT2;
-	else if (gguf_str_eq(pre, "llama-bpe") || gguf_str_eq(pre, "llama3") ||
-		 gguf_str_eq(pre, "llama-v3"))
+	else if (llama_gguf_str_eq(pre, "llama-bpe") || llama_gguf_str_eq(pre, "llama3") ||
+		 llama_gguf_str_eq(pre, "llama-v3"))
 		v->pre = LLAMA_PRE_LLAMA3;
 	else
 		return llama_fail(diag, -EOPNOTSUPP, "tokenizer.ggml.pre \"%.*s\" is not supported",
@@ -146,15 +146,15 @@ int bpe_read_pre(struct llama_vocab *v, const struct gguf *g, struct llama_diag 
 	return 0;
 }
 
-int bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
-	     const struct llama_yield *yield, struct llama_diag *diag)
+int llama_bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
+		   const struct llama_yield *yield, struct llama_diag *diag)
 {
 	const struct gguf_kv *kv;
 	char *whole;
 	u32 b;
 	int err;
 
-	err = gguf_get_array(g, "tokenizer.ggml.merges", GGUF_TYPE_STRING, &kv, diag);
+	err = llama_gguf_get_array(g, "tokenizer.ggml.merges", GGUF_TYPE_STRING, &kv, diag);
 	if (err)
 		return err;
 	v->merge_at = llama_arena_alloc(arena, (size_t)v->n_vocab + 1, sizeof(*v->merge_at));
@@ -166,7 +166,7 @@ int bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *ar
 	for (b = 0; b < 256; b++) {
 		char text[4];
 		u32 id = llama_vocab_find(v, (struct gguf_str){
-			text, utf8_encode(byte_to_char(b), text) });
+			text, llama_utf8_encode(byte_to_char(b), text) });
 
 		v->byte_id[b] = llama_vocab_is_text(v, id) ? id : LLAMA_TOKEN_NONE;
 	}
@@ -206,14 +206,14 @@ static u32 whole_word(struct tokenizer *t, const char *s, size_t n)
 	if (n > t->v->max_piece)
 		return LLAMA_TOKEN_NONE;
 	for (i = 0; i < n; i++)
-		written += utf8_encode(byte_to_char(s[i]), t->work + written);
+		written += llama_utf8_encode(byte_to_char(s[i]), t->work + written);
 	id = llama_vocab_find(t->v, (struct gguf_str){ t->work, written });
 	return llama_vocab_is_text(t->v, id) ? id : LLAMA_TOKEN_NONE;
 }
 
 static int word(struct tokenizer *t, const char *s, size_t n)
 {
-	struct merger m = tokenizer_merger(t, s);
+	struct merger m = llama_tokenizer_merger(t, s);
 	u32 i;
 	int err;
 
@@ -221,18 +221,18 @@ static int word(struct tokenizer *t, const char *s, size_t n)
 		u32 id = whole_word(t, s, n);
 
 		if (id != LLAMA_TOKEN_NONE)
-			return tokenizer_emit(t, id);
+			return llama_tokenizer_emit(t, id);
 	}
 	m.pair = pair;
 	/* A byte that the vocabulary lacks is left out, as if it had not been typed. */
 	for (i = 0; i < n; i++)
 		if (t->v->byte_id[(u8)s[i]] != LLAMA_TOKEN_NONE)
-			merge_add(&m, i, 1, t->v->byte_id[(u8)s[i]]);
+			llama_merge_add(&m, i, 1, t->v->byte_id[(u8)s[i]]);
 	if (!m.n_symbols)
 		return 0;
-	err = merge_all(&m, t->yield);
+	err = llama_merge_all(&m, t->yield);
 	for (i = 0; !err && i != MERGE_NONE; i = m.symbols[i].next)
-		err = tokenizer_emit(t, m.symbols[i].id);
+		err = llama_tokenizer_emit(t, m.symbols[i].id);
 	return err;
 }
 
@@ -242,7 +242,7 @@ struct cursor {
 	size_t n;
 	size_t i;
 	u32 cp;
-	enum unicode_class class;
+	enum llama_unicode_class class;
 	u32 len;	/* 0 at the end */
 };
 
@@ -253,8 +253,8 @@ static void look(struct cursor *c)
 	c->class = UNICODE_OTHER;
 	if (c->i >= c->n)
 		return;
-	c->len = utf8_decode(c->s + c->i, c->n - c->i, &c->cp);
-	c->class = unicode_class(c->cp);
+	c->len = llama_utf8_decode(c->s + c->i, c->n - c->i, &c->cp);
+	c->class = llama_unicode_class(c->cp);
 }
 
 static void step(struct cursor *c)
@@ -263,7 +263,7 @@ static void step(struct cursor *c)
 	look(c);
 }
 
-static void skip_run(struct cursor *c, enum unicode_class class)
+static void skip_run(struct cursor *c, enum llama_unicode_class class)
 {
 	while (c->len && c->class == class)
 		step(c);
@@ -407,7 +407,7 @@ static int words(struct tokenizer *t, const char *s, size_t n, void (*next)(stru
 		next(&c);
 		err = word(t, s + start, c.i - start);
 		if (!err)
-			err = tokenizer_tick(t, c.i - start);
+			err = llama_tokenizer_tick(t, c.i - start);
 	}
 	return err;
 }
@@ -426,7 +426,7 @@ static int smollm_words(struct tokenizer *t, const char *s, size_t n)
 			step(&c);
 			err = word(t, s + start, c.i - start);
 			if (!err)
-				err = tokenizer_tick(t, c.i - start);
+				err = llama_tokenizer_tick(t, c.i - start);
 			continue;
 		}
 		while (c.len && c.class != UNICODE_NUMBER)
@@ -436,7 +436,7 @@ static int smollm_words(struct tokenizer *t, const char *s, size_t n)
 	return err;
 }
 
-int bpe_tokenize(struct tokenizer *t, const char *s, size_t n)
+int llama_bpe_tokenize(struct tokenizer *t, const char *s, size_t n)
 {
 	switch (t->v->pre) {
 	case LLAMA_PRE_SMOLLM:

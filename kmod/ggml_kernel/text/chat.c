@@ -196,7 +196,7 @@ enum llama_chat_template llama_chat_detect(const struct gguf *g,
 	struct gguf_str s;
 
 	*default_system = (struct gguf_str){ NULL, 0 };
-	if (gguf_get_str(g, "tokenizer.chat_template", &s, NULL) || s.len > MAX_TEMPLATE)
+	if (llama_gguf_get_str(g, "tokenizer.chat_template", &s, NULL) || s.len > MAX_TEMPLATE)
 		return LLAMA_CHAT_NONE;
 	if (has(s, "<|im_start|>") && has(s, "<|im_end|>")) {
 		*default_system = chatml_default_system(s);
@@ -296,7 +296,7 @@ static size_t last_space(const char *s, size_t n)
 	int k;
 
 	for (k = 1; k <= 3 && (size_t)k <= n; k++)
-		if (utf8_decode(s + n - k, k, &cp) == k)
+		if (llama_utf8_decode(s + n - k, k, &cp) == k)
 			return is_space(cp) ? k : 0;
 	return 0;
 }
@@ -313,7 +313,7 @@ static void trim(struct writer *w)
 	while ((k = last_space(s, n)))
 		n -= k;
 	while (lead < n) {
-		used = utf8_decode(s + lead, n - lead, &cp);
+		used = llama_utf8_decode(s + lead, n - lead, &cp);
 		if (used < 0 || !is_space(cp))
 			break;
 		lead += used;

@@ -57,7 +57,7 @@ static void consider(struct merger *m, u32 left)
 	push(m, c);
 }
 
-void merge_add(struct merger *m, u32 start, u32 len, u32 id)
+void llama_merge_add(struct merger *m, u32 start, u32 len, u32 id)
 {
 	u32 i = m->n_symbols++;
 
@@ -90,7 +90,7 @@ static void merge(struct merger *m, struct candidate c)
 	consider(m, c.left);
 }
 
-int merge_all(struct merger *m, const struct llama_yield *yield)
+int llama_merge_all(struct merger *m, const struct llama_yield *yield)
 {
 	u32 i = 0, n = 0;
 	int err;

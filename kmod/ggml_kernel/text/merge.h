@@ -64,10 +64,10 @@ struct merger {
 		     u32 *rank, u32 *id);
 };
 
-/** merge_add() - Put a symbol at the end. */
-void merge_add(struct merger *m, u32 start, u32 len, u32 id);
+/** llama_merge_add() - Put a symbol at the end. */
+void llama_merge_add(struct merger *m, u32 start, u32 len, u32 id);
 
-/** merge_all() - Until no pair is left. Return: 0 or the hook's value. */
-int merge_all(struct merger *m, const struct llama_yield *yield);
+/** llama_merge_all() - Until no pair is left. Return: 0 or the hook's value. */
+int llama_merge_all(struct merger *m, const struct llama_yield *yield);
 
 #endif

@@ -6,7 +6,7 @@
 #define SPACE "\xe2\x96\x81"	/* U+2581 stands for a space */
 #define SPACE_LEN 3
 
-int spm_piece(struct gguf_str text, char *buf)
+int llama_spm_piece(struct gguf_str text, char *buf)
 {
 	u32 i = 0, n = 0;
 
@@ -29,13 +29,13 @@ static u32 rank_of(u32 bits)
 	return bits >> 31 ? bits : ~bits & 0x7fffffff;
 }
 
-int spm_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
-	     struct llama_diag *diag)
+int llama_spm_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
+		   struct llama_diag *diag)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const struct gguf_kv *kv;
 	u32 i;
-	int err = gguf_get_array(g, "tokenizer.ggml.scores", GGUF_TYPE_FLOAT32, &kv, diag);
+	int err = llama_gguf_get_array(g, "tokenizer.ggml.scores", GGUF_TYPE_FLOAT32, &kv, diag);
 
 	if (err)
 		return err;
@@ -89,7 +89,7 @@ static int emit_unknown(struct tokenizer *t)
 
 	if (llama_vocab_is_control(t->v, unk) || (t->n_ids && t->ids[t->n_ids - 1] == unk))
 		return 0;
-	return tokenizer_emit(t, unk);
+	return llama_tokenizer_emit(t, unk);
 }
 
 /* A symbol's token, or its bytes' tokens. */
@@ -99,13 +99,13 @@ static int emit(struct tokenizer *t, const char *s, const struct symbol *symbol)
 	int err = 0;
 
 	if (symbol->id != LLAMA_TOKEN_NONE)
-		return tokenizer_emit(t, symbol->id);
+		return llama_tokenizer_emit(t, symbol->id);
 	for (i = 0; !err && i < symbol->len; i++) {
 		u32 id = t->v->byte_id[(u8)s[symbol->start + i]];
 
 		if (id == LLAMA_TOKEN_NONE)
 			return emit_unknown(t);
-		err = tokenizer_emit(t, id);
+		err = llama_tokenizer_emit(t, id);
 	}
 	return err;
 }
@@ -113,7 +113,7 @@ static int emit(struct tokenizer *t, const char *s, const struct symbol *symbol)
 /* @s [from, to) without user-defined tokens in it. */
 static int merge_piece(struct tokenizer *t, const char *s, size_t from, size_t to)
 {
-	struct merger m = tokenizer_merger(t, s);
+	struct merger m = llama_tokenizer_merger(t, s);
 	size_t i, len;
 	int err;
 
@@ -123,10 +123,10 @@ static int merge_piece(struct tokenizer *t, const char *s, size_t from, size_t t
 	for (i = from; i < to; i += len) {
 		u32 cp;
 
-		len = utf8_decode(s + i, to - i, &cp);
-		merge_add(&m, i, len, find_normal(t->v, s + i, len));
+		len = llama_utf8_decode(s + i, to - i, &cp);
+		llama_merge_add(&m, i, len, find_normal(t->v, s + i, len));
 	}
-	err = merge_all(&m, t->yield);
+	err = llama_merge_all(&m, t->yield);
 	for (i = 0; !err && i != MERGE_NONE; i = m.symbols[i].next)
 		err = emit(t, s, &m.symbols[i]);
 	return err;
@@ -152,16 +152,16 @@ static size_t escape(struct tokenizer *t, const char *s, size_t n, bool prefix)
 	return written;
 }
 
-int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix)
+int llama_spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix)
 {
 	size_t len = escape(t, s, n, prefix);
 	size_t from = 0, i = 0;
 	int err;
 
 	while (i < len) {
-		u32 id = tokenizer_special(t->v, t->work + i, len - i, false, true);
+		u32 id = llama_tokenizer_special(t->v, t->work + i, len - i, false, true);
 
-		err = tokenizer_tick(t, 1);
+		err = llama_tokenizer_tick(t, 1);
 		if (err)
 			return err;
 		if (id == LLAMA_TOKEN_NONE) {
@@ -170,7 +170,7 @@ int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix)
 		}
 		err = merge_piece(t, t->work, from, i);
 		if (!err)
-			err = tokenizer_emit(t, id);
+			err = llama_tokenizer_emit(t, id);
 		if (err)
 			return err;
 		i += t->v->text[id].len;

@@ -25,7 +25,7 @@ void llama_tokenize_bounds(const struct llama_vocab *v, size_t n, size_t *max_to
 	*scratch = align_up(room) + align_up(2 * room) + align_up(room * MERGE_SCRATCH);
 }
 
-int tokenizer_emit(struct tokenizer *t, u32 id)
+int llama_tokenizer_emit(struct tokenizer *t, u32 id)
 {
 	if (id == LLAMA_TOKEN_NONE)
 		return 0;
@@ -35,7 +35,7 @@ int tokenizer_emit(struct tokenizer *t, u32 id)
 	return 0;
 }
 
-int tokenizer_tick(struct tokenizer *t, size_t n)
+int llama_tokenizer_tick(struct tokenizer *t, size_t n)
 {
 	t->since += n;
 	if (t->since < YIELD_BYTES)
@@ -44,7 +44,7 @@ int tokenizer_tick(struct tokenizer *t, size_t n)
 	return llama_yield(t->yield);
 }
 
-struct merger tokenizer_merger(struct tokenizer *t, const char *text)
+struct merger llama_tokenizer_merger(struct tokenizer *t, const char *text)
 {
 	return (struct merger){
 		.v = t->v,
@@ -61,9 +61,9 @@ static size_t make_valid(const char *s, size_t n, char *out)
 
 	while (i < n) {
 		u32 cp;
-		int used = utf8_decode(s + i, n - i, &cp);
+		int used = llama_utf8_decode(s + i, n - i, &cp);
 
-		written += utf8_encode(cp, out + written);
+		written += llama_utf8_encode(cp, out + written);
 		i += used < 0 ? -used : used;
 	}
 	return written;
@@ -89,7 +89,8 @@ static u32 lower(const struct llama_vocab *v, u32 lo, u32 hi, u32 depth, u32 c)
 	return lo;
 }
 
-u32 tokenizer_special(const struct llama_vocab *v, const char *s, size_t n, bool control, bool user)
+u32 llama_tokenizer_special(const struct llama_vocab *v, const char *s, size_t n, bool control,
+			    bool user)
 {
 	u32 lo = 0, hi = v->n_special, found = LLAMA_TOKEN_NONE;
 	u32 depth, i;
@@ -115,8 +116,8 @@ static int plain(struct tokenizer *t, const char *s, size_t n, bool prefix)
 {
 	if (!n)
 		return 0;
-	return t->v->type == LLAMA_VOCAB_BPE ? bpe_tokenize(t, s, n) :
-					       spm_tokenize(t, s, n, prefix);
+	return t->v->type == LLAMA_VOCAB_BPE ? llama_bpe_tokenize(t, s, n) :
+					       llama_spm_tokenize(t, s, n, prefix);
 }
 
 /* At special tokens. SPM finds the user-defined ones by itself, behind its own spaces. */
@@ -129,9 +130,9 @@ static int split(struct tokenizer *t, const char *s, size_t n, u32 flags)
 	int err;
 
 	while (i < n) {
-		u32 id = tokenizer_special(t->v, s + i, n - i, control, user);
+		u32 id = llama_tokenizer_special(t->v, s + i, n - i, control, user);
 
-		err = tokenizer_tick(t, 1);
+		err = llama_tokenizer_tick(t, 1);
 		if (err)
 			return err;
 		if (id == LLAMA_TOKEN_NONE) {
@@ -140,7 +141,7 @@ static int split(struct tokenizer *t, const char *s, size_t n, u32 flags)
 		}
 		err = plain(t, s + start, i - start, prefix);
 		if (!err)
-			err = tokenizer_emit(t, id);
+			err = llama_tokenizer_emit(t, id);
 		if (err)
 			return err;
 		prefix = t->v->add_space_prefix;
@@ -162,12 +163,12 @@ long llama_tokenize(const struct llama_vocab *v, const char *text, size_t n, u32
 	};
 	int err = 0;
 
-	if (utf8_check(text, n, &tail) || tail) {
+	if (llama_utf8_check(text, n, &tail) || tail) {
 		n = make_valid(text, n, scratch);
 		text = scratch;
 	}
 	if (flags & LLAMA_TOKENIZE_BOS && v->add_bos)
-		err = tokenizer_emit(&t, v->bos);
+		err = llama_tokenizer_emit(&t, v->bos);
 	if (!err)
 		err = split(&t, text, n, flags);
 	return err ? err : (long)t.n_ids;

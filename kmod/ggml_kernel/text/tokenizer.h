@@ -31,14 +31,14 @@ struct tokenizer {
 	size_t since;
 };
 
-/** tokenizer_emit() - Add an id. Return: 0 or -ENOSPC. */
-int tokenizer_emit(struct tokenizer *t, u32 id);
+/** llama_tokenizer_emit() - Add an id. Return: 0 or -ENOSPC. */
+int llama_tokenizer_emit(struct tokenizer *t, u32 id);
 
-/** tokenizer_tick() - @n more bytes are done. Return: 0 or the hook's value. */
-int tokenizer_tick(struct tokenizer *t, size_t n);
+/** llama_tokenizer_tick() - @n more bytes are done. Return: 0 or the hook's value. */
+int llama_tokenizer_tick(struct tokenizer *t, size_t n);
 
 /**
- * tokenizer_special() - The longest special token that @s (n,) begins with.
+ * llama_tokenizer_special() - The longest special token that @s (n,) begins with.
  * @v:       Vocabulary.
  * @s:       (n,) any bytes.
  * @n:       May be 0.
@@ -47,33 +47,33 @@ int tokenizer_tick(struct tokenizer *t, size_t n);
  *
  * Return: its id or LLAMA_TOKEN_NONE.
  */
-u32 tokenizer_special(const struct llama_vocab *v, const char *s, size_t n, bool control,
-		      bool user);
+u32 llama_tokenizer_special(const struct llama_vocab *v, const char *s, size_t n, bool control,
+			    bool user);
 
-/** tokenizer_merger() - A merger over @text without symbols, in @t's memory. */
-struct merger tokenizer_merger(struct tokenizer *t, const char *text);
+/** llama_tokenizer_merger() - A merger over @text without symbols, in @t's memory. */
+struct merger llama_tokenizer_merger(struct tokenizer *t, const char *text);
 
-/** bpe_tokenize() - Plain text @s (n,), valid UTF-8. Return: 0, -ENOSPC or the hook's value. */
-int bpe_tokenize(struct tokenizer *t, const char *s, size_t n);
+/** llama_bpe_tokenize() - Plain text @s (n,), UTF-8. Return: 0, -ENOSPC or the hook's value. */
+int llama_bpe_tokenize(struct tokenizer *t, const char *s, size_t n);
 
-/** spm_tokenize() - Likewise; @prefix: a space goes in front. */
-int spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix);
+/** llama_spm_tokenize() - Likewise; @prefix: a space goes in front. */
+int llama_spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix);
 
-/** bpe_read_pre() - Which pre-tokenizer. */
-int bpe_read_pre(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag);
+/** llama_bpe_read_pre() - Which pre-tokenizer. */
+int llama_bpe_read_pre(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag);
 
-/** bpe_load() - Read merges and bytes; with @v->text NULL only measure. */
-int bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
-	     const struct llama_yield *yield, struct llama_diag *diag);
+/** llama_bpe_load() - Read merges and bytes; with @v->text NULL only measure. */
+int llama_bpe_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
+		   const struct llama_yield *yield, struct llama_diag *diag);
 
-/** spm_load() - Read scores and bytes; likewise. */
-int spm_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
-	     struct llama_diag *diag);
+/** llama_spm_load() - Read scores and bytes; likewise. */
+int llama_spm_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
+		   struct llama_diag *diag);
 
-/** bpe_piece() - A token's bytes: its characters stand for bytes. @buf has room for its text. */
-int bpe_piece(struct gguf_str text, char *buf);
+/** llama_bpe_piece() - A token's bytes, for which its characters stand. @buf has room for its text. */
+int llama_bpe_piece(struct gguf_str text, char *buf);
 
-/** spm_piece() - A token's bytes: U+2581 becomes a space. */
-int spm_piece(struct gguf_str text, char *buf);
+/** llama_spm_piece() - A token's bytes: U+2581 becomes a space. */
+int llama_spm_piece(struct gguf_str text, char *buf);
 
 #endif

@@ -2,7 +2,7 @@
 #include "text/unicode.h"
 #include "text/generated/unicode_tables.h"
 
-enum unicode_class unicode_class(u32 cp)
+enum llama_unicode_class llama_unicode_class(u32 cp)
 {
 	u32 lo = 0, hi = ARRAY_SIZE(unicode_ranges);
 

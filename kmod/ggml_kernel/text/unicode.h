@@ -7,14 +7,14 @@
 
 #include "base/port.h"
 
-enum unicode_class {
+enum llama_unicode_class {
 	UNICODE_OTHER,
 	UNICODE_LETTER,		/* general category L */
 	UNICODE_NUMBER,		/* general category N */
 	UNICODE_SPACE,		/* White_Space */
 };
 
-/** unicode_class() - The class of any @cp. */
-enum unicode_class unicode_class(u32 cp);
+/** llama_unicode_class() - The class of any @cp. */
+enum llama_unicode_class llama_unicode_class(u32 cp);
 
 #endif

@@ -42,7 +42,7 @@ static struct lead classify(u8 byte)
 }
 
 /*
- * As utf8_decode(), and *@cut says whether the bytes are ill-formed only
+ * As llama_utf8_decode(), and *@cut says whether the bytes are ill-formed only
  * because the text ends inside of a character.
  */
 static int decode(const char *s, size_t n, u32 *cp, bool *cut)
@@ -79,14 +79,14 @@ static int decode(const char *s, size_t n, u32 *cp, bool *cut)
 	return i;
 }
 
-int utf8_decode(const char *s, size_t n, u32 *cp)
+int llama_utf8_decode(const char *s, size_t n, u32 *cp)
 {
 	bool cut;
 
 	return decode(s, n, cp, &cut);
 }
 
-int utf8_encode(u32 cp, char *s)
+int llama_utf8_encode(u32 cp, char *s)
 {
 	if (cp > 0x10FFFF || (cp >= 0xD800 && cp <= 0xDFFF))
 		cp = UTF8_REPLACEMENT;
@@ -112,7 +112,7 @@ int utf8_encode(u32 cp, char *s)
 	return 4;
 }
 
-int utf8_check(const char *s, size_t n, size_t *tail)
+int llama_utf8_check(const char *s, size_t n, size_t *tail)
 {
 	bool cut;
 	u32 cp;
@@ -137,7 +137,7 @@ int utf8_check(const char *s, size_t n, size_t *tail)
 static size_t emit(char *out, const char *s, int k)
 {
 	if (k < 0)
-		return utf8_encode(UTF8_REPLACEMENT, out);
+		return llama_utf8_encode(UTF8_REPLACEMENT, out);
 	memcpy(out, s, k);
 	return k;
 }
@@ -171,7 +171,7 @@ static size_t finish_held(struct utf8_stream *u, const char *s, size_t n, char *
 	return eaten;
 }
 
-size_t utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *out)
+size_t llama_utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *out)
 {
 	size_t written = 0;
 	size_t i = finish_held(u, s, n, out, &written);
@@ -192,10 +192,10 @@ size_t utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *ou
 	return written;
 }
 
-size_t utf8_stream_end(struct utf8_stream *u, char *out)
+size_t llama_utf8_stream_end(struct utf8_stream *u, char *out)
 {
 	if (!u->n_held)
 		return 0;
 	u->n_held = 0;
-	return utf8_encode(UTF8_REPLACEMENT, out);
+	return llama_utf8_encode(UTF8_REPLACEMENT, out);
 }

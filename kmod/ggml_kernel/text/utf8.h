@@ -10,7 +10,7 @@
 #define UTF8_REPLACEMENT 0xFFFDu
 
 /**
- * utf8_decode() - The next code point of a text of any bytes.
+ * llama_utf8_decode() - The next code point of a text of any bytes.
  * @s: (n,) bytes, n at least 1.
  * @n: Bytes up to the text's end.
  * @cp: The code point, or UTF8_REPLACEMENT for a maximal ill-formed
@@ -18,10 +18,10 @@
  *
  * Return: bytes consumed, at least 1; negated where they were ill-formed.
  */
-int utf8_decode(const char *s, size_t n, u32 *cp);
+int llama_utf8_decode(const char *s, size_t n, u32 *cp);
 
 /**
- * utf8_encode() - Write a character.
+ * llama_utf8_encode() - Write a character.
  * @cp: Any number.
  * @s:  Room for 4 bytes.
  *
@@ -29,17 +29,17 @@ int utf8_decode(const char *s, size_t n, u32 *cp);
  *
  * Return: bytes.
  */
-int utf8_encode(u32 cp, char *s);
+int llama_utf8_encode(u32 cp, char *s);
 
 /**
- * utf8_check() - How far a text is valid.
+ * llama_utf8_check() - How far a text is valid.
  * @s:    (n,) any bytes.
  * @n:    May be 0.
  * @tail: Bytes at the end that begin a character without ending it, 0 to 3.
  *
  * Return: 0 where all but the tail is valid, else -EILSEQ.
  */
-int utf8_check(const char *s, size_t n, size_t *tail);
+int llama_utf8_check(const char *s, size_t n, size_t *tail);
 
 /**
  * struct utf8_stream - Turns pieces of bytes into whole, valid characters.
@@ -52,7 +52,7 @@ struct utf8_stream {
 };
 
 /**
- * utf8_stream_push() - Feed @n bytes, get what is whole.
+ * llama_utf8_stream_push() - Feed @n bytes, get what is whole.
  * @u:   All zeros before the first piece.
  * @s:   (n,) any bytes; a character may span two pieces.
  * @n:   May be 0.
@@ -60,15 +60,15 @@ struct utf8_stream {
  *
  * Return: bytes written to @out, always valid UTF-8.
  */
-size_t utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *out);
+size_t llama_utf8_stream_push(struct utf8_stream *u, const char *s, size_t n, char *out);
 
 /**
- * utf8_stream_end() - The text is over: what never became whole is one U+FFFD.
+ * llama_utf8_stream_end() - The text is over: what never became whole is one U+FFFD.
  * @u:   All zeros afterwards.
  * @out: Room for 3 bytes; a caller that would rather drop it ignores them.
  *
  * Return: bytes at @out.
  */
-size_t utf8_stream_end(struct utf8_stream *u, char *out);
+size_t llama_utf8_stream_end(struct utf8_stream *u, char *out);
 
 #endif

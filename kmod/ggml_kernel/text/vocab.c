@@ -67,8 +67,8 @@ static int read_texts(struct llama_vocab *v, const struct gguf_kv *tokens, struc
 	u32 i;
 
 	v->max_piece = 1;
-	gguf_str_iter_init(&it, tokens);
-	for (i = 0; gguf_str_next(&it, &s); i++) {
+	llama_gguf_str_iter_init(&it, tokens);
+	for (i = 0; llama_gguf_str_next(&it, &s); i++) {
 		if (s.len > LLAMA_MAX_TOKEN)
 			return llama_fail(diag, -EINVAL, TOKENS ": token %u has %u bytes, at most %u",
 					  i, s.len, LLAMA_MAX_TOKEN);
@@ -87,9 +87,9 @@ static int read_kinds(struct llama_vocab *v, const struct gguf *g, struct llama_
 
 	if (v->kind)
 		memset(v->kind, LLAMA_TOKEN_NORMAL, v->n_vocab);
-	if (!gguf_find(g, TOKEN_TYPE))
+	if (!llama_gguf_find(g, TOKEN_TYPE))
 		return 0;
-	err = gguf_get_array(g, TOKEN_TYPE, GGUF_TYPE_INT32, &kv, diag);
+	err = llama_gguf_get_array(g, TOKEN_TYPE, GGUF_TYPE_INT32, &kv, diag);
 	if (err)
 		return err;
 	if (kv->count != v->n_vocab)
@@ -124,7 +124,7 @@ static void index_texts(struct llama_vocab *v)
 		v->bucket[i] = v->bucket[i - 1];
 	v->bucket[0] = 0;
 	for (i = 0; i < n; i++)
-		sort_ids(v->by_text + v->bucket[i], v->bucket[i + 1] - v->bucket[i], less, v);
+		llama_sort_ids(v->by_text + v->bucket[i], v->bucket[i + 1] - v->bucket[i], less, v);
 }
 
 static void index_special(struct llama_vocab *v)
@@ -137,7 +137,7 @@ static void index_special(struct llama_vocab *v)
 		    (kind(v, i) == LLAMA_TOKEN_CONTROL || kind(v, i) == LLAMA_TOKEN_UNKNOWN ||
 		     kind(v, i) == LLAMA_TOKEN_USER))
 			v->special[v->n_special++] = i;
-	sort_ids(v->special, v->n_special, less, v);
+	llama_sort_ids(v->special, v->n_special, less, v);
 }
 
 static int read_id(const struct llama_vocab *v, const struct gguf *g, const char *key, u32 *id,
@@ -145,9 +145,9 @@ static int read_id(const struct llama_vocab *v, const struct gguf *g, const char
 {
 	int err;
 
-	if (!gguf_find(g, key))
+	if (!llama_gguf_find(g, key))
 		return 0;
-	err = gguf_get_u32(g, key, id, diag);
+	err = llama_gguf_get_u32(g, key, id, diag);
 	if (!err && *id >= v->n_vocab)
 		err = llama_fail(diag, -EINVAL, "%s is %u, but there are %u tokens", key, *id,
 				 v->n_vocab);
@@ -156,7 +156,7 @@ static int read_id(const struct llama_vocab *v, const struct gguf *g, const char
 
 static int read_bool(const struct gguf *g, const char *key, bool *value, struct llama_diag *diag)
 {
-	return gguf_find(g, key) ? gguf_get_bool(g, key, value, diag) : 0;
+	return llama_gguf_find(g, key) ? llama_gguf_get_bool(g, key, value, diag) : 0;
 }
 
 /* What begins or ends a text is a control token whatever its type says: no user may type it. */
@@ -226,18 +226,18 @@ static int read_type(struct llama_vocab *v, const struct gguf *g, const struct g
 		     struct llama_diag *diag)
 {
 	struct gguf_str model;
-	int err = gguf_get_str(g, "tokenizer.ggml.model", &model, diag);
+	int err = llama_gguf_get_str(g, "tokenizer.ggml.model", &model, diag);
 
 	if (err)
 		return err;
-	if (gguf_str_eq(model, "gpt2"))
+	if (llama_gguf_str_eq(model, "gpt2"))
 		v->type = LLAMA_VOCAB_BPE;
-	else if (gguf_str_eq(model, "llama"))
+	else if (llama_gguf_str_eq(model, "llama"))
 		v->type = LLAMA_VOCAB_SPM;
 	else
 		return llama_fail(diag, -EOPNOTSUPP, "tokenizer.ggml.model \"%.*s\" is not supported",
 				  (int)min(model.len, 40u), model.data);
-	err = gguf_get_array(g, TOKENS, GGUF_TYPE_STRING, tokens, diag);
+	err = llama_gguf_get_array(g, TOKENS, GGUF_TYPE_STRING, tokens, diag);
 	if (err)
 		return err;
 	if (!(*tokens)->count || (*tokens)->count > LLAMA_MAX_VOCAB)
@@ -270,7 +270,7 @@ static int load(struct llama_vocab *v, const struct gguf *g, struct llama_arena 
 	if (!err)
 		err = read_kinds(v, g, diag);
 	if (!err && v->type == LLAMA_VOCAB_BPE)
-		err = bpe_read_pre(v, g, diag);
+		err = llama_bpe_read_pre(v, g, diag);
 	if (!err)
 		err = read_ids(v, g, diag);
 	if (err)
@@ -284,8 +284,8 @@ static int load(struct llama_vocab *v, const struct gguf *g, struct llama_arena 
 			return err;
 	}
 	if (v->type == LLAMA_VOCAB_BPE)
-		return bpe_load(v, g, arena, yield, diag);
-	return spm_load(v, g, arena, diag);
+		return llama_bpe_load(v, g, arena, yield, diag);
+	return llama_spm_load(v, g, arena, diag);
 }
 
 int llama_vocab_size(const struct gguf *g, size_t *need, struct llama_diag *diag)
@@ -346,7 +346,7 @@ int llama_token_piece(const struct llama_vocab *v, u32 id, bool special, char *b
 		if (text.len > size)
 			return -ENOSPC;
 		if (kind(v, id) == LLAMA_TOKEN_USER && v->type == LLAMA_VOCAB_SPM)
-			return spm_piece(text, buf);
+			return llama_spm_piece(text, buf);
 		memcpy(buf, text.data, text.len);
 		return text.len;
 	case LLAMA_TOKEN_BYTE:
@@ -360,7 +360,8 @@ int llama_token_piece(const struct llama_vocab *v, u32 id, bool special, char *b
 	default:
 		if (text.len > size)
 			return -ENOSPC;
-		return v->type == LLAMA_VOCAB_BPE ? bpe_piece(text, buf) : spm_piece(text, buf);
+		return v->type == LLAMA_VOCAB_BPE ? llama_bpe_piece(text, buf) :
+						    llama_spm_piece(text, buf);
 	}
 }
 

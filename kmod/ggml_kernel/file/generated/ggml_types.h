@@ -67,19 +67,19 @@ struct ggml_type_traits {
 };
 
 /**
- * ggml_type_traits() - The traits of a type.
+ * llama_type_traits() - The traits of a type.
  * @type: Any number.
  *
  * Return: NULL for a type that the core does not compute with.
  */
-const struct ggml_type_traits *ggml_type_traits(u32 type);
+const struct ggml_type_traits *llama_type_traits(u32 type);
 
 /**
- * ggml_type_name() - The name of any type that ggml knows.
+ * llama_type_name() - The name of any type that ggml knows.
  * @type: Any number.
  *
  * Return: NULL for a number that stands for none.
  */
-const char *ggml_type_name(u32 type);
+const char *llama_type_name(u32 type);
 
 #endif
