@@ -118,7 +118,7 @@ def _library() -> ctypes.CDLL:
         ("bool", ctypes.c_bool),
         ("str", _Str),
     ):
-        getter = getattr(lib, f"gguf_get_{name}")
+        getter = getattr(lib, f"llama_gguf_get_{name}")
         getter.argtypes = [ptr, ctypes.c_char_p, ctypes.POINTER(value), ctypes.POINTER(Diag)]
     lib.llama_gguf_get_array.argtypes = [
         ptr,
@@ -249,7 +249,7 @@ class Gguf:
 
     def _get(self, kind: str, key: str, value: T) -> T:
         diag = Diag()
-        getter = getattr(self._lib, f"gguf_get_{kind}")
+        getter = getattr(self._lib, f"llama_gguf_get_{kind}")
         err = getter(self._head, key.encode(), ctypes.byref(value), ctypes.byref(diag))
         if err:
             raise CoreError(-err, str(diag))
