@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
-#include "ggml_kernel/score.h"
+#include "llama_core.h"
 #include "include/llamux.h"
 #include "log.h"
 #include "reader.h"
@@ -38,7 +38,7 @@ static int check_text(const char *text)
 {
 	size_t tail;
 
-	return utf8_check(text, strlen(text), &tail) || tail ? -EILSEQ : 0;
+	return llama_utf8_check(text, strlen(text), &tail) || tail ? -EILSEQ : 0;
 }
 
 static int take_system(struct llamux_options *to, const char *system)
@@ -135,7 +135,7 @@ static int deliver(struct llamux_request *r, const char *text, size_t n)
 	size_t fits = n, cut = 0;
 
 	if (n > room) {
-		utf8_check(text, room, &cut);
+		llama_utf8_check(text, room, &cut);
 		fits = room - cut;
 	}
 	if (r->size) {
@@ -167,7 +167,7 @@ static int read_answer(struct call *call)
 		if (n <= 0)
 			return n;
 		n += held;
-		utf8_check(piece, n, &held);
+		llama_utf8_check(piece, n, &held);
 		whole = n - held;
 		err = deliver(call->r, piece, whole);
 		if (err)

@@ -23,7 +23,7 @@
 #include <linux/wait.h>
 
 #include "figures.h"
-#include "ggml_kernel/score.h"
+#include "llama_core.h"
 #include "maker.h"
 #include "model.h"
 #include "options.h"

@@ -4,7 +4,7 @@
 #include <linux/module.h>
 
 #include "engine.h"
-#include "ggml_kernel/selftest.h"
+#include "llama_core.h"
 #include "log.h"
 #include "procfs/procfs.h"
 #include "registry.h"
@@ -78,13 +78,14 @@ static int check_limits(void)
 /* Do without path @i, unless all others rely on it. */
 static int refuse_path(u32 i, const char *wrong)
 {
-	if (isa_at(i) == &isa_generic) {
+	if (llama_path_at(i) == &llama_path_generic) {
 		pr_err("the generic path computes %s wrong on this machine: nothing can be relied on\n",
 		       wrong);
 		return -EIO;
 	}
-	pr_warn("%s computes %s wrong on this machine: it is not used\n", isa_at(i)->name, wrong);
-	isa_disable(i);
+	pr_warn("%s computes %s wrong on this machine: it is not used\n", llama_path_at(i)->name,
+		wrong);
+	llama_path_disable(i);
 	return 0;
 }
 
@@ -97,9 +98,10 @@ static int test_paths(void)
 
 	if (err)
 		pr_err("no memory for the self-test (error %d)\n", err);
-	for (i = 0; !err && isa_at(i); i++) {
+	for (i = 0; !err && llama_path_at(i); i++) {
 		struct llama_arena arena = { .base = memory.data, .size = memory.size };
-		const char *wrong = isa_usable(i) ? llama_selftest(isa_at(i), &arena) : NULL;
+		const char *wrong = llama_path_usable(i) ?
+				    llama_selftest(llama_path_at(i), &arena) : NULL;
 
 		if (wrong)
 			err = refuse_path(i, wrong);
@@ -114,12 +116,12 @@ static int choose_path(void)
 	char names[64] = "";
 	u32 i;
 
-	if (!isa_select(isa))
+	if (!llama_path_select(isa))
 		return 0;
-	for (i = 0; isa_at(i); i++)
-		if (isa_usable(i)) {
+	for (i = 0; llama_path_at(i); i++)
+		if (llama_path_usable(i)) {
 			strlcat(names, " ", sizeof(names));
-			strlcat(names, isa_at(i)->name, sizeof(names));
+			strlcat(names, llama_path_at(i)->name, sizeof(names));
 		}
 	pr_err("isa is %s, must be one of%s\n", isa, names);
 	return -EINVAL;

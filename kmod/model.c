@@ -8,7 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "ggml_kernel/llama.h"
+#include "llama_core.h"
 #include "log.h"
 #include "model.h"
 
@@ -72,13 +72,13 @@ static int build(struct llamux_model *model, const struct llama_yield *yield,
 	size_t need;
 	int err;
 
-	err = gguf_index_size(model->image.data, model->identity.size, &need, diag);
+	err = llama_gguf_index_size(model->image.data, model->identity.size, &need, diag);
 	if (err)
 		return err;
 	err = llamux_memory_alloc(&index, need);
 	if (err)
 		return llama_fail(diag, err, "no memory for its index");
-	err = gguf_parse(&g, model->image.data, model->identity.size, index.data, need, diag);
+	err = llama_gguf_parse(&g, model->image.data, model->identity.size, index.data, need, diag);
 	if (!err)
 		err = llama_model_size(&g, &need, diag);
 	if (err)
@@ -135,7 +135,7 @@ struct llamux_model *llamux_model_load(const char *path)
 	pr_info("%s, %llu million parameters in %s, %zu MiB, loaded in %llu ms, computing with %s\n",
 		name, model->m.n_params / 1000000, model->m.file_type,
 		 (model->image.size + model->arena.size) >> 20,
-		model->load_us / 1000, llama_isa());
+		model->load_us / 1000, llama_path_name());
 	return model;
 }
 

@@ -8,7 +8,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 
-#include "ggml_kernel/model.h"
+#include "llama_core.h"
 #include "memory.h"
 #include "prefix.h"
 #include "verify.h"

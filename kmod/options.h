@@ -5,7 +5,7 @@
 #ifndef LLAMUX_OPTIONS_H
 #define LLAMUX_OPTIONS_H
 
-#include "ggml_kernel/generation.h"
+#include "llama_core.h"
 #include "model.h"
 
 #define LLAMUX_MAX_SYSTEM 4096	/* bytes of a system prompt */

@@ -12,7 +12,7 @@
 
 #include <linux/mutex.h>
 
-#include "ggml_kernel/generation.h"
+#include "llama_core.h"
 #include "memory.h"
 
 #define LLAMUX_PREFIX_TOKENS 512

@@ -101,7 +101,7 @@ static int append(struct llamux_conversation *c, const struct llamux_text *more)
 	if (llamux_text_reserve(&c->prompt, more->n))
 		return -ENOMEM;
 	memcpy(llamux_text_end(&c->prompt), more->memory.data, more->n);
-	if (utf8_check((char *)c->prompt.memory.data + c->valid, n, &tail))
+	if (llama_utf8_check((char *)c->prompt.memory.data + c->valid, n, &tail))
 		return -EILSEQ;
 	c->prompt.n = c->valid + n;
 	c->valid = c->prompt.n - tail;

@@ -18,7 +18,7 @@
 #include <linux/cpumask.h>
 #include <linux/sched.h>
 
-#include "ggml_kernel/team.h"
+#include "llama_core.h"
 
 /**
  * llamux_threads_start() - Start the helpers.

@@ -16,7 +16,7 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
-#include "ggml_kernel/port.h"
+#include "llama_core.h"
 
 /**
  * enum llamux_quota - What a user has so many of.

@@ -11,7 +11,7 @@
 
 #include <crypto/sha2.h>
 
-#include "ggml_kernel/port.h"
+#include "llama_core.h"
 
 /**
  * enum llamux_signature - What is known of a model's signature.

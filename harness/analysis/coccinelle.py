@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.host.errors import HarnessError
 from harness.host.lock import exclusive
-from harness.host.paths import ROOT, cache_dir
+from harness.host.paths import CORE, ROOT, cache_dir
 from harness.host.progress import step
 from harness.kernels import source
 from harness.kernels.kernel import Kernel
@@ -57,7 +57,8 @@ def report(files: Sequence[Path], target: Kernel) -> str:
     `target` is the kernel whose headers are read where a patch wants them.
     """
     names = [os.path.relpath(path, ROOT) for path in files]
-    include = [w for folder in (ROOT / "kmod", *_headers(target)) for w in ("-I", str(folder))]
+    folders = (ROOT / "kmod", CORE, *_headers(target))
+    include = [w for folder in folders for w in ("-I", str(folder))]
     modes = [
         [
             *("--cocci-file", str(patch), "-D", "report", "--no-show-diff", "--very-quiet"),

@@ -146,7 +146,7 @@ def program_sources() -> list[Path]:
 
 def kernel_sources() -> list[Path]:
     """C files that only a kernel runs."""
-    return [p for p in module_sources() if p.suffix == ".c" and p.parent != CORE]
+    return [p for p in module_sources() if p.suffix == ".c" and CORE not in p.parents]
 
 
 def by_kbuild(targets: Sequence[Kernel] = (), source: Path = ROOT) -> list[Finding]:
@@ -222,7 +222,8 @@ def _program_flags() -> list[str]:
 
 
 def _kernel_flags() -> list[str]:
-    flags = [*module.compiler_flags(_kernel()), "-O2", "-Ikmod", "-Ikmod/include"]
+    flags = [*module.compiler_flags(_kernel()), "-O2", "-Ikmod"]
+    flags += ["-Ikmod/ggml_kernel", "-Ikmod/include"]
     return [*flags, "-Wno-attributes", "-include", "harness/analysis/kernel_allocators.h"]
 
 

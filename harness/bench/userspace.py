@@ -57,7 +57,7 @@ class Native:
         self._ids: NDArray[np.uint32] = np.array(tokens(n_ctx, n_vocab), dtype=np.uint32)
         self._logits: NDArray[np.int32] = np.empty((1, n_vocab), dtype=np.int32)
         self._n_past = 0
-        return {"seconds": seconds, "isa": _library().llama_isa().decode(), "about": "Llamux"}
+        return {"seconds": seconds, "isa": _library().llama_path_name().decode(), "about": "Llamux"}
 
     def _evaluate(self, ids: NDArray[np.uint32], pos: int, batch: int = MAX_BATCH) -> None:
         """Evaluate ids from ``pos``; the last one's logits are there afterwards."""

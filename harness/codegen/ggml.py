@@ -41,14 +41,16 @@ def render() -> dict[str, str]:
     """The three headers."""
     computed = [(t.name, int(t), *GGML_QUANT_SIZES[t]) for t in COMPUTED]
     other = [(t.name, int(t)) for t in Type if t not in COMPUTED]
-    folder = "kmod/ggml_kernel/generated"
+    core = "kmod/ggml_kernel"
     count = max(int(t) for t in Type) + 1
     return {
-        f"{folder}/ggml_types.h": template("ggml_types.h.j2").render(
+        f"{core}/file/generated/ggml_types.h": template("ggml_types.h.j2").render(
             computed=computed, count=count
         ),
-        f"{folder}/ggml_traits.h": template("ggml_traits.h.j2").render(
+        f"{core}/file/generated/ggml_traits.h": template("ggml_traits.h.j2").render(
             computed=computed, other=other
         ),
-        f"{folder}/tensor_names.h": template("tensor_names.h.j2").render(names=_names()),
+        f"{core}/model/generated/tensor_names.h": template("tensor_names.h.j2").render(
+            names=_names()
+        ),
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What kmod/ggml_kernel/selftest.c must compute, by the twin, as hashes: a function a step."""
+"""Hashes that the core's arithmetic/selftest.c must compute, from the twin: a function a step."""
 
 from collections.abc import Callable
 from functools import partial
@@ -219,4 +219,4 @@ def render() -> dict[str, str]:
     given = _Input()
     hashes = [(name, _fnv1a(step(given))) for name, step in STEPS.items()]
     text = template("selftest.h.j2").render(seed=SEED, hashes=hashes)
-    return {"kmod/ggml_kernel/generated/selftest.h": text}
+    return {"kmod/ggml_kernel/arithmetic/generated/selftest.h": text}

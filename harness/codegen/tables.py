@@ -34,6 +34,6 @@ def render() -> dict[str, str]:
             turn=_fixed(1 / (2 * PI), 64, ROUND_FLOOR),
         )
     return {
-        "kmod/ggml_kernel/generated/constants.h": constants,
-        "kmod/ggml_kernel/generated/tables.h": tables,
+        "kmod/ggml_kernel/arithmetic/generated/constants.h": constants,
+        "kmod/ggml_kernel/arithmetic/generated/tables.h": tables,
     }

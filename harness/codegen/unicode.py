@@ -49,4 +49,4 @@ def render() -> dict[str, str]:
     text = template("unicode_tables.h.j2").render(
         version=unicodedata2.unidata_version, classes=sorted(classes)
     )
-    return {"kmod/ggml_kernel/generated/unicode_tables.h": text}
+    return {"kmod/ggml_kernel/text/generated/unicode_tables.h": text}

@@ -119,7 +119,7 @@ def _answer_native(args: argparse.Namespace) -> None:
             f"{(first - start) * 1000:.0f} ms, then {(counts.answer - 1) / seconds:.1f} tokens/s, "
             f"{counts.accepted} of {counts.drafted} guesses right, "
             f"{threads} {'thread' if threads == 1 else 'threads'}, "
-            f"integer path {library().llama_isa().decode()}",
+            f"integer path {library().llama_path_name().decode()}",
             file=sys.stderr,
         )
 

@@ -108,19 +108,19 @@ def _library() -> ctypes.CDLL:
     lib.llamuxu_gguf_tensor.restype = ctypes.POINTER(_Tensor)
     lib.llamuxu_gguf_strings.argtypes = [ptr, ptr, ptr, u64]
     lib.llamuxu_gguf_strings.restype = u64
-    lib.gguf_find.argtypes = [ptr, ctypes.c_char_p]
-    lib.gguf_find.restype = ctypes.POINTER(_Entry)
-    lib.gguf_find_tensor.argtypes = [ptr, ctypes.c_char_p]
-    lib.gguf_find_tensor.restype = ctypes.POINTER(_Tensor)
+    lib.llama_gguf_find.argtypes = [ptr, ctypes.c_char_p]
+    lib.llama_gguf_find.restype = ctypes.POINTER(_Entry)
+    lib.llama_gguf_find_tensor.argtypes = [ptr, ctypes.c_char_p]
+    lib.llama_gguf_find_tensor.restype = ctypes.POINTER(_Tensor)
     for name, value in (
         ("u32", ctypes.c_uint32),
         ("f32", ctypes.c_uint32),
         ("bool", ctypes.c_bool),
         ("str", _Str),
     ):
-        getter = getattr(lib, f"gguf_get_{name}")
+        getter = getattr(lib, f"llama_gguf_get_{name}")
         getter.argtypes = [ptr, ctypes.c_char_p, ctypes.POINTER(value), ctypes.POINTER(Diag)]
-    lib.gguf_get_array.argtypes = [
+    lib.llama_gguf_get_array.argtypes = [
         ptr,
         ctypes.c_char_p,
         u32,
@@ -212,12 +212,12 @@ class Gguf:
 
     def find(self, key: str) -> Entry | None:
         """The entry called ``key``."""
-        found = self._lib.gguf_find(self._head, key.encode())
+        found = self._lib.llama_gguf_find(self._head, key.encode())
         return self._entry(found) if found else None
 
     def find_tensor(self, name: str) -> Tensor | None:
         """The tensor called ``name``."""
-        found = self._lib.gguf_find_tensor(self._head, name.encode())
+        found = self._lib.llama_gguf_find_tensor(self._head, name.encode())
         return self._tensor(found) if found else None
 
     def get_u32(self, key: str) -> int:
@@ -240,7 +240,7 @@ class Gguf:
         """An array of elements of that type."""
         found = ctypes.POINTER(_Entry)()
         diag = Diag()
-        err = self._lib.gguf_get_array(
+        err = self._lib.llama_gguf_get_array(
             self._head, key.encode(), element, ctypes.byref(found), ctypes.byref(diag)
         )
         if err:
@@ -249,7 +249,7 @@ class Gguf:
 
     def _get(self, kind: str, key: str, value: T) -> T:
         diag = Diag()
-        getter = getattr(self._lib, f"gguf_get_{kind}")
+        getter = getattr(self._lib, f"llama_gguf_get_{kind}")
         err = getter(self._head, key.encode(), ctypes.byref(value), ctypes.byref(diag))
         if err:
             raise CoreError(-err, str(diag))

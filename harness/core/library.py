@@ -31,9 +31,9 @@ class Diag(ctypes.Structure):
 def library() -> ctypes.CDLL:
     """The loaded library, built if need be."""
     lib = ctypes.CDLL(str(build_library()))
-    lib.isa_select.argtypes = [c_char_p]
-    lib.llama_isa.restype = c_char_p
-    lib.isa_select(None)
+    lib.llama_path_select.argtypes = [c_char_p]
+    lib.llama_path_name.restype = c_char_p
+    lib.llama_path_select(None)
     lib.llamuxu_model_open.argtypes = [c_void_p, c_uint64, c_void_p, c_void_p]
     lib.llamuxu_model_open.restype = c_void_p
     lib.llamuxu_model_close.argtypes = [c_void_p]
@@ -87,7 +87,7 @@ ISAS = ("generic", "swar", "neon", "dotprod", "i8mm", "avx2", "avxvnni", "avx512
 
 def select_isa(name: str | None) -> None:
     """Compute with the path ``name``, or the best one of this machine."""
-    if library().isa_select(None if name is None else name.encode()):
+    if library().llama_path_select(None if name is None else name.encode()):
         raise UsageError(
             f"this machine cannot compute with {name!r}: {', '.join(usable_isas())} work"
         )
@@ -95,7 +95,7 @@ def select_isa(name: str | None) -> None:
 
 def usable_isas() -> list[str]:
     """The paths that this machine can run."""
-    now = library().llama_isa()
-    usable = [name for name in ISAS if not library().isa_select(name.encode())]
-    library().isa_select(now)
+    now = library().llama_path_name()
+    usable = [name for name in ISAS if not library().llama_path_select(name.encode())]
+    library().llama_path_select(now)
     return usable

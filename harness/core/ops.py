@@ -92,21 +92,21 @@ class Ops:
 
     def __init__(self, lib: ctypes.CDLL) -> None:
         self._lib = lib
-        lib.rope_frequency.restype = c_uint64
-        lib.turn_div_f32.restype = c_uint64
+        lib.llama_rope_frequency.restype = c_uint64
+        lib.llama_angle_div_f32.restype = c_uint64
 
     def isas(self) -> list[str]:
         """The instruction sets that the library has and this machine can run."""
-        if not hasattr(self._lib, "isa_select"):
+        if not hasattr(self._lib, "llama_path_select"):
             return ["generic"]
-        usable = [name for name in ISAS if self._lib.isa_select(name.encode()) == 0]
-        _check(self._lib.isa_select(None))
+        usable = [name for name in ISAS if self._lib.llama_path_select(name.encode()) == 0]
+        _check(self._lib.llama_path_select(None))
         return usable
 
     def select(self, isa: str) -> None:
         """Compute by one of :meth:`isas` from now on, in the whole process."""
-        if hasattr(self._lib, "isa_select"):
-            _check(self._lib.isa_select(isa.encode()))
+        if hasattr(self._lib, "llama_path_select"):
+            _check(self._lib.llama_path_select(isa.encode()))
 
     def _map(self, name: str, dtype: type[np.generic], *inputs: NDArray[np.generic]) -> S64:
         out = np.zeros(inputs[0].shape, dtype=dtype)
@@ -142,11 +142,11 @@ class Ops:
 
     def rope_frequency(self, base_bits: int, i: int, d: int) -> int:
         """Turns per position, 2^64 a turn."""
-        return int(self._lib.rope_frequency(c_uint32(base_bits), c_uint32(i), c_uint32(d)))
+        return int(self._lib.llama_rope_frequency(c_uint32(base_bits), c_uint32(i), c_uint32(d)))
 
     def turn_div_f32(self, turn: int, bits: int) -> int:
         """floor(turn / f), saturated."""
-        return int(self._lib.turn_div_f32(c_uint64(turn), c_uint32(bits)))
+        return int(self._lib.llama_angle_div_f32(c_uint64(turn), c_uint32(bits)))
 
     def parts(self, kind: str, bits: ArrayLike) -> tuple[S64, S64]:
         """kind: f32, f16 or bf16. Refused for what is not finite."""
@@ -160,7 +160,7 @@ class Ops:
         """align() of n floats of a ggml type."""
         data, v, e = _array(raw, np.uint8), np.zeros(n, np.int64), c_int()
         _check(
-            self._lib.float_align(
+            self._lib.llama_float_align(
                 c_uint32(kind), _pointer(data), c_uint32(n), c_int(bits), _pointer(v),
                 ctypes.byref(e),
             )
@@ -168,10 +168,10 @@ class Ops:
         return v, e.value
 
     def quantize(self, v: ArrayLike, e: int) -> tuple[S64, S64, int]:
-        """bfp_quantize_into(): codes (n,), shifts (blocks,), exponent."""
+        """llama_bfp_quantize_into(): codes (n,), shifts (blocks,), exponent."""
         a = _array(v, np.int64)
         q, h = np.zeros(a.size, np.int16), np.zeros(-(-a.size // _BLOCK), np.uint8)
-        exponent = self._lib.bfp_quantize_into(
+        exponent = self._lib.llama_bfp_quantize_into(
             _pointer(a), c_uint32(a.size), c_int(e), _pointer(q), _pointer(h)
         )
         return q.astype(np.int64), h.astype(np.int64), int(exponent)
@@ -179,7 +179,7 @@ class Ops:
     def quantize_vector(
         self, v: ArrayLike, e: int, *, token: int = 0, n_tokens: int = 1
     ) -> tuple[S64, S64, int]:
-        """bfp_quantize(): as :meth:`quantize`, the codes filled up to whole blocks."""
+        """llama_bfp_quantize(): as :meth:`quantize`, the codes filled up to whole blocks."""
         a = _array(v, np.int64)
         n_blocks = -(-a.size // _BLOCK)
         q, h = np.zeros(n_blocks * _BLOCK, np.int16), np.zeros(n_blocks, np.uint8)
@@ -193,17 +193,19 @@ class Ops:
         return q.astype(np.int64), h.astype(np.int64), exponent.value
 
     def quantize1(self, v: ArrayLike, e: int) -> tuple[S64, int]:
-        """bfp_quantize1(): codes (n,) and the exponent."""
+        """llama_bfp_quantize1(): codes (n,) and the exponent."""
         a = _array(v, np.int64)
         q = np.zeros(a.size, np.int16)
-        exponent = self._lib.bfp_quantize1(_pointer(a), c_uint32(a.size), c_int(e), _pointer(q))
+        exponent = self._lib.llama_bfp_quantize1(
+            _pointer(a), c_uint32(a.size), c_int(e), _pointer(q)
+        )
         return q.astype(np.int64), int(exponent)
 
     def normalize(self, v: ArrayLike) -> tuple[S64, int]:
-        """bfp_normalize(): (n,) and the shift."""
+        """llama_bfp_normalize(): (n,) and the shift."""
         a = _array(v, np.int64)
         out = np.zeros(a.size, np.int32)
-        shift = self._lib.bfp_normalize(_pointer(a), c_uint32(a.size), _pointer(out))
+        shift = self._lib.llama_bfp_normalize(_pointer(a), c_uint32(a.size), _pointer(out))
         return out.astype(np.int64), int(shift)
 
     def confidence(self, logits: ArrayLike, token: int) -> tuple[int, int]:

@@ -58,12 +58,18 @@ SIMD_FLAGS: dict[str, tuple[str, ...]] = X86_FLAGS | ARM_FLAGS
 def sources(machine: str = platform.machine()) -> list[Path]:
     """The core's C files that a machine can compile, and the wrappers around them."""
     other = ARM_FLAGS if machine == "x86_64" else X86_FLAGS
-    return [f for f in sorted([*CORE.glob("*.c"), *NATIVE.glob("*.c")]) if f.stem not in other]
+    found = sorted([*CORE.rglob("*.c"), *NATIVE.glob("*.c")])
+    return [f for f in found if f.stem not in other]
 
 
 def headers() -> list[Path]:
     """What those files include, of this repository."""
     return sorted([*CORE.glob("**/*.h"), *NATIVE.glob("*.h"), *(CORE.parent / "tests").glob("*.h")])
+
+
+def include_flags() -> list[str]:
+    """Return the compiler's folders of headers; objects are cached without these."""
+    return [f"-I{CORE}", f"-I{NATIVE}"]
 
 
 def flags_of(source: Path) -> tuple[str, ...]:
@@ -106,7 +112,8 @@ def build_library() -> Path:
         for source, output in objects:
             if not output.exists():
                 temporary = Path(folder) / f"{source.parent.name}-{output.name}"
-                _run([cc, *FLAGS, *flags_of(source), "-c", source, "-o", temporary])
+                flags = [*include_flags(), *flags_of(source)]
+                _run([cc, *FLAGS, *flags, "-c", source, "-o", temporary])
                 temporary.replace(output)
         library_file = Path(folder) / "library.so"
         _run([cc, "-shared", *(o for _, o in objects), "-o", library_file])

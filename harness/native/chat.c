@@ -2,7 +2,7 @@
 /* A file's vocabulary and chat template for ctypes: harness/chat.py. */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/chat.h"
+#include "llama_core.h"
 #include "load.h"
 
 struct llamuxu_chat {
@@ -27,13 +27,13 @@ static int open_file(struct llamuxu_chat *c, const void *data, u64 size, struct 
 	size_t need;
 	int err;
 
-	err = gguf_index_size(data, size, &need, diag);
+	err = llama_gguf_index_size(data, size, &need, diag);
 	if (err)
 		return err;
 	c->index = llamuxu_alloc(need);
 	if (!c->index)
 		return -ENOMEM;
-	err = gguf_parse(&c->g, data, size, c->index, need, diag);
+	err = llama_gguf_parse(&c->g, data, size, c->index, need, diag);
 	if (!err)
 		err = llama_vocab_size(&c->g, &arena.size, diag);
 	if (err)

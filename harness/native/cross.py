@@ -44,7 +44,7 @@ def executable(
         output = folder / f"{source.stem}-{digest.hexdigest()[:16]}.o"
         objects.append(output)
         if not output.exists():
-            _build([*command, *flags, "-c", str(source)], output)
+            _build([*command, *build.include_flags(), *flags, "-c", str(source)], output)
     target = folder / f"{program.stem}-{whole.hexdigest()[:16]}"
     if not target.exists():
         _build([*command, "-static", *map(str, objects), "-lpthread"], target)

@@ -2,8 +2,8 @@
 /* The parser with memory of its own, for ctypes. */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/generated/ggml_types.h"
-#include "../../kmod/ggml_kernel/gguf.h"
+#include "file/generated/ggml_types.h"
+#include "llama_core.h"
 #include "load.h"
 
 /**
@@ -29,7 +29,7 @@ int llamuxu_gguf_open(const void *data, u64 size, s64 slack, struct llamuxu_gguf
 	size_t need;
 	int err;
 
-	err = gguf_index_size(data, size, &need, diag);
+	err = llama_gguf_index_size(data, size, &need, diag);
 	if (err)
 		return err;
 	need += slack;
@@ -41,7 +41,7 @@ int llamuxu_gguf_open(const void *data, u64 size, s64 slack, struct llamuxu_gguf
 		free(f);
 		return -ENOMEM;
 	}
-	err = gguf_parse(&f->g, data, size, f->index, need, diag);
+	err = llama_gguf_parse(&f->g, data, size, f->index, need, diag);
 	if (err) {
 		free(f->index);
 		free(f);
@@ -83,8 +83,8 @@ u64 llamuxu_gguf_strings(const struct gguf_kv *kv, const char **data, u32 *len, 
 	struct gguf_str s;
 	u64 n = 0;
 
-	gguf_str_iter_init(&it, kv);
-	while (n < room && gguf_str_next(&it, &s)) {
+	llama_gguf_str_iter_init(&it, kv);
+	while (n < room && llama_gguf_str_next(&it, &s)) {
 		data[n] = s.data;
 		len[n] = s.len;
 		n++;

@@ -52,14 +52,14 @@ int llamuxu_load_check(void *data, u64 size, struct llamuxu_load_report *report)
 	int err;
 
 	memset(report, 0, sizeof(*report));
-	err = gguf_index_size(data, size, &need, diag);
+	err = llama_gguf_index_size(data, size, &need, diag);
 	if (err)
 		return err;
 	report->index_bytes = need;
 	index = llamuxu_alloc(need);
 	if (!index)
 		return llama_fail(diag, -ENOMEM, "no memory for an index of %zu bytes", need);
-	err = gguf_parse(&g, data, size, index, need, diag);
+	err = llama_gguf_parse(&g, data, size, index, need, diag);
 	if (!err)
 		err = load_model(&g, data, report);
 	free(index);

@@ -5,7 +5,7 @@
 #ifndef LLAMUXU_LOAD_H
 #define LLAMUXU_LOAD_H
 
-#include "../../kmod/ggml_kernel/llama.h"
+#include "llama_core.h"
 
 /**
  * struct llamuxu_load_report - What came of it.

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "../../kmod/ggml_kernel/score.h"
+#include "llama_core.h"
 #include "model.h"
 #include "threads.h"
 
@@ -48,10 +48,11 @@ struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct l
 	*err = -ENOMEM;
 	if (!u)
 		return NULL;
-	*err = gguf_index_size(image, size, &need, diag);
+	*err = llama_gguf_index_size(image, size, &need, diag);
 	if (!*err) {
 		u->index = alloc(need);
-		*err = u->index ? gguf_parse(&u->g, image, size, u->index, need, diag) : -ENOMEM;
+		*err = u->index ? llama_gguf_parse(&u->g, image, size, u->index, need, diag) :
+				  -ENOMEM;
 	}
 	if (!*err)
 		*err = llama_model_size(&u->g, &need, diag);

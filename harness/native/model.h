@@ -5,7 +5,7 @@
 #ifndef LLAMUXU_MODEL_H
 #define LLAMUXU_MODEL_H
 
-#include "../../kmod/ggml_kernel/llama.h"
+#include "llama_core.h"
 
 struct llamuxu_model;
 struct llamuxu_session;

@@ -4,9 +4,9 @@
  */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/bfp.h"
-#include "../../kmod/ggml_kernel/fixed.h"
-#include "../../kmod/ggml_kernel/weights.h"
+#include "arithmetic/bfp.h"
+#include "arithmetic/fixed.h"
+#include "arithmetic/weights.h"
 
 void llamuxu_shift_round(const s64 *v, const s32 *s, size_t n, s64 *out)
 {
@@ -23,25 +23,25 @@ void llamuxu_scale_to_q32(const s64 *v, const s32 *e, size_t n, s64 *out)
 void llamuxu_exp2_neg(const u64 *x, size_t n, s32 *out)
 {
 	for (size_t i = 0; i < n; i++)
-		out[i] = exp2_neg(x[i]);
+		out[i] = llama_exp2_neg(x[i]);
 }
 
 void llamuxu_sigmoid_from_exp(const s32 *e, size_t n, s32 *out)
 {
 	for (size_t i = 0; i < n; i++)
-		out[i] = sigmoid_from_exp(e[i]);
+		out[i] = llama_sigmoid_from_exp(e[i]);
 }
 
 void llamuxu_isqrt(const u64 *v, size_t n, u32 *out)
 {
 	for (size_t i = 0; i < n; i++)
-		out[i] = isqrt(v[i]);
+		out[i] = llama_isqrt(v[i]);
 }
 
 void llamuxu_sincos_turn(const u64 *phase, size_t n, s32 *sin, s32 *cos)
 {
 	for (size_t i = 0; i < n; i++)
-		sincos_turn(phase[i], &sin[i], &cos[i]);
+		llama_sincos(phase[i], &sin[i], &cos[i]);
 }
 
 /* Return: 0, or the error of the first value that has no parts. */
@@ -49,7 +49,7 @@ int llamuxu_f32_parts(const u32 *bits, size_t n, s32 *m, s32 *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct float_parts p;
-		int err = f32_parts(bits[i], &p);
+		int err = llama_f32_parts(bits[i], &p);
 
 		if (err)
 			return err;
@@ -63,7 +63,7 @@ int llamuxu_f16_parts(const u16 *bits, size_t n, s32 *m, s32 *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct float_parts p;
-		int err = f16_parts(bits[i], &p);
+		int err = llama_f16_parts(bits[i], &p);
 
 		if (err)
 			return err;
@@ -77,7 +77,7 @@ int llamuxu_bf16_parts(const u16 *bits, size_t n, s32 *m, s32 *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct float_parts p;
-		int err = bf16_parts(bits[i], &p);
+		int err = llama_bf16_parts(bits[i], &p);
 
 		if (err)
 			return err;
@@ -101,7 +101,7 @@ static bool arena_open(struct llama_arena *arena, size_t size)
 }
 
 /*
- * bfp_quantize() as vector @token of @n_tokens: @q (bfp_padded(n),), @h
+ * llama_bfp_quantize() as vector @token of @n_tokens: @q (bfp_padded(n),), @h
  * (bfp_blocks(n),), @e (1,).
  */
 int llamuxu_bfp_quantize(const s64 *v, u32 n, s32 e_in, u32 token, u32 n_tokens, s16 *q, u8 *h,
@@ -110,11 +110,11 @@ int llamuxu_bfp_quantize(const s64 *v, u32 n, s32 e_in, u32 token, u32 n_tokens,
 	struct llama_arena arena = { 0 };
 	struct bfp x;
 
-	bfp_alloc(&x, &arena, n_tokens, n);
+	llama_bfp_alloc(&x, &arena, n_tokens, n);
 	if (!arena_open(&arena, arena.used))
 		return -ENOMEM;
-	bfp_alloc(&x, &arena, n_tokens, n);
-	bfp_quantize(&x, token, v, e_in);
+	llama_bfp_alloc(&x, &arena, n_tokens, n);
+	llama_bfp_quantize(&x, token, v, e_in);
 	memcpy(q, x.q + (size_t)token * bfp_padded(n), sizeof(*q) * bfp_padded(n));
 	memcpy(h, x.h + (size_t)token * bfp_blocks(n), bfp_blocks(n));
 	*e = x.e[token];
@@ -157,17 +157,17 @@ int llamuxu_weights_open(u32 type, u32 n_in, u32 n_out, const u8 *raw, size_t si
 	struct weights_tmp tmp;
 	int err = -ENOMEM;
 
-	weights_tmp_alloc(&tmp, &arena, n_in);
+	llama_weights_tmp_alloc(&tmp, &arena, n_in);
 	if (!arena_open(&arena, arena.used) || !m)
 		goto out;
-	weights_tmp_alloc(&tmp, &arena, n_in);
+	llama_weights_tmp_alloc(&tmp, &arena, n_in);
 	m->image = aligned_alloc(LLAMA_ALIGN, (size + 2 * LLAMA_ALIGN - 1) / LLAMA_ALIGN * LLAMA_ALIGN);
-	weights_alloc(&m->w, &t, &m->arena);
+	llama_weights_alloc(&m->w, &t, &m->arena);
 	if (!m->image || !arena_open(&m->arena, m->arena.used))
 		goto out;
 	memcpy(m->image, raw, size);
-	weights_alloc(&m->w, &t, &m->arena);
-	err = weights_prepare(&m->w, &t, m->image, &tmp, NULL, diag);
+	llama_weights_alloc(&m->w, &t, &m->arena);
+	err = llama_weights_prepare(&m->w, &t, m->image, &tmp, NULL, diag);
 out:
 	free(arena.base);
 	if (err && m)
@@ -181,11 +181,11 @@ int llamuxu_weights_embed(const struct llamuxu_weights *m, u32 row, s64 *y)
 	struct llama_arena arena = { 0 };
 	struct weights_row tmp;
 
-	weights_row_alloc(&tmp, &arena, 1, m->w.n_in);
+	llama_weights_row_alloc(&tmp, &arena, 1, m->w.n_in);
 	if (!arena_open(&arena, arena.used))
 		return -ENOMEM;
-	weights_row_alloc(&tmp, &arena, 1, m->w.n_in);
-	weights_embed(&m->w, row, &tmp, y);
+	llama_weights_row_alloc(&tmp, &arena, 1, m->w.n_in);
+	llama_weights_embed(&m->w, row, &tmp, y);
 	free(arena.base);
 	return 0;
 }
@@ -204,12 +204,12 @@ int llamuxu_weights_mul(const struct llamuxu_weights *m, u32 row0, u32 n_rows, c
 	for (int pass = 0; pass < 2; pass++) {
 		if (pass && !arena_open(&arena, arena.used))
 			return -ENOMEM;
-		bfp_alloc(&x, &arena, n_tokens, m->w.n_in);
-		weights_row_alloc(&tmp, &arena, n_tokens, m->w.n_in);
+		llama_bfp_alloc(&x, &arena, n_tokens, m->w.n_in);
+		llama_weights_row_alloc(&tmp, &arena, n_tokens, m->w.n_in);
 	}
 	for (u32 t = 0; t < n_tokens; t++)
-		bfp_quantize(&x, t, v + (size_t)t * m->w.n_in, e[t]);
-	weights_mul(&m->w, row0, n_rows, &x, n_tokens, &tmp, y, m->w.n_out);
+		llama_bfp_quantize(&x, t, v + (size_t)t * m->w.n_in, e[t]);
+	llama_weights_mul(&m->w, row0, n_rows, &x, n_tokens, &tmp, y, m->w.n_out);
 	free(arena.base);
 	return 0;
 }

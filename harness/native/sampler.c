@@ -2,7 +2,7 @@
 /* The sampler for ctypes: harness/sampler.py. */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/sampler.h"
+#include "llama_core.h"
 
 struct llamuxu_sampler {
 	struct llama_sampler sampler;

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.host.errors import HarnessError
-from harness.host.paths import CORE, HOST_PROGRAMS, ROOT, cache_dir
+from harness.host.paths import HOST_PROGRAMS, ROOT, cache_dir
 from harness.native import build
 
 
@@ -67,7 +67,6 @@ def executable(
         raise HarnessError(f"{compiler} is missing: apt-get install {compiler}")
     flags = [cc, *FLAGS, f"-fsanitize={sanitizers}"]
     objects_flags = [f.replace("fuzzer", "fuzzer-no-link") for f in flags]
-    folders = [f"-I{CORE}", f"-I{NATIVE}"]
     folder = cache_dir("sanitized")
     files = [*sources(), program]
     target = folder / f"{program.stem}-{_digest(files, flags)}"
@@ -77,7 +76,7 @@ def executable(
     for path in files:
         obj = folder / f"{path.stem}-{_digest([path], objects_flags)}.o"
         if not obj.exists():
-            _run([*objects_flags, *folders, "-c", str(path), "-o"], obj)
+            _run([*objects_flags, *build.include_flags(), "-c", str(path), "-o"], obj)
         objects.append(str(obj))
     _run([*flags, *objects, "-lpthread", "-o"], target)
     return target

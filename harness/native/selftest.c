@@ -2,17 +2,17 @@
 /* The self-test, of paths as they are and of such that compute wrong. */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/selftest.h"
+#include "llama_core.h"
 #include "../../kmod/tests/wrong.h"
 
-static const char *test(const struct isa *isa)
+static const char *test(const struct llama_path *path)
 {
 	struct llama_arena arena = { .size = llama_selftest_size() };
 	const char *wrong = "nothing, for want of memory";
 
 	arena.base = aligned_alloc(LLAMA_ALIGN, arena.size);
 	if (arena.base)
-		wrong = llama_selftest(isa, &arena);
+		wrong = llama_selftest(path, &arena);
 	free(arena.base);
 	return wrong;
 }
@@ -20,7 +20,7 @@ static const char *test(const struct isa *isa)
 /* llama_selftest() of path @i; NULL where all is well or there is none. */
 const char *llamuxu_selftest(u32 i)
 {
-	return isa_at(i) && isa_usable(i) ? test(isa_at(i)) : NULL;
+	return llama_path_at(i) && llama_path_usable(i) ? test(llama_path_at(i)) : NULL;
 }
 
 /* How many functions of a path there are. */
@@ -32,14 +32,14 @@ u32 llamuxu_functions(void)
 /* What must be said of path @i with function @f wrong; NULL where it has none. */
 const char *llamuxu_wrong_name(u32 i, u32 f)
 {
-	return f || isa_at(i)->mul ? wrong_functions[f].found : NULL;
+	return f || llama_path_at(i)->mul ? wrong_functions[f].found : NULL;
 }
 
 /* What is said of it. */
 const char *llamuxu_selftest_wrong(u32 i, u32 f)
 {
 	struct vector_ops ops;
-	struct isa isa;
+	struct llama_path path;
 
-	return make_wrong(isa_at(i), f, &isa, &ops) ? test(&isa) : NULL;
+	return make_wrong(llama_path_at(i), f, &path, &ops) ? test(&path) : NULL;
 }

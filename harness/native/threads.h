@@ -5,7 +5,7 @@
 #ifndef LLAMUXU_THREADS_H
 #define LLAMUXU_THREADS_H
 
-#include "../../kmod/ggml_kernel/team.h"
+#include "llama_core.h"
 
 /**
  * llamuxu_team_open() - Start a team; one caller at a time may use it.

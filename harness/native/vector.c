@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Steps of the path in use, one by one, for tests. */
-#include "../../kmod/ggml_kernel/isa.h"
+#include "arithmetic/path.h"
 
 static const struct vector_ops *ops(void)
 {
-	return isa_current()->vector;
+	return llama_path_current()->vector;
 }
 
 void llamuxu_quantize(struct bfp *x, const s64 *v, int e)
@@ -82,10 +82,10 @@ void llamuxu_split(const s16 *x, u32 n, s16 *hi, s16 *lo)
 
 void llamuxu_scores(const struct attention_scores *a)
 {
-	isa_current()->scores(a);
+	llama_path_current()->scores(a);
 }
 
 void llamuxu_values(const struct attention_values *a)
 {
-	isa_current()->values(a);
+	llama_path_current()->values(a);
 }

@@ -47,7 +47,7 @@ static bool is_text(const char *text, size_t n)
 {
 	size_t tail;
 
-	return !memchr(text, 0, n) && !utf8_check(text, n, &tail) && !tail;
+	return !memchr(text, 0, n) && !llama_utf8_check(text, n, &tail) && !tail;
 }
 
 static int take_options(struct llamux_options *to, const struct llamux_ioc_options *from)

@@ -206,7 +206,7 @@ static ssize_t options_write(struct file *file, const char __user *buf, size_t n
 	err = o ? 0 : -ENOMEM;
 	if (!err && strlen(text) != n)
 		err = -EINVAL;
-	if (!err && (utf8_check(text, n, &tail) || tail))
+	if (!err && (llama_utf8_check(text, n, &tail) || tail))
 		err = -EILSEQ;
 	if (!err) {
 		llamux_options_get(r->c, o);

@@ -41,7 +41,7 @@ static int status_show(struct seq_file *m, void *unused)
 	decode = rate(llamux_total(LLAMUX_TOKENS), llamux_total(LLAMUX_DECODE_US));
 	seq_printf(m, "🦙 %s, %llu million parameters in %s\n", name, model->m.n_params / 1000000,
 		   model->m.file_type);
-	seq_printf(m, "computing with  %s integer arithmetic\n", llama_isa());
+	seq_printf(m, "computing with  %s integer arithmetic\n", llama_path_name());
 	seq_printf(m, "threads         %u\n", llamux_threads_max());
 	seq_printf(m, "chat template   %s\n", llama_chat_name(model->m.chat));
 	seq_printf(m, "SHA-256         %*phN\n", SHA256_DIGEST_SIZE, model->identity.sha256);
@@ -76,7 +76,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	llamux_last_figures(&last);
 	llamux_model_name(model, name);
 	seq_printf(m, "model %s\n", name);
-	seq_printf(m, "isa %s\n", llama_isa());
+	seq_printf(m, "isa %s\n", llama_path_name());
 	seq_printf(m, "n_ctx %u\n", model->n_ctx);
 	seq_printf(m, "n_vocab %u\n", model->m.n_vocab);
 	seq_printf(m, "load_us %llu\n", model->load_us);

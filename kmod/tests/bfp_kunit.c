@@ -15,13 +15,13 @@ struct result {
 	int shift;
 };
 
-static void compute(const struct isa *path, const struct bfp_case *c, struct result *r)
+static void compute(const struct llama_path *path, const struct bfp_case *c, struct result *r)
 {
-	isa_begin(path);
+	llama_path_begin(path);
 	r->e_q = path->vector->quantize_into(c->v, N, c->e, r->q, r->h);
 	r->e_q1 = path->vector->quantize1(c->v, N, c->e, r->q1);
 	r->shift = path->vector->normalize(c->v, N, r->a);
-	isa_end(path);
+	llama_path_end(path);
 }
 
 static void bfp_test(struct kunit *test)

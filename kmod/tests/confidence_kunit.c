@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/confidence.h"
+#include "generation/confidence.h"
 #include "generated/confidence.h"
 #include "support.h"
 
@@ -10,7 +10,7 @@ static void confidence_test(struct kunit *test)
 	s64 log_prob = 0, margin = 0;
 	u32 i;
 
-	isa_use(test->param_value);
+	llama_path_use(test->param_value);
 	KUNIT_EXPECT_EQ(test, 0LL, llama_log_prob_mean(&all));
 	for (i = 0; i < ARRAY_SIZE(confidence_cases); i++) {
 		const struct confidence_case *c = &confidence_cases[i];

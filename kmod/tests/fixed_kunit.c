@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <kunit/test.h>
 
-#include "../ggml_kernel/fixed.h"
+#include "arithmetic/fixed.h"
 #include "generated/fixed.h"
 
 static void shift_round_test(struct kunit *test)
@@ -25,7 +25,7 @@ static void exp2_neg_test(struct kunit *test)
 	const struct exp2_neg_case *c;
 
 	for (c = exp2_neg_cases; c < exp2_neg_cases + ARRAY_SIZE(exp2_neg_cases); c++) {
-		KUNIT_EXPECT_EQ_MSG(test, c->y, exp2_neg(c->x), "%llu", c->x);
+		KUNIT_EXPECT_EQ_MSG(test, c->y, llama_exp2_neg(c->x), "%llu", c->x);
 		if (c->x <= U32_MAX)
 			KUNIT_EXPECT_EQ_MSG(test, c->y, exp2_neg_wide(c->x), "%llu", c->x);
 	}
@@ -38,7 +38,7 @@ static void sigmoid_from_exp_test(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(sigmoid_from_exp_cases); i++) {
 		const struct sigmoid_from_exp_case *c = &sigmoid_from_exp_cases[i];
 
-		KUNIT_EXPECT_EQ_MSG(test, c->y, sigmoid_from_exp(c->e), "%d", c->e);
+		KUNIT_EXPECT_EQ_MSG(test, c->y, llama_sigmoid_from_exp(c->e), "%d", c->e);
 		KUNIT_EXPECT_EQ_MSG(test, c->y, sigmoid_wide(c->e), "%d", c->e);
 	}
 }
@@ -48,7 +48,7 @@ static void isqrt_test(struct kunit *test)
 	const struct isqrt_case *c;
 
 	for (c = isqrt_cases; c < isqrt_cases + ARRAY_SIZE(isqrt_cases); c++)
-		KUNIT_EXPECT_EQ_MSG(test, c->y, isqrt(c->v), "%llu", c->v);
+		KUNIT_EXPECT_EQ_MSG(test, c->y, llama_isqrt(c->v), "%llu", c->v);
 }
 
 static void sincos_turn_test(struct kunit *test)
@@ -57,7 +57,7 @@ static void sincos_turn_test(struct kunit *test)
 	q30 sin, cos;
 
 	for (c = sincos_turn_cases; c < sincos_turn_cases + ARRAY_SIZE(sincos_turn_cases); c++) {
-		sincos_turn(c->phase, &sin, &cos);
+		llama_sincos(c->phase, &sin, &cos);
 		KUNIT_EXPECT_EQ_MSG(test, c->sin, sin, "%llu", c->phase);
 		KUNIT_EXPECT_EQ_MSG(test, c->cos, cos, "%llu", c->phase);
 	}
@@ -70,7 +70,7 @@ static void rope_frequency_test(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(rope_frequency_cases); i++) {
 		const struct rope_frequency_case *c = &rope_frequency_cases[i];
 
-		KUNIT_EXPECT_EQ_MSG(test, c->y, rope_frequency(c->base, c->i, c->d),
+		KUNIT_EXPECT_EQ_MSG(test, c->y, llama_rope_frequency(c->base, c->i, c->d),
 				    "%#x, %u, %u", c->base, c->i, c->d);
 	}
 }
@@ -80,7 +80,7 @@ static void turn_div_f32_test(struct kunit *test)
 	const struct turn_div_f32_case *c;
 
 	for (c = turn_div_f32_cases; c < turn_div_f32_cases + ARRAY_SIZE(turn_div_f32_cases); c++)
-		KUNIT_EXPECT_EQ_MSG(test, c->y, turn_div_f32(c->turn, c->bits), "%llu, %#x",
+		KUNIT_EXPECT_EQ_MSG(test, c->y, llama_angle_div_f32(c->turn, c->bits), "%llu, %#x",
 				    c->turn, c->bits);
 }
 
@@ -102,7 +102,7 @@ static void kind##_parts_test(struct kunit *test)					\
 	for (i = 0; i < ARRAY_SIZE(kind##_parts_cases); i++) {				\
 		const struct kind##_parts_case *c = &kind##_parts_cases[i];		\
 		struct float_parts p = { };						\
-		int err = kind##_parts(c->bits, &p);					\
+		int err = llama_##kind##_parts(c->bits, &p);				\
 											\
 		expect_parts(test, c->bits, c->err, (struct float_parts){ c->m, c->e },	\
 			     err, p);							\

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <crypto/sha2.h>
 
-#include "../ggml_kernel/llama.h"
+#include "llama_core.h"
 #include "generated/llama.h"
 #include "support.h"
 
@@ -53,7 +53,7 @@ static void expect_logits(struct kunit *test, const struct golden_case *c, u32 n
 
 /* A path and a model. */
 struct logits_case {
-	const struct isa *isa;
+	const struct llama_path *path;
 	u32 golden;
 };
 
@@ -61,17 +61,17 @@ struct logits_case {
 static const void *next_case(const void *previous, char *name)
 {
 	static struct logits_case c;
-	char isa[KUNIT_PARAM_DESC_SIZE];
+	char path[KUNIT_PARAM_DESC_SIZE];
 
 	if (previous && ++c.golden < ARRAY_SIZE(golden_cases)) {
-		strscpy(isa, c.isa->name, sizeof(isa));
+		strscpy(path, c.path->name, sizeof(path));
 	} else {
-		c.isa = llamux_test_isa(previous ? c.isa : NULL, isa);
+		c.path = llamux_test_isa(previous ? c.path : NULL, path);
 		c.golden = 0;
 	}
-	if (!c.isa)
+	if (!c.path)
 		return NULL;
-	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%s/%s", isa, golden_cases[c.golden].file);
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%s/%s", path, golden_cases[c.golden].file);
 	return &c;
 }
 
@@ -79,7 +79,7 @@ static void logits_test(struct kunit *test)
 {
 	const struct logits_case *c = test->param_value;
 
-	isa_use(c->isa);
+	llama_path_use(c->path);
 	expect_logits(test, &golden_cases[c->golden], 1);
 	expect_logits(test, &golden_cases[c->golden], 13);
 }

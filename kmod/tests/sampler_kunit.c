@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/sampler.h"
+#include "llama_core.h"
 #include "generated/sampler.h"
 #include "support.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/selftest.h"
+#include "llama_core.h"
 #include "support.h"
 #include "wrong.h"
 
@@ -22,15 +22,15 @@ static void wrong_test(struct kunit *test)
 {
 	struct llama_arena arena = memory(test);
 	struct vector_ops ops;
-	struct isa isa;
+	struct llama_path path;
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(wrong_functions); i++) {
 		struct llama_arena whole = arena;
 
-		if (make_wrong(test->param_value, i, &isa, &ops))
+		if (make_wrong(test->param_value, i, &path, &ops))
 			KUNIT_EXPECT_STREQ(test, wrong_functions[i].found,
-					   llama_selftest(&isa, &whole) ?: "");
+					   llama_selftest(&path, &whole) ?: "");
 	}
 }
 

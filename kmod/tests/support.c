@@ -67,11 +67,11 @@ int llamux_test_load(struct kunit *test, struct llamux_test_file *file, struct l
 	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, g);
-	err = gguf_index_size(file->data, file->size, &need, diag);
+	err = llama_gguf_index_size(file->data, file->size, &need, diag);
 	if (err)
 		return err;
 	index = llamux_test_alloc(test, need);
-	err = gguf_parse(g, file->data, file->size, index, need, diag);
+	err = llama_gguf_parse(g, file->data, file->size, index, need, diag);
 	return err ? err : make_model(test, file, g, m, diag);
 }
 
@@ -93,20 +93,20 @@ const void *llamux_test_isa(const void *previous, char *name)
 
 	/* A parameter is the path; the next one is behind it in the list. */
 	if (previous) {
-		while (isa_at(i) != previous)
+		while (llama_path_at(i) != previous)
 			i++;
 		i++;
 	}
-	while (isa_at(i) && !isa_usable(i))
+	while (llama_path_at(i) && !llama_path_usable(i))
 		i++;
-	if (isa_at(i))
-		strscpy(name, isa_at(i)->name, KUNIT_PARAM_DESC_SIZE);
-	return isa_at(i);
+	if (llama_path_at(i))
+		strscpy(name, llama_path_at(i)->name, KUNIT_PARAM_DESC_SIZE);
+	return llama_path_at(i);
 }
 
 void llamux_test_isa_exit(struct kunit_suite *suite)
 {
-	isa_select(NULL);
+	llama_path_select(NULL);
 }
 
 MODULE_LICENSE("GPL");

@@ -11,8 +11,8 @@
 
 #include <kunit/test.h>
 
-#include "../ggml_kernel/isa.h"
-#include "../ggml_kernel/model.h"
+#include "arithmetic/path.h"
+#include "llama_core.h"
 
 /** llamux_test_alloc() - @size bytes, aligned to a page. */
 void *llamux_test_alloc(struct kunit *test, size_t size);

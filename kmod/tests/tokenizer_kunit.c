@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/chat.h"
+#include "llama_core.h"
 #include "generated/chat.h"
 #include "generated/tokenizer.h"
 #include "support.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/utf8.h"
+#include "llama_core.h"
 #include "generated/utf8.h"
 #include "support.h"
 
@@ -11,7 +11,8 @@ static void check_test(struct kunit *test)
 		const struct utf8_case *c = &utf8_cases[i];
 		size_t tail = 0;
 
-		KUNIT_EXPECT_EQ_MSG(test, c->err, utf8_check(c->text, c->n, &tail), "text %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, c->err, llama_utf8_check(c->text, c->n, &tail), "text %u",
+				    i);
 		if (!c->err)
 			KUNIT_EXPECT_EQ_MSG(test, (size_t)c->tail, tail, "text %u", i);
 	}
@@ -26,8 +27,8 @@ static void stream(struct kunit *test, const struct utf8_case *c, u32 step)
 	u32 i;
 
 	for (i = 0; i < c->n; i += step)
-		n_out += utf8_stream_push(&u, c->text + i, min(step, c->n - i), out + n_out);
-	n_out += utf8_stream_end(&u, out + n_out);
+		n_out += llama_utf8_stream_push(&u, c->text + i, min(step, c->n - i), out + n_out);
+	n_out += llama_utf8_stream_end(&u, out + n_out);
 	KUNIT_EXPECT_EQ(test, (size_t)c->n_out, n_out);
 	KUNIT_EXPECT_MEMEQ(test, c->out, out, c->n_out);
 }
@@ -51,8 +52,8 @@ static void decode_test(struct kunit *test)
 		u32 at = 0, n_out = 0, cp;
 
 		while (at < c->n) {
-			at += abs(utf8_decode(c->text + at, c->n - at, &cp));
-			n_out += utf8_encode(cp, out + n_out);
+			at += abs(llama_utf8_decode(c->text + at, c->n - at, &cp));
+			n_out += llama_utf8_encode(cp, out + n_out);
 		}
 		KUNIT_EXPECT_EQ(test, c->n_out, n_out);
 		KUNIT_EXPECT_MEMEQ(test, c->out, out, c->n_out);

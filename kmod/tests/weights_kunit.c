@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../ggml_kernel/generated/ggml_types.h"
+#include "file/generated/ggml_types.h"
 #include "generated/weights.h"
 #include "support.h"
 
@@ -26,12 +26,12 @@ static void prepare(struct kunit *test, const struct product_case *c, struct wei
 	u8 *image = llamux_test_alloc(test, c->size);
 
 	memcpy(image, c->data, c->size);
-	weights_alloc(w, &t, &measured);
-	weights_tmp_alloc(&tmp, &measured, c->n_in);
+	llama_weights_alloc(w, &t, &measured);
+	llama_weights_tmp_alloc(&tmp, &measured, c->n_in);
 	arena = llamux_test_arena(test, &measured);
-	weights_alloc(w, &t, &arena);
-	weights_tmp_alloc(&tmp, &arena, c->n_in);
-	KUNIT_ASSERT_EQ(test, 0, weights_prepare(w, &t, image, &tmp, NULL, NULL));
+	llama_weights_alloc(w, &t, &arena);
+	llama_weights_tmp_alloc(&tmp, &arena, c->n_in);
+	KUNIT_ASSERT_EQ(test, 0, llama_weights_prepare(w, &t, image, &tmp, NULL, NULL));
 }
 
 static void input(struct kunit *test, u32 n_in, struct bfp *x, struct weights_row *row)
@@ -40,15 +40,15 @@ static void input(struct kunit *test, u32 n_in, struct bfp *x, struct weights_ro
 	s64 *v = llamux_test_alloc(test, n_in * sizeof(*v));
 	u32 i, t;
 
-	bfp_alloc(x, &measured, N_TOKENS, n_in);
-	weights_row_alloc(row, &measured, N_TOKENS, n_in);
+	llama_bfp_alloc(x, &measured, N_TOKENS, n_in);
+	llama_weights_row_alloc(row, &measured, N_TOKENS, n_in);
 	arena = llamux_test_arena(test, &measured);
-	bfp_alloc(x, &arena, N_TOKENS, n_in);
-	weights_row_alloc(row, &arena, N_TOKENS, n_in);
+	llama_bfp_alloc(x, &arena, N_TOKENS, n_in);
+	llama_weights_row_alloc(row, &arena, N_TOKENS, n_in);
 	for (t = 0; t < N_TOKENS; t++) {
 		for (i = 0; i < n_in; i++)
 			v[i] = product_input_cases[t + i].v;
-		bfp_quantize(x, t, v, EXPONENT);
+		llama_bfp_quantize(x, t, v, EXPONENT);
 	}
 }
 
@@ -64,7 +64,8 @@ static void expect_products(struct kunit *test, const struct product_case *c, co
 		}
 }
 
-static void multiply(struct kunit *test, const struct isa *path, const struct product_case *c)
+static void multiply(struct kunit *test, const struct llama_path *path,
+		     const struct product_case *c)
 {
 	s64 *y = llamux_test_alloc(test, sizeof(c->y));
 	struct weights_row row;
@@ -72,14 +73,14 @@ static void multiply(struct kunit *test, const struct isa *path, const struct pr
 	struct bfp x;
 	u32 i;
 
-	isa_use(path);
+	llama_path_use(path);
 	prepare(test, c, &w);
 	input(test, c->n_in, &x, &row);
 	for (i = 0; i < ARRAY_SIZE(batches); i++) {
 		memset(y, 0xa5, sizeof(c->y));
-		isa_begin(path);
-		weights_mul(&w, 0, N_ROWS, &x, batches[i], &row, y, N_ROWS);
-		isa_end(path);
+		llama_path_begin(path);
+		llama_weights_mul(&w, 0, N_ROWS, &x, batches[i], &row, y, N_ROWS);
+		llama_path_end(path);
 		expect_products(test, c, y, batches[i]);
 	}
 }

@@ -8,10 +8,10 @@
 #ifndef LLAMUX_TESTS_WRONG_H
 #define LLAMUX_TESTS_WRONG_H
 
-#include "../ggml_kernel/isa.h"
+#include "arithmetic/path.h"
 
 /* Whose functions are called. */
-static const struct isa *right;
+static const struct llama_path *right;
 
 static void wrong_mul(const struct weights *w, u32 tile, const struct bfp *x, u32 n_tokens,
 		      struct tile_sums out, void *buf)
@@ -139,34 +139,35 @@ static void wrong_split(const s16 *x, u32 n, s16 *hi, s16 *lo)
 
 #define WRONG(name) { #name, offsetof(struct vector_ops, name), (void *)wrong_##name }
 
-/* The functions of struct vector_ops in its order, behind those of struct isa. */
+/* The functions of struct vector_ops in its order, behind those of struct llama_path. */
 static const struct wrong_function {
 	const char *found;	/* what the self-test says */
 	size_t offset;
 	void *function;
 } wrong_functions[] = {
-	{ "Q4_0", offsetof(struct isa, mul), (void *)wrong_mul },
-	{ "scores", offsetof(struct isa, scores), (void *)wrong_scores },
-	{ "values", offsetof(struct isa, values), (void *)wrong_values },
+	{ "Q4_0", offsetof(struct llama_path, mul), (void *)wrong_mul },
+	{ "scores", offsetof(struct llama_path, scores), (void *)wrong_scores },
+	{ "values", offsetof(struct llama_path, values), (void *)wrong_values },
 	WRONG(quantize), WRONG(quantize_into), WRONG(quantize1), WRONG(normalize), WRONG(rmsnorm),
 	WRONG(swiglu), WRONG(rotate), WRONG(finish), WRONG(add), WRONG(to_q16), WRONG(score),
 	WRONG(weigh), WRONG(output), WRONG(most), WRONG(mass), WRONG(split),
 };
 
-#define OF_ISA 3
+#define OF_PATH 3
 
-static_assert(ARRAY_SIZE(wrong_functions) - OF_ISA == sizeof(struct vector_ops) / sizeof(void *));
+static_assert(ARRAY_SIZE(wrong_functions) - OF_PATH == sizeof(struct vector_ops) / sizeof(void *));
 
-/* @isa, and @ops behind it, as @of but for function @i. Return: whether @of has one. */
-static bool make_wrong(const struct isa *of, u32 i, struct isa *isa, struct vector_ops *ops)
+/* @path, and @ops behind it, as @of but for function @i. Return: whether @of has one. */
+static bool make_wrong(const struct llama_path *of, u32 i, struct llama_path *path,
+		       struct vector_ops *ops)
 {
 	const struct wrong_function *wrong = &wrong_functions[i];
-	u8 *base = i < OF_ISA ? (u8 *)isa : (u8 *)ops;
+	u8 *base = i < OF_PATH ? (u8 *)path : (u8 *)ops;
 
 	right = of;
-	*isa = *of;
+	*path = *of;
 	*ops = *of->vector;
-	isa->vector = ops;
+	path->vector = ops;
 	memcpy(base + wrong->offset, &wrong->function, sizeof(wrong->function));
 	return i || of->mul;
 }

@@ -48,13 +48,13 @@ def test_traits_are_those_of_the_package() -> None:
         )
 
     lib = library()
-    lib.ggml_type_traits.restype = ctypes.POINTER(Traits)
-    lib.ggml_type_name.restype = ctypes.c_char_p
+    lib.llama_type_traits.restype = ctypes.POINTER(Traits)
+    lib.llama_type_name.restype = ctypes.c_char_p
     names = {int(t): t.name for t in gguf.GGMLQuantizationType}
     for number in [*range(200), 1 << 31, (1 << 32) - 1]:
-        name = lib.ggml_type_name(ctypes.c_uint32(number))
+        name = lib.llama_type_name(ctypes.c_uint32(number))
         assert (name.decode() if name else None) == names.get(number)
-        traits = lib.ggml_type_traits(ctypes.c_uint32(number))
+        traits = lib.llama_type_traits(ctypes.c_uint32(number))
         assert bool(traits) == (number in [int(t) for t in weight_types.COMPUTED])
         if traits:
             t = traits.contents

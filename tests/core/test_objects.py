@@ -58,9 +58,8 @@ NO_SIMD = "-DLLAMA_NO_SIMD"
 
 def compile_file(target: Target, source: Path, out: Path, flags: tuple[str, ...]) -> Path:
     """An object."""
-    subprocess.run(
-        [f"{target.prefix}gcc", *FLAGS, *flags, "-c", str(source), "-o", str(out)], check=True
-    )
+    command = [f"{target.prefix}gcc", *FLAGS, f"-I{CORE}", *flags, "-c", str(source)]
+    subprocess.run([*command, "-o", str(out)], check=True)
     return out
 
 
@@ -105,7 +104,7 @@ def symbols(obj: Path) -> tuple[set[str], set[str]]:
 
 def allowed() -> set[str]:
     """The outside functions that port.h's opening comment names."""
-    text = (CORE / "port.h").read_text()
+    text = (CORE / "base" / "port.h").read_text()
     sentence = re.search(r"core may call:(.*?)\.\n", text, re.S)
     assert sentence is not None
     return set(re.findall(r"[a-z_]+", sentence[1])) - {"and"}
@@ -118,7 +117,7 @@ def objects(
     """Every file of the core, compiled."""
     target: Target = request.param
     folder = tmp_path_factory.mktemp(target.name)
-    files = [f for f in sorted(CORE.glob("*.c")) if f.stem not in SIMD_FLAGS]
+    files = [f for f in sorted(CORE.rglob("*.c")) if f.stem not in SIMD_FLAGS]
     assert len(files) > 15
     flags = (*target.flags, NO_SIMD)
     return target, [compile_file(target, f, folder / f"{f.stem}.o", flags) for f in files]
@@ -132,7 +131,7 @@ def simd_objects(
     target: Target = request.param
     folder = tmp_path_factory.mktemp(f"{target.name}-simd")
     return target, [
-        compile_file(target, CORE / f"{stem}.c", folder / f"{stem}.o", flags)
+        compile_file(target, CORE / "simd" / f"{stem}.c", folder / f"{stem}.o", flags)
         for stem, flags in target.simd_flags.items()
     ]
 
@@ -160,6 +159,21 @@ def test_refers_to_nothing_else(objects: tuple[Target, list[Path]]) -> None:
         wanted |= there
     assert wanted - defined - {"_GLOBAL_OFFSET_TABLE_"} <= allowed()
     assert {"memcpy", "memset", "memcmp", "vsnprintf"} <= allowed()
+
+
+def without_prefix(files: list[Path]) -> set[str]:
+    """Global symbols that may clash with those of the kernel and of its other modules."""
+    defined = set().union(*(symbols(file)[0] for file in files))
+    assert len(defined) >= len(files) > 0
+    return {name for name in defined if not name.startswith("llama_")}
+
+
+def test_global_symbols_have_the_prefix(objects: tuple[Target, list[Path]]) -> None:
+    assert without_prefix(objects[1]) == set()
+
+
+def test_global_symbols_of_simd_have_the_prefix(simd_objects: tuple[Target, list[Path]]) -> None:
+    assert without_prefix(simd_objects[1]) == set()
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
@@ -204,7 +218,8 @@ def test_avxvnni_is_encoded_as_its_processors_know_it(tmp_path: Path) -> None:
     """The module's object has no register and no dot product that only AVX-512 has."""
     flags = ("-fno-tree-ter", "-mavx2", "-mavxvnni")
     code = disassembly(
-        TARGETS[0], compile_file(TARGETS[0], CORE / "tile_avxvnni.c", tmp_path / "vnni.o", flags)
+        TARGETS[0],
+        compile_file(TARGETS[0], CORE / "simd" / "tile_avxvnni.c", tmp_path / "vnni.o", flags),
     )
     dots = [line for line in code if "vpdp" in line]
     assert len(dots) > 100

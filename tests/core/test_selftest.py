@@ -28,10 +28,10 @@ def lib() -> ctypes.CDLL:
 def usable_paths() -> list[int]:
     """Places of the paths that this machine can run, the best one first."""
     native = library()
-    native.isa_at.restype = ctypes.c_void_p
-    native.isa_usable.restype = ctypes.c_bool
-    paths = itertools.takewhile(native.isa_at, itertools.count())
-    return [i for i in paths if native.isa_usable(i)]
+    native.llama_path_at.restype = ctypes.c_void_p
+    native.llama_path_usable.restype = ctypes.c_bool
+    paths = itertools.takewhile(native.llama_path_at, itertools.count())
+    return [i for i in paths if native.llama_path_usable(i)]
 
 
 def test_every_path_passes() -> None:
@@ -57,15 +57,15 @@ def without(n: int) -> tuple[str, list[str]]:
     """The path in use where the best ``n`` computed wrong, and hashes of the goldens."""
     native = library()
     for i in usable_paths()[:n]:
-        native.isa_disable(i)
-    assert native.isa_select(None) == 0
+        native.llama_path_disable(i)
+    assert native.llama_path_select(None) == 0
     found = []
     for golden in goldens.load():
         if golden.tiny:
             with Model(golden.model_path()) as model:
                 logits = model.logits(golden.tokens, 17)
             found.append(hashlib.sha256(logits.tobytes()).hexdigest())
-    return native.llama_isa().decode(), found
+    return native.llama_path_name().decode(), found
 
 
 @pytest.mark.parametrize("n", [1, 2])

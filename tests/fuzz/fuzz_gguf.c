@@ -2,8 +2,8 @@
 /* The parser must refuse a file, or leave an index that is safe to follow. */
 #include <stdlib.h>
 
-#include "generated/ggml_types.h"
-#include "gguf.h"
+#include "file/generated/ggml_types.h"
+#include "llama_core.h"
 #include "load.h"
 
 #define CHECK(c) do { if (!(c)) abort(); } while (0)
@@ -27,8 +27,8 @@ static void check_strings(const struct gguf_kv *kv)
 	struct gguf_str s;
 	u64 n = 0;
 
-	gguf_str_iter_init(&it, kv);
-	while (gguf_str_next(&it, &s)) {
+	llama_gguf_str_iter_init(&it, kv);
+	while (llama_gguf_str_next(&it, &s)) {
 		CHECK((const u8 *)s.data >= kv->data);
 		CHECK((const u8 *)s.data + s.len <= kv->data + kv->size);
 		n++;
@@ -48,31 +48,31 @@ static void check_entry(const struct gguf *g, const struct gguf_kv *kv)
 	CHECK(key);
 	memcpy(key, kv->key.data, kv->key.len);
 	key[kv->key.len] = '\0';
-	CHECK(gguf_find(g, key) == kv);
+	CHECK(llama_gguf_find(g, key) == kv);
 	CHECK(kv->type <= GGUF_TYPE_FLOAT64 && kv->elem_type <= GGUF_TYPE_FLOAT64);
 	CHECK(kv->elem_type != GGUF_TYPE_ARRAY);
 	touch(kv->data, kv->size);
 	check_strings(kv);
-	gguf_get_u32(g, key, &v, &diag);
-	gguf_get_f32(g, key, &v, NULL);
-	if (!gguf_get_bool(g, key, &b, NULL))
+	llama_gguf_get_u32(g, key, &v, &diag);
+	llama_gguf_get_f32(g, key, &v, NULL);
+	if (!llama_gguf_get_bool(g, key, &b, NULL))
 		CHECK(*kv->data <= 1);
-	if (!gguf_get_str(g, key, &s, NULL))
+	if (!llama_gguf_get_str(g, key, &s, NULL))
 		touch(s.data, s.len);
-	CHECK(gguf_get_array(g, key, kv->elem_type, &array, NULL) ==
+	CHECK(llama_gguf_get_array(g, key, kv->elem_type, &array, NULL) ==
 	      (kv->type == GGUF_TYPE_ARRAY ? 0 : -EINVAL));
 	free(key);
 }
 
 static void check_tensor(const struct gguf *g, const struct gguf_tensor *t)
 {
-	const struct ggml_type_traits *traits = ggml_type_traits(t->type);
+	const struct ggml_type_traits *traits = llama_type_traits(t->type);
 	char name[GGUF_MAX_NAME + 1] = { 0 };
 	u64 elements = t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
 
 	CHECK(t->name.len && t->name.len <= GGUF_MAX_NAME);
 	memcpy(name, t->name.data, t->name.len);
-	CHECK(gguf_find_tensor(g, name) == t);
+	CHECK(llama_gguf_find_tensor(g, name) == t);
 	CHECK(traits && t->size && elements / traits->block * traits->bytes == t->size);
 	CHECK(t->offset <= g->size && t->size <= g->size - t->offset);
 	CHECK(t->offset % g->alignment == 0);
@@ -87,14 +87,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	u32 i;
 	int err;
 
-	if (gguf_index_size(data, size, &need, &diag)) {
+	if (llama_gguf_index_size(data, size, &need, &diag)) {
 		CHECK(diag.text[0]);
 		return 0;
 	}
 	/* A file buys itself memory only by its own size. */
 	CHECK(need <= 16 * (size + LLAMA_ALIGN));
 	index = llamuxu_alloc(need);
-	err = gguf_parse(&g, data, size, index, need, &diag);
+	err = llama_gguf_parse(&g, data, size, index, need, &diag);
 	CHECK(!err == !diag.text[0]);
 	for (i = 0; !err && i < g.n_kv; i++)
 		check_entry(&g, &g.kv[i]);

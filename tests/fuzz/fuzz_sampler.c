@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/sampler.h"
+#include "llama_core.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "../../kmod/ggml_kernel/utf8.h"
+#include "llama_core.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -31,11 +31,11 @@ static size_t replace_all(const char *s, size_t n, char *out)
 	u32 cp;
 
 	while (n) {
-		int k = utf8_decode(s, n, &cp);
+		int k = llama_utf8_decode(s, n, &cp);
 		size_t used = k < 0 ? -k : k;
 
 		require(k && used <= n);
-		written += utf8_encode(cp, out + written);
+		written += llama_utf8_encode(cp, out + written);
 		s += used;
 		n -= used;
 	}
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	piece = copy(data + 1, n);
 	tail = replace_all(piece, n, whole);
 	len = tail;
-	if (!utf8_check(piece, n, &tail))
+	if (!llama_utf8_check(piece, n, &tail))
 		require(tail <= 3 && tail <= n);
 	free(piece);
 
@@ -70,16 +70,16 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 		require(room);
 		piece = copy(data + 1 + i, k);
-		tail = utf8_stream_push(&stream, piece, k, room);
+		tail = llama_utf8_stream_push(&stream, piece, k, room);
 		require(tail <= 3 * (k + 3) && stream.n_held <= 3);
 		memcpy(out + written, room, tail);
 		written += tail;
-		require(!utf8_check(out, written, &tail) && !tail);
+		require(!llama_utf8_check(out, written, &tail) && !tail);
 		free(room);
 		free(piece);
 		i += k;
 	}
-	written += utf8_stream_end(&stream, out + written);
+	written += llama_utf8_stream_end(&stream, out + written);
 	require(written == len && !memcmp(out, whole, len));
 	free(whole);
 	free(out);

@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "load.h"
-#include "utf8.h"
-#include "vocab.h"
+#include "llama_core.h"
 
 static struct llama_vocab vocab;
 
@@ -34,8 +33,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	image = llamuxu_alloc(st.st_size);
 	CHECK(read(fd, image, st.st_size) == st.st_size);
 	close(fd);
-	CHECK(!gguf_index_size(image, st.st_size, &need, NULL));
-	CHECK(!gguf_parse(&g, image, st.st_size, llamuxu_alloc(need), need, NULL));
+	CHECK(!llama_gguf_index_size(image, st.st_size, &need, NULL));
+	CHECK(!llama_gguf_parse(&g, image, st.st_size, llamuxu_alloc(need), need, NULL));
 	CHECK(!llama_vocab_size(&g, &arena.size, NULL));
 	arena.base = llamuxu_alloc(arena.size);
 	CHECK(!llama_vocab_init(&vocab, &g, &arena, NULL, NULL));
@@ -59,7 +58,7 @@ static void check_round_trip(const char *text, size_t n, const u32 *ids, long n_
 		at += len;
 	}
 	skip = llama_vocab_strips_space(&vocab) && at && out[0] == ' ';
-	if (!utf8_check(text, n, &tail) && !tail && !memmem(text, n, "\xe2\x96\x81", 3))
+	if (!llama_utf8_check(text, n, &tail) && !tail && !memmem(text, n, "\xe2\x96\x81", 3))
 		CHECK(at - skip == n && !memcmp(out + skip, text, n));
 	free(piece);
 	free(out);

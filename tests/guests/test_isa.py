@@ -52,8 +52,8 @@ class Fault:
     new: str
 
 
-OF_AVX2 = Fault("tile_avx2.c", "v_add(acc, mul_pairs", "v_sub(acc, mul_pairs")
-OF_GENERIC = Fault("attention.c", "dot += (256 *", "dot += (255 *")
+OF_AVX2 = Fault("simd/tile_avx2.c", "v_add(acc, mul_pairs", "v_sub(acc, mul_pairs")
+OF_GENERIC = Fault("arithmetic/attention.c", "dot += (256 *", "dot += (255 *")
 
 
 def faulty_module(fault: Fault, kernel: str | None) -> Path:

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../../kmod/ggml_kernel/generated/ggml_types.h"
-#include "../../../kmod/ggml_kernel/isa.h"
+#include "file/generated/ggml_types.h"
+#include "arithmetic/path.h"
 #include "../../native/model.h"
 
 struct llamuxu_weights;
@@ -140,7 +140,7 @@ static void products(const struct type *t, u32 n_in, bool extreme)
 	llamuxu_weights_close(m);
 }
 
-static void attention(const struct isa *isa, u32 dim, u32 n_rows, bool extreme)
+static void attention(const struct llama_path *isa, u32 dim, u32 n_rows, bool extreme)
 {
 	enum { ROWS = 9, DIM = 256, K = LLAMA_KV_CHUNK };
 	static s16 k[K * DIM], v[K * DIM], hi[ROWS * DIM], lo[ROWS * DIM];
@@ -218,12 +218,12 @@ int main(int argc, char **argv)
 	static const u32 dims[] = { 20, 24, 64, 256 };
 	u32 j, k;
 
-	if (isa_select(argc > 1 ? argv[1] : NULL)) {
+	if (llama_path_select(argc > 1 ? argv[1] : NULL)) {
 		fprintf(stderr, "this machine has no %s\n", argv[1]);
 		return 2;
 	}
 	if (argc == 1) {
-		puts(isa_current()->name);
+		puts(llama_path_current()->name);
 		return 0;
 	}
 	for (j = 0; j < ARRAY_SIZE(types); j++)
@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 			products(&types[j], sizes[k / 2], k % 2);
 	for (j = 0; j < ARRAY_SIZE(dims); j++)
 		for (k = 1; k < 19; k++)
-			attention(isa_current(), dims[j], k / 2 + k % 2, k % 2);
+			attention(llama_path_current(), dims[j], k / 2 + k % 2, k % 2);
 	for (j = 2; j < (u32)argc; j++)
 		logits(argv[j]);
 	return 0;

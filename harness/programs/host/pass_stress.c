@@ -154,9 +154,9 @@ static void load(void *image, size_t size, struct llama_arena *arena)
 	size_t need;
 	void *index;
 
-	must(!gguf_index_size(image, size, &need, NULL));
+	must(!llama_gguf_index_size(image, size, &need, NULL));
 	index = take(need);
-	must(!gguf_parse(&g, image, size, index, need, NULL));
+	must(!llama_gguf_parse(&g, image, size, index, need, NULL));
 	must(!llama_model_size(&g, &need, NULL));
 	arena->size = need;
 	arena->base = take(need);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../../kmod/ggml_kernel/isa.h"
+#include "arithmetic/path.h"
 #include "../../native/load.h"
 #include "../../native/model.h"
 
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		fail("sections PATH MODEL");
-	if (isa_select(argv[1]))
+	if (llama_path_select(argv[1]))
 		fail("this machine has no such path");
 	image = read_file(argv[2], &size);
 	m = llamuxu_model_open(image, size, &err, &diag);

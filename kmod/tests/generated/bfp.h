@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_BFP_H
 #define LLAMUX_TESTS_GENERATED_BFP_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct bfp_case {
 	s64 v[70];

@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_CHAT_H
 #define LLAMUX_TESTS_GENERATED_CHAT_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct turn_case {
 	const char *model;

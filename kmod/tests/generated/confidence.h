@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_CONFIDENCE_H
 #define LLAMUX_TESTS_GENERATED_CONFIDENCE_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct confidence_case {
 	u32 n_vocab;

@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_FIXED_H
 #define LLAMUX_TESTS_GENERATED_FIXED_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct shift_round_case {
 	s64 v;

@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_LLAMA_H
 #define LLAMUX_TESTS_GENERATED_LLAMA_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct golden_case {
 	const char *file;

@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_SAMPLER_H
 #define LLAMUX_TESTS_GENERATED_SAMPLER_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct draw_case {
 	u32 temperature;

@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_STOP_H
 #define LLAMUX_TESTS_GENERATED_STOP_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct stop_case {
 	const char *text;

@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_TOKENIZER_H
 #define LLAMUX_TESTS_GENERATED_TOKENIZER_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct token_case {
 	const char *model;

@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_UTF8_H
 #define LLAMUX_TESTS_GENERATED_UTF8_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct utf8_case {
 	const char *text;

@@ -3,7 +3,7 @@
 #ifndef LLAMUX_TESTS_GENERATED_WEIGHTS_H
 #define LLAMUX_TESTS_GENERATED_WEIGHTS_H
 
-#include "../../ggml_kernel/port.h"
+#include "llama_core.h"
 
 static const struct product_input_case {
 	s64 v;

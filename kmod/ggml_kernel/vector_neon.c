@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0
-/* Loops over vectors for NEON. */
-#define VECTOR_OPS vector_neon
-#include "vector_ops.h"
