@@ -97,8 +97,8 @@ def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
             yield (
                 f"{row['model']}, {_engine(row)}, {counted(row['threads'], 'thread')}: "
                 f"decoding reads {row['bytes_per_second'] / 1e9:.1f} GB/s of weights, "
-                f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s of memory "
-                "that as many threads read in the same run"
+                f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s that as many "
+                "threads read from memory in the same run"
             )
 
 
@@ -257,39 +257,41 @@ def write_plots(result: dict[str, Any], folder: Path) -> dict[str, Path]:
 _INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures everything on this page and writes it anew. Each section names the command
-that gives its figures alone; `make bench` runs it with one thread and with as many as there are
+`make bench` measures everything on this page and writes the page. Each section names the command
+that gives its figures alone; `make bench` uses one thread, and as many threads as there are
 processors.
 
-Engines run in processes of their own that sleep while they are not asked, and take turns: each
-round has one sample of every engine, the order turned round by round, after a sample of each that
-does not count. Figures are medians of as many rounds as `--repeat` says, with the first and the
-third quartile; points that only the plots show are of three. Ratios are medians over pairs of
-neighbours, with the least and the greatest, and above 1 in favour of the engine named first,
-whatever the unit. A round during which anything else took more than a twentieth of a processor is
-measured again, up to twice as often as there are rounds; of rounds shorter than 0.2 s it cannot be
-told.
+**Method.** Each engine runs in a process of its own, which sleeps while it is not asked. The
+engines take turns: each round takes one sample of every engine, in another order each round, after
+one sample of each that is not counted. A round during which other processes used more than a
+twentieth of a processor is measured again, up to twice as often as there are rounds. Rounds
+shorter than 0.2 s cannot be checked for this.
 
-- *prefill*: a prompt evaluated for the logits of its last token, in passes of the engine's
+**Figures.** A value is the median of as many rounds as `--repeat` says, with the first and the
+third quartile; points that only the plots show are medians of three. A ratio is the median over
+pairs of neighbouring samples, with the least and the greatest. A ratio above 1 is in favour of the
+engine named first, whatever the unit.
+
+- *prefill*: a prompt is evaluated for the logits of its last token, in passes of the engine's
   choice.
-- *decode*: tokens one by one, from position 0 or the one named. Llamux also chooses each token
-  (greedily); llama.cpp is given them.
-- *first token*: from the tokens of a chat prompt to the first of its answer. The prompt is a text
-  of at most 20 tokens in the model's template, with the template's own system prompt where it has
-  one, and with none where it has not. *Cold*: none of it is in the cache. *Prefix kept*: what the
-  template puts before every text is; the tokens are the others.
-- *load*: in a fresh process, from the page cache, until a conversation can begin.
-- *peak memory*: one sample, of the process that gave the other figures of its column: resident,
-  above what it had before the load; pages of a mapped file count.
+- *decode*: tokens are generated one by one, from position 0 or from the position named. Llamux also
+  chooses each token (greedily); llama.cpp gets the tokens.
+- *first token*: from the tokens of a chat prompt to the first token of its answer. The prompt is a
+  text of at most 20 tokens in the model's template, with the template's own system prompt if it has
+  one. *Cold*: no token of the prompt is in the cache. *Prefix kept*: the tokens that the template
+  puts before every text are in the cache, and the row's number counts the other tokens.
+- *load*: in a fresh process, from the page cache, until a conversation can start.
+- *peak memory*: one sample of the process that gave the other figures of its column: resident
+  memory, minus that before the load. Pages of a mapped file count.
 
-Figures on uml are the module's own, from `/proc/llamux/stats` of a User-mode Linux guest. A
-prefill is of a text that has about as many tokens; decoding does not guess ahead
-(`speculate 0`); the first token is from the text to the answer's first bytes, and cold the first
-answer after a load. Its memory is left out: cold samples boot new guests, so none gives all
-figures.
+**On uml.** These are the module's own figures, from `/proc/llamux/stats` of a User-mode Linux
+guest. The text of a prefill has about as many tokens as the row says. Decoding runs without
+speculation (`speculate 0`). The first token counts from the text to the first bytes of the answer;
+*cold* is the first answer after a load. Memory is left out, because cold samples boot new guests
+and no guest gives all figures.
 
-llama.cpp has its defaults: weights repacked where it knows how, a mapped file, flash attention
-where it wants to, batches of 512, built for this processor (`GGML_NATIVE`).
+**llama.cpp** uses its defaults: repacked weights where it supports them, a mapped file, flash
+attention by its own choice, batches of 512, built for this processor (`GGML_NATIVE`).
 """
 
 
