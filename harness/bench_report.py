@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measured rows for people: a table, plots, and the page of the documentation."""
+"""Reports of measured rows: a table for a terminal, plots, and docs/benchmarks.md."""
 
 import re
 import statistics
@@ -31,7 +31,7 @@ _UNITS: dict[str, tuple[str, float]] = {
 
 
 def label(row: Row) -> str:
-    """What a row measures, for people."""
+    """Return the readable name of the figure that a row holds."""
     kind = str(row["kind"])
     if kind.startswith("decode@"):
         return f"decode at position {kind.removeprefix('decode@')}"
@@ -42,12 +42,12 @@ def label(row: Row) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits or so."""
+    """Format with about three significant digits."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def figure(row: Row) -> str:
-    """The median with its quartiles."""
+    """Return the median with its quartiles, in the unit of the table."""
     _, scale = _UNITS[row["unit"]]
     low, high = (number(v * scale) for v in row["spread"])
     median = number(row["median"] * scale)
@@ -55,7 +55,7 @@ def figure(row: Row) -> str:
 
 
 def ratio(row: Row, to: str) -> str:
-    """The median of pairs, with the least and the greatest."""
+    """Return the median ratio of pairs, with the least and the greatest; empty without pairs."""
     ratios = row.get(f"ratios_to_{to}")
     if not ratios:
         return ""
@@ -68,7 +68,7 @@ def _engine(row: Row) -> str:
 
 
 def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """Heads, and a line for each thing measured of one model: an engine is a column."""
+    """Return the heads and lines of one model's table, with a column for each engine."""
     engines = list(dict.fromkeys(_engine(r) for r in rows))
     ratios = [
         (f"{_engine(r)} / {PEER if to == 'peer' else 'native'}", _engine(r), to)
@@ -89,10 +89,10 @@ def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 
 def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
-    """How near decoding comes to what memory can do."""
+    """Yield the share of the memory bandwidth that decoding uses, a line for each row."""
     for row in rows:
         if "of_bandwidth" in row:
-            # That of its own run: with results of several, the machine's may be another's.
+            # The bandwidth of this row's run: merged results come from several runs.
             bandwidth = row["bytes_per_second"] / row["of_bandwidth"]
             yield (
                 f"{row['model']}, {_engine(row)}, {counted(row['threads'], 'thread')}: "
@@ -103,7 +103,7 @@ def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
 
 
 def facts(machine: dict[str, Any]) -> Iterator[str]:
-    """The machine, a line for each thing."""
+    """Yield the lines that describe the machine."""
     yield f"{machine['cpu']}, {machine['cores']} processors ({', '.join(machine['flags'])})"
     yield (
         f"{machine['memory'] / (1 << 30):.0f} GiB of memory, "
@@ -115,7 +115,7 @@ def facts(machine: dict[str, Any]) -> Iterator[str]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Everything, for a terminal."""
+    """Return the whole report as text for a terminal."""
     out = list(facts(result["machine"]))
     for model, some in groupby(result["rows"], key=lambda r: r["model"]):
         rows = list(some)
@@ -131,7 +131,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Results of several runs on one machine as one: its description is the first one's."""
+    """Merge results of several runs on one machine; the first one describes the machine."""
     machine = dict(results[0]["machine"])
     rates = [r["machine"]["read_bandwidth"] for r in reversed(results)]
     machine["read_bandwidth"] = {k: v for some in rates for k, v in some.items()}
@@ -147,14 +147,14 @@ def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def remarks(result: dict[str, Any]) -> Iterator[str]:
-    """How to read it, and a warning where the machine was not idle."""
+    """Yield the explanation of the figures, and a warning if the machine was not idle."""
     yield "Medians, with the first and third quartile; ratios are medians of pairs, with the range."
     yield f"A ratio above 1 is in favour of the engine named first; {commonest(result)}."
     yield from warnings(result)
 
 
 def warnings(result: dict[str, Any]) -> Iterator[str]:
-    """Whether the machine was idle enough for figures that mean something."""
+    """Yield a warning if other processes disturbed a round."""
     busy = [r["elsewhere"] for r in result["rows"]]
     disturbed = sum(share > QUIET for share in busy)
     if disturbed:
@@ -165,7 +165,7 @@ def warnings(result: dict[str, Any]) -> Iterator[str]:
 
 
 def commonest(result: dict[str, Any]) -> str:
-    """How many rounds."""
+    """Return the most common number of rounds, in words."""
     counts = [len(r["samples"]) for r in result["rows"] if r["kind"] == "decode"] or [0]
     return counted(statistics.mode(counts), "round")
 
@@ -177,7 +177,7 @@ Points = list[tuple[float, Row]]
 
 
 def _curve(rows: Iterable[Row], at: Callable[[Row], float | None]) -> dict[str, Points]:
-    """Of each engine the rows that have a place on the axis, in its order."""
+    """Return the points of each engine, sorted by their position on the axis."""
     curves: dict[str, Points] = {}
     for row in rows:
         x = at(row)
@@ -203,8 +203,8 @@ def _batch(row: Row) -> float | None:
 
 
 def draw(model: str, rows: Sequence[Row]) -> "Figure":
-    """Speed against threads, context and batch: a curve for each engine."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 # slow, and no other verb's
+    """Plot speed against threads, context and batch, with a curve for each engine."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 # slow, and only needed here
 
     most = max(r["threads"] for r in rows)
     of_most = [r for r in rows if r["threads"] == most]
@@ -242,12 +242,12 @@ def draw(model: str, rows: Sequence[Row]) -> "Figure":
 
 
 def write_plots(result: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """A file for each model."""
+    """Write a plot for each model; return the files by model."""
     files: dict[str, Path] = {}
     for model, some in groupby(result["rows"], key=lambda r: r["model"]):
         stem = "".join(c if c.isalnum() else "-" for c in Path(model).stem)
         path = files[str(model)] = folder / f"benchmarks-{stem}.png"
-        # No version in the file: the same figures give the same bytes.
+        # Without a version in the file the same figures give the same bytes.
         draw(str(model), list(some)).savefig(path, dpi=110, metadata={"Software": None})
     return files
 
@@ -303,7 +303,7 @@ def _markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[
 
 
 def page(result: dict[str, Any], plots: dict[str, Path]) -> str:
-    """docs/benchmarks.md."""
+    """Return the text of docs/benchmarks.md."""
     machine = result["machine"]
     out = [_INTRODUCTION, "## Machine", ""]
     out += [f"- {line}" for line in facts(machine)]
