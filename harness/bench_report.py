@@ -262,9 +262,9 @@ that gives its figures alone; `make bench` uses one thread, and as many threads 
 processors.
 
 **Method.** Each engine runs in a process of its own, which sleeps while it is not asked. The
-engines take turns: each round takes one sample of every engine, in another order each round, after
-one sample of each that is not counted. A round during which other processes used more than a
-twentieth of a processor is measured again, up to twice as often as there are rounds. Rounds
+engines take turns: each round takes one sample of every engine, in reverse order in every second
+round, after one sample of each that is not counted. A round during which other processes used more
+than a twentieth of a processor is measured again, up to twice as often as there are rounds. Rounds
 shorter than 0.2 s cannot be checked for this.
 
 **Figures.** A value is the median of as many rounds as `--repeat` says, with the first and the
