@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measured rows for people: a table, plots, and the page of the documentation."""
+"""Reports of measured rows: a table for a terminal, plots, and docs/benchmarks.md."""
 
 import re
 import statistics
@@ -32,7 +32,7 @@ _UNITS: dict[str, tuple[str, float]] = {
 
 
 def label(row: Row) -> str:
-    """What a row measures, for people."""
+    """Return the readable name of the figure that a row holds."""
     kind = str(row["kind"])
     if kind.startswith("decode@"):
         return f"decode at position {kind.removeprefix('decode@')}"
@@ -43,12 +43,12 @@ def label(row: Row) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits or so."""
+    """Format with about three significant digits."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def figure(row: Row) -> str:
-    """The median with its quartiles."""
+    """Return the median with its quartiles, in the unit of the table."""
     _, scale = _UNITS[row["unit"]]
     low, high = (number(v * scale) for v in row["spread"])
     median = number(row["median"] * scale)
@@ -56,7 +56,7 @@ def figure(row: Row) -> str:
 
 
 def ratio(row: Row, to: str) -> str:
-    """The median of pairs, with the least and the greatest."""
+    """Return the median ratio of pairs, with the least and the greatest; empty without pairs."""
     ratios = row.get(f"ratios_to_{to}")
     if not ratios:
         return ""
@@ -69,7 +69,7 @@ def _engine(row: Row) -> str:
 
 
 def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """Heads, and a line for each thing measured of one model: an engine is a column."""
+    """Return the heads and lines of one model's table, with a column for each engine."""
     engines = list(dict.fromkeys(_engine(r) for r in rows))
     ratios = [
         (f"{_engine(r)} / {PEER if to == 'peer' else 'native'}", _engine(r), to)
@@ -90,21 +90,21 @@ def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 
 def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
-    """How near decoding comes to what memory can do."""
+    """Yield the share of the memory bandwidth that decoding uses, a line for each row."""
     for row in rows:
         if "of_bandwidth" in row:
-            # That of its own run: with results of several, the machine's may be another's.
+            # The bandwidth of this row's run: merged results come from several runs.
             bandwidth = row["bytes_per_second"] / row["of_bandwidth"]
             yield (
                 f"{row['model']}, {_engine(row)}, {counted(row['threads'], 'thread')}: "
                 f"decoding reads {row['bytes_per_second'] / 1e9:.1f} GB/s of weights, "
-                f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s of memory "
-                "that as many threads read in the same run"
+                f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s that as many "
+                "threads read from memory in the same run"
             )
 
 
 def facts(machine: dict[str, Any]) -> Iterator[str]:
-    """The machine, a line for each thing."""
+    """Yield the lines that describe the machine."""
     yield f"{machine['cpu']}, {machine['cores']} processors ({', '.join(machine['flags'])})"
     yield (
         f"{machine['memory'] / (1 << 30):.0f} GiB of memory, "
@@ -116,7 +116,7 @@ def facts(machine: dict[str, Any]) -> Iterator[str]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Everything, for a terminal."""
+    """Return the whole report as text for a terminal."""
     out = list(facts(result["machine"]))
     for model, some in groupby(result["rows"], key=lambda r: r["model"]):
         rows = list(some)
@@ -132,7 +132,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Results of several runs on one machine as one: its description is the first one's."""
+    """Merge results of several runs on one machine; the first one describes the machine."""
     machine = dict(results[0]["machine"])
     rates = [r["machine"]["read_bandwidth"] for r in reversed(results)]
     machine["read_bandwidth"] = {k: v for some in rates for k, v in some.items()}
@@ -148,14 +148,14 @@ def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def remarks(result: dict[str, Any]) -> Iterator[str]:
-    """How to read it, and a warning where the machine was not idle."""
+    """Yield the explanation of the figures, and a warning if the machine was not idle."""
     yield "Medians, with the first and third quartile; ratios are medians of pairs, with the range."
     yield f"A ratio above 1 is in favour of the engine named first; {commonest(result)}."
     yield from warnings(result)
 
 
 def warnings(result: dict[str, Any]) -> Iterator[str]:
-    """Whether the machine was idle enough for figures that mean something."""
+    """Yield a warning if other processes disturbed a round."""
     busy = [r["elsewhere"] for r in result["rows"]]
     disturbed = sum(share > QUIET for share in busy)
     if disturbed:
@@ -166,7 +166,7 @@ def warnings(result: dict[str, Any]) -> Iterator[str]:
 
 
 def commonest(result: dict[str, Any]) -> str:
-    """How many rounds."""
+    """Return the most common number of rounds, in words."""
     counts = [len(r["samples"]) for r in result["rows"] if r["kind"] == "decode"] or [0]
     return counted(statistics.mode(counts), "round")
 
@@ -178,7 +178,7 @@ Points = list[tuple[float, Row]]
 
 
 def _curve(rows: Iterable[Row], at: Callable[[Row], float | None]) -> dict[str, Points]:
-    """Of each engine the rows that have a place on the axis, in its order."""
+    """Return the points of each engine, sorted by their position on the axis."""
     curves: dict[str, Points] = {}
     for row in rows:
         x = at(row)
@@ -204,8 +204,8 @@ def _batch(row: Row) -> float | None:
 
 
 def draw(model: str, rows: Sequence[Row]) -> "Figure":
-    """Speed against threads, context and batch: a curve for each engine."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 # slow, and no other verb's
+    """Plot speed against threads, context and batch, with a curve for each engine."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 # slow, and only needed here
 
     most = max(r["threads"] for r in rows)
     of_most = [r for r in rows if r["threads"] == most]
@@ -243,12 +243,12 @@ def draw(model: str, rows: Sequence[Row]) -> "Figure":
 
 
 def write_plots(result: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """A file for each model."""
+    """Write a plot for each model; return the files by model."""
     files: dict[str, Path] = {}
     for model, some in groupby(result["rows"], key=lambda r: r["model"]):
         stem = "".join(c if c.isalnum() else "-" for c in Path(model).stem)
         path = files[str(model)] = folder / f"benchmarks-{stem}.png"
-        # No version in the file: the same figures give the same bytes.
+        # Without a version in the file the same figures give the same bytes.
         draw(str(model), list(some)).savefig(path, dpi=110, metadata={"Software": None})
     return files
 
@@ -258,39 +258,41 @@ def write_plots(result: dict[str, Any], folder: Path) -> dict[str, Path]:
 _INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures everything on this page and writes it anew. Each section names the command
-that gives its figures alone; `make bench` runs it with one thread and with as many as there are
+`make bench` measures everything on this page and writes the page. Each section names the command
+that gives its figures alone; `make bench` uses one thread, and as many threads as there are
 processors.
 
-Engines run in processes of their own that sleep while they are not asked, and take turns: each
-round has one sample of every engine, the order turned round by round, after a sample of each that
-does not count. Figures are medians of as many rounds as `--repeat` says, with the first and the
-third quartile; points that only the plots show are of three. Ratios are medians over pairs of
-neighbours, with the least and the greatest, and above 1 in favour of the engine named first,
-whatever the unit. A round during which anything else took more than a twentieth of a processor is
-measured again, up to twice as often as there are rounds; of rounds shorter than 0.2 s it cannot be
-told.
+**Method.** Each engine runs in a process of its own, which sleeps while it is not asked. The
+engines take turns: each round takes one sample of every engine, in reverse order in every second
+round, after one sample of each that is not counted. A round during which other processes used more
+than a twentieth of a processor is measured again, up to twice as often as there are rounds. Rounds
+shorter than 0.2 s cannot be checked for this.
 
-- *prefill*: a prompt evaluated for the logits of its last token, in passes of the engine's
+**Figures.** A value is the median of as many rounds as `--repeat` says, with the first and the
+third quartile; points that only the plots show are medians of three. A ratio is the median over
+pairs of neighbouring samples, with the least and the greatest. A ratio above 1 is in favour of the
+engine named first, whatever the unit.
+
+- *prefill*: a prompt is evaluated for the logits of its last token, in passes of the engine's
   choice.
-- *decode*: tokens one by one, from position 0 or the one named. Llamux also chooses each token
-  (greedily); llama.cpp is given them.
-- *first token*: from the tokens of a chat prompt to the first of its answer. The prompt is a text
-  of at most 20 tokens in the model's template, with the template's own system prompt where it has
-  one, and with none where it has not. *Cold*: none of it is in the cache. *Prefix kept*: what the
-  template puts before every text is; the tokens are the others.
-- *load*: in a fresh process, from the page cache, until a conversation can begin.
-- *peak memory*: one sample, of the process that gave the other figures of its column: resident,
-  above what it had before the load; pages of a mapped file count.
+- *decode*: tokens are generated one by one, from position 0 or from the position named. Llamux also
+  chooses each token (greedily); llama.cpp gets the tokens.
+- *first token*: from the tokens of a chat prompt to the first token of its answer. The prompt is a
+  text of at most 20 tokens in the model's template, with the template's own system prompt if it has
+  one. *Cold*: no token of the prompt is in the cache. *Prefix kept*: the tokens that the template
+  puts before every text are in the cache, and the row's number counts the other tokens.
+- *load*: in a fresh process, from the page cache, until a conversation can start.
+- *peak memory*: one sample of the process that gave the other figures of its column: resident
+  memory, minus that before the load. Pages of a mapped file count.
 
-Figures on uml are the module's own, from `/proc/llamux/stats` of a User-mode Linux guest. A
-prefill is of a text that has about as many tokens; decoding does not guess ahead
-(`speculate 0`); the first token is from the text to the answer's first bytes, and cold the first
-answer after a load. Its memory is left out: cold samples boot new guests, so none gives all
-figures.
+**On uml.** These are the module's own figures, from `/proc/llamux/stats` of a User-mode Linux
+guest. The text of a prefill has about as many tokens as the row says. Decoding runs without
+speculation (`speculate 0`). The first token counts from the text to the first bytes of the answer;
+*cold* is the first answer after a load. Memory is left out, because cold samples boot new guests
+and no guest gives all figures.
 
-llama.cpp has its defaults: weights repacked where it knows how, a mapped file, flash attention
-where it wants to, batches of 512, built for this processor (`GGML_NATIVE`).
+**llama.cpp** uses its defaults: repacked weights where it supports them, a mapped file, flash
+attention by its own choice, batches of 512, built for this processor (`GGML_NATIVE`).
 """
 
 
@@ -302,7 +304,7 @@ def _markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[
 
 
 def page(result: dict[str, Any], plots: dict[str, Path]) -> str:
-    """docs/benchmarks.md."""
+    """Return the text of docs/benchmarks.md."""
     machine = result["machine"]
     out = [_INTRODUCTION, "## Machine", ""]
     out += [f"- {line}" for line in facts(machine)]
