@@ -26,18 +26,13 @@ static size_t text_room(size_t n)
 	return 3 * n + 3;
 }
 
-static size_t align_up(size_t n)
-{
-	return (n + LLAMA_ALIGN - 1) & ~((size_t)LLAMA_ALIGN - 1);
-}
-
 void llama_tokenize_bounds(const struct llama_vocab *v, size_t n, size_t *max_tokens,
 			   size_t *scratch)
 {
 	size_t room = text_room(n);
 
 	*max_tokens = room + 1;
-	*scratch = align_up(room) + align_up(2 * room) + align_up(room * MERGE_SCRATCH);
+	*scratch = llama_align_up(room) + llama_align_up(2 * room) + llama_align_up(room * MERGE_SCRATCH);
 }
 
 int llama_tokenizer_emit(struct tokenization *t, u32 id)
@@ -173,8 +168,8 @@ long llama_tokenize(const struct llama_vocab *v, const char *text, size_t n, u32
 	u8 *memory = scratch;
 	struct tokenization t = {
 		.v = v, .ids = ids, .max_ids = max_ids, .room = room, .yield = yield,
-		.work = (char *)memory + align_up(room),
-		.memory = memory + align_up(room) + align_up(2 * room),
+		.work = (char *)memory + llama_align_up(room),
+		.memory = memory + llama_align_up(room) + llama_align_up(2 * room),
 	};
 	int err = 0;
 
