@@ -13,6 +13,7 @@
 #include "base/port.h"
 #include "base/team.h"
 #include "file/gguf.h"
+#include "generation/dialogue.h"
 #include "generation/generation.h"
 #include "generation/sampler.h"
 #include "generation/score.h"

@@ -238,8 +238,14 @@ struct llama_arena {
 	size_t used;
 };
 
-/* Round up to the alignment of every allocation. Saturates at SIZE_MAX. */
+/* Alignment of every allocation, in bytes. */
 #define LLAMA_ALIGN 64
+
+/** llama_align_up() - Round @n up to the alignment of allocations. */
+static inline size_t llama_align_up(size_t n)
+{
+	return (n + LLAMA_ALIGN - 1) & ~((size_t)LLAMA_ALIGN - 1);
+}
 
 /**
  * llama_arena_alloc() - Take @n objects of @size bytes from the arena.

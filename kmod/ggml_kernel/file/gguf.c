@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "file/gguf.h"
+#include "base/sort.h"
 #include "file/generated/ggml_traits.h"
 
 #define GGUF_MAGIC 0x46554747u	/* "GGUF" */
@@ -300,60 +301,42 @@ static int name_cmp(struct gguf_str a, struct gguf_str b)
 	return memcmp(a.data, b.data, a.len);
 }
 
-typedef int (*order_fn)(const struct gguf *g, u32 a, u32 b);
-
-static int by_key(const struct gguf *g, u32 a, u32 b)
+static int compare_keys(const struct gguf *g, u32 a, u32 b)
 {
 	return name_cmp(g->kv[a].key, g->kv[b].key);
 }
 
-static int by_name(const struct gguf *g, u32 a, u32 b)
+static int compare_names(const struct gguf *g, u32 a, u32 b)
 {
 	return name_cmp(g->tensors[a].name, g->tensors[b].name);
 }
 
-static int by_offset(const struct gguf *g, u32 a, u32 b)
+static bool by_key(const void *g, u32 a, u32 b)
 {
-	u64 x = g->tensors[a].offset, y = g->tensors[b].offset;
-
-	return x < y ? -1 : x > y;
+	return compare_keys(g, a, b) < 0;
 }
 
-static void swap_u32(u32 *a, u32 *b)
+static bool by_name(const void *g, u32 a, u32 b)
 {
-	u32 t = *a;
-
-	*a = *b;
-	*b = t;
+	return compare_names(g, a, b) < 0;
 }
 
-/* Heapsort's step: let order[root] sink within order[0..n). */
-static void sink(const struct gguf *g, u32 *order, u32 root, u32 n, order_fn cmp)
+static bool by_offset(const void *arg, u32 a, u32 b)
 {
-	u32 child;
+	const struct gguf *g = arg;
 
-	for (; (child = 2 * root + 1) < n; root = child) {
-		if (child + 1 < n && cmp(g, order[child], order[child + 1]) < 0)
-			child++;
-		if (cmp(g, order[root], order[child]) >= 0)
-			return;
-		swap_u32(&order[root], &order[child]);
-	}
+	return g->tensors[a].offset < g->tensors[b].offset;
 }
 
-/* Heapsort: n log n for every input, in place, without recursion. */
-static void sort_order(const struct gguf *g, u32 *order, u32 n, order_fn cmp)
+/* Fill @order with the indices [0, @n) as @less orders them. */
+static void sort_order(const struct gguf *g, u32 *order, u32 n,
+		       bool (*less)(const void *g, u32 a, u32 b))
 {
 	u32 i;
 
 	for (i = 0; i < n; i++)
 		order[i] = i;
-	for (i = n / 2; i-- > 0;)
-		sink(g, order, i, n, cmp);
-	for (i = n; i-- > 1;) {
-		swap_u32(&order[0], &order[i]);
-		sink(g, order, 0, i, cmp);
-	}
+	llama_sort_ids(order, n, less, g);
 }
 
 static int check_overlap(struct gguf *g, struct llama_diag *diag)
@@ -379,7 +362,7 @@ static int order_keys(struct gguf *g, struct llama_diag *diag)
 
 	sort_order(g, g->kv_order, g->n_kv, by_key);
 	for (i = 1; i < g->n_kv; i++)
-		if (!by_key(g, g->kv_order[i - 1], g->kv_order[i]))
+		if (!compare_keys(g, g->kv_order[i - 1], g->kv_order[i]))
 			return bad_kv(diag, &g->kv[g->kv_order[i]], "a duplicate key");
 	return 0;
 }
@@ -390,7 +373,7 @@ static int order_tensors(struct gguf *g, struct llama_diag *diag)
 
 	sort_order(g, g->tensor_order, g->n_tensors, by_name);
 	for (i = 1; i < g->n_tensors; i++)
-		if (!by_name(g, g->tensor_order[i - 1], g->tensor_order[i]))
+		if (!compare_names(g, g->tensor_order[i - 1], g->tensor_order[i]))
 			return bad_tensor(diag, &g->tensors[g->tensor_order[i]],
 					  "a duplicate name");
 	return 0;

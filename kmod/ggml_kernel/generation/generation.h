@@ -10,67 +10,11 @@
 #define LLAMA_GENERATION_H
 
 #include "generation/confidence.h"
+#include "generation/prompt.h"
 #include "model/llama.h"
-#include "generation/sampler.h"
-#include "text/stop.h"
 #include "text/utf8.h"
 
-#define LLAMA_TEMPLATE_AUTO (-1)
 #define LLAMA_MAX_TURNS 256
-#define LLAMA_MAX_DRAFT 7	/* tokens: with the one before them a batch of eight */
-
-/**
- * struct llama_options - What a caller may choose about an answer.
- * @sampler:    How to pick tokens.
- * @max_tokens: Of the answer; 0 for as many as the context has room for.
- * @chat:       enum llama_chat_template, or LLAMA_TEMPLATE_AUTO for the file's.
- * @system:     System prompt; NULL data for the file's own.
- * @speculate:  Most tokens to draft by prompt look-up, up to LLAMA_MAX_DRAFT; 0 for none.
- *   The answer is the same whatever it is.
- * @stops:      Texts that end the answer; they are no part of it.
- */
-struct llama_options {
-	struct llama_sampler_params sampler;
-	u32 max_tokens;
-	int chat;
-	struct gguf_str system;
-	u32 speculate;
-	struct llama_stops stops;
-};
-
-/** LLAMA_OPTIONS_DEFAULT - Greedy, 256 tokens, everything else as the file says. */
-#define LLAMA_OPTIONS_DEFAULT ((struct llama_options){ \
-	.sampler = { .top_p = 1 << 16, .repeat_penalty = 1 << 16 }, \
-	.max_tokens = 256, \
-	.chat = LLAMA_TEMPLATE_AUTO, \
-	.speculate = LLAMA_MAX_DRAFT, \
-})
-
-/**
- * llama_options_check() - Options as an answer uses them.
- * @sampler: Set up by them.
- * @stop:    Likewise.
- * @o:       As the caller chose them.
- * @diag:    Names what is wrong where this fails.
- *
- * Return: 0, or -EINVAL with @diag naming the option.
- */
-int llama_options_check(struct llama_sampler *sampler, struct llama_stop_filter *stop,
-			const struct llama_options *o, struct llama_diag *diag);
-
-/**
- * struct llama_draft - Speculation by prompt look-up.
- * @most: Tokens to guess at the most; 0 for none.
- * @next: Tokens to guess the next time.
- * @wait: Tokens to generate before that.
- * @misses: Guesses in a row that failed from the first token on.
- */
-struct llama_draft {
-	u32 most;
-	u32 next;
-	u32 wait;
-	u32 misses;
-};
 
 /**
  * struct llama_turn - What somebody said, and where the answer to it begins.
@@ -160,23 +104,6 @@ int llama_generation_init(struct llama_generation *g, const struct llama_model *
 			  u32 n_batch, u32 n_workers, struct llama_arena *arena);
 
 /**
- * llama_generation_head() - Tokens that every prompt with the file's own template and
- * system prompt begins with.
- * @m:     Model.
- * @ids:   (max) out.
- * @max:   Room at @ids.
- * @tmp:   Twice llama_head_scratch() bytes, aligned to 64.
- * @yield: Called between pieces of bounded work; may be NULL.
- *
- * Return: how many, 0 where there are none or more than @max.
- */
-long llama_generation_head(const struct llama_model *m, u32 *ids, u32 max, void *tmp,
-			   const struct llama_yield *yield);
-
-/** llama_head_scratch() - Half of what llama_generation_head() wants at @tmp. */
-size_t llama_head_scratch(const struct llama_model *m);
-
-/**
  * llama_generation_adopt() - Say that the KV cache holds @ids at positions [0, @n).
  * @g:   Without a prompt so far.
  * @ids: (n,) below n_vocab.
@@ -185,10 +112,6 @@ size_t llama_head_scratch(const struct llama_model *m);
  * The next prompt evaluates only what follows their common beginning.
  */
 void llama_generation_adopt(struct llama_generation *g, const u32 *ids, u32 n);
-
-/** llama_prompt_scratch() - Bytes that llama_generation_prompt() wants at @tmp. */
-size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_options *o,
-			    struct gguf_str text);
 
 /**
  * llama_generation_prompt() - Begin an answer to @text.
@@ -208,30 +131,15 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 			    struct gguf_str text, void *tmp, const struct llama_yield *yield,
 			    struct llama_diag *diag);
 
-/** llama_turn_scratch() - Bytes that llama_generation_turn() wants at @tmp. */
-size_t llama_turn_scratch(const struct llama_generation *g, const struct llama_options *o,
-			  const char *texts, size_t n_texts);
-
 /**
- * llama_generation_turn() - Go on with what is said at the end of @texts.
- * @g:     Its earlier turns, where there are any, are answered.
- * @o:     Its template and system prompt are those of the first turn.
- * @texts: (n_texts) what the user said in all turns so far, this one at the end.
- * @n_texts: Bytes at @texts.
- * @at:    Index of this turn's text.
- * @tmp:   llama_turn_scratch() bytes, aligned to 64; free again afterwards.
- * @yield: Called between pieces of bounded work; may be NULL.
- * @diag:  Names what is wrong where this fails.
- *
- * What was said before stays as it is, evaluated; where the context has no room
- * for it, the oldest turns are dropped, and the newest are evaluated again behind
- * the system prompt.
- *
- * Return: as llama_generation_prompt(). A failure leaves all turns as they were.
+ * llama_generation_begin() - Begin the answer to the tokens at @g->tokens.
+ * @g:      Generation with a sampler set up.
+ * @o:      Options.
+ * @n:      Number of tokens.
+ * @n_past: Number of positions in the KV cache that are theirs.
  */
-int llama_generation_turn(struct llama_generation *g, const struct llama_options *o,
-			  const char *texts, size_t n_texts, size_t at, void *tmp,
-			  const struct llama_yield *yield, struct llama_diag *diag);
+void llama_generation_begin(struct llama_generation *g, const struct llama_options *o, u32 n,
+			    u32 n_past);
 
 /** llama_generation_positions() - Positions that the KV cache must have room for in the next step. */
 u32 llama_generation_positions(const struct llama_generation *g);

@@ -15,11 +15,7 @@ void llama_attend_angles(const struct pass *p)
 
 static struct attention_head cached(const struct pass *p, u32 chunk, u32 layer, u32 head)
 {
-	const struct llama_model *m = p->m;
-	size_t index = (size_t)layer * m->n_head_kv + head;
-
-	return attention_head_at((u8 *)p->kv->chunks[chunk] +
-				 index * attention_head_size(m->n_head_dim), m->n_head_dim);
+	return llama_kv_head(p->kv, p->m, chunk, layer, head);
 }
 
 /* A head of token @t, turned, into the worker's tmp.wide. Return: its exponent. */

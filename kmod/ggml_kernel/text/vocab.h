@@ -16,10 +16,8 @@
 #define LLAMA_MAX_VOCAB (1u << 20)
 #define LLAMA_MAX_TOKEN 4096	/* bytes of a token's text in the file */
 
-enum llama_vocab_type {
-	LLAMA_VOCAB_BPE,
-	LLAMA_VOCAB_SPM,
-};
+struct llama_tokenizer;
+struct llama_pre_tokenizer;
 
 /* llama_tokenize() flags. */
 #define LLAMA_TOKENIZE_BOS	1u	/* begin with BOS where the file asks for it */
@@ -36,18 +34,11 @@ enum llama_token_kind {
 	LLAMA_TOKEN_BYTE = 6,
 };
 
-/* Which expression cuts a text into words (BPE). */
-enum llama_pre_tokenizer {
-	LLAMA_PRE_SMOLLM,
-	LLAMA_PRE_GPT2,
-	LLAMA_PRE_LLAMA3,
-};
-
 #define LLAMA_TOKEN_EOG 0x80	/* beside its kind: ends a generation */
 
 /**
  * struct llama_vocab - A vocabulary ready for use.
- * @type:    Which tokenizer.
+ * @tokenizer: Its tokenizer.
  * @n_vocab: Number of tokens.
  * @bos:     Begin-of-text token or LLAMA_TOKEN_NONE; likewise:
  * @eos:     End of text.
@@ -57,7 +48,7 @@ enum llama_pre_tokenizer {
  *
  * The remaining fields are the tokenizers' own:
  * @add_space_prefix: SPM: a text begins with a space of its own.
- * @pre:       BPE: how a text is cut into words.
+ * @pre:       BPE: its pre-tokenizer.
  * @max_piece: Bytes of the longest token's text.
  * @text:      (n_vocab,) the tokens as the file spells them.
  * @kind:      (n_vocab,) enum llama_token_kind, perhaps with LLAMA_TOKEN_EOG.
@@ -73,7 +64,7 @@ enum llama_pre_tokenizer {
  * @rank:      SPM: (n_vocab,) the scores as integers; the lowest is the best.
  */
 struct llama_vocab {
-	enum llama_vocab_type type;
+	const struct llama_tokenizer *tokenizer;
 	u32 n_vocab;
 	u32 bos;
 	u32 eos;
@@ -81,7 +72,7 @@ struct llama_vocab {
 	u32 unk;
 	bool add_bos;
 	bool add_space_prefix;
-	enum llama_pre_tokenizer pre;
+	const struct llama_pre_tokenizer *pre;
 	u32 max_piece;
 	struct gguf_str *text;
 	u8 *kind;
