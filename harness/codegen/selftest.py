@@ -8,7 +8,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 
 from harness.codegen import template
-from harness.codegen.ggml import BLOCK_TYPES
+from harness.models.weight_types import BLOCK_TYPES
 from harness.reference import fixedpoint as fp
 from harness.reference import twin
 from harness.reference.fixedpoint import I64
