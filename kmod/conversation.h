@@ -24,7 +24,7 @@
 
 #include "figures.h"
 #include "ggml_kernel/score.h"
-#include "maker.h"
+#include "producer.h"
 #include "model.h"
 #include "options.h"
 #include "text.h"

@@ -3,7 +3,7 @@
 #include <linux/err.h>
 #include <linux/module.h>
 
-#include "engine.h"
+#include "sessions.h"
 #include "ggml_kernel/selftest.h"
 #include "log.h"
 #include "procfs/procfs.h"

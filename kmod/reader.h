@@ -4,7 +4,7 @@
  *
  * Nothing is computed until somebody reads, and then in the reader's own context:
  * its priority, its cgroups and its signals are the computation's. Those who poll
- * have it done for them (maker.h).
+ * have it done for them (producer.h).
  */
 #ifndef LLAMUX_READER_H
 #define LLAMUX_READER_H
@@ -12,7 +12,7 @@
 #include <linux/poll.h>
 #include <linux/uio.h>
 
-#include "engine.h"
+#include "sessions.h"
 
 /**
  * struct llamux_reader - Where an open file is. Guarded by the conversation's answer_lock.

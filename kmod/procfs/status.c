@@ -5,7 +5,7 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
-#include "engine.h"
+#include "sessions.h"
 #include "memory.h"
 #include "procfs.h"
 #include "registry.h"

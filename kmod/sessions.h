@@ -5,8 +5,8 @@
  * A shared conversation belongs to a user and a terminal session, compared
  * as kernel objects; a private one to an open file.
  */
-#ifndef LLAMUX_ENGINE_H
-#define LLAMUX_ENGINE_H
+#ifndef LLAMUX_SESSIONS_H
+#define LLAMUX_SESSIONS_H
 
 #include "conversation.h"
 

@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "engine.h"
+#include "sessions.h"
 
 #define REAP_INTERVAL (30 * HZ)		/* between looks for sessions that are gone */
 

@@ -8,8 +8,8 @@
  * while somebody is owed the answer, at most 4 KiB ahead of the foremost reader, and not
  * while the machine hibernates.
  */
-#ifndef LLAMUX_MAKER_H
-#define LLAMUX_MAKER_H
+#ifndef LLAMUX_PRODUCER_H
+#define LLAMUX_PRODUCER_H
 
 #include <linux/kthread.h>
 
