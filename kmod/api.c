@@ -22,10 +22,11 @@ struct call {
 	struct llama_yield yield;
 };
 
-static int heed(void *arg)
+/* Stop at a signal, at the deadline, and if the request is cancelled. */
+static int yield_call(void *arg)
 {
 	const struct call *call = arg;
-	int err = llamux_yield_caller(NULL);
+	int err = llamux_requester_yield(NULL);
 
 	if (err)
 		return err;
@@ -99,7 +100,7 @@ static int write_prompt(struct llamux_reader *reader, const char *prompt)
 	ssize_t n;
 
 	iov_iter_kvec(&from, WRITE, &text, 1, text.iov_len);
-	n = llamux_write(reader, &from);
+	n = llamux_reader_write(reader, &from);
 	return min_t(ssize_t, n, 0);
 }
 
@@ -109,6 +110,17 @@ static int translate(int err)
 	return err == -ERESTARTSYS ? -EINTR : err;
 }
 
+static int open_private(struct llamux_reader *reader)
+{
+	struct llamux_requester who;
+	int err;
+
+	llamux_requester_current(&who);
+	err = llamux_reader_open(reader, &who, LLAMUX_PROMPT, true);
+	llamux_requester_put(&who);
+	return err;
+}
+
 static int begin(struct call *call, struct llamux_request *r)
 {
 	int err;
@@ -116,15 +128,15 @@ static int begin(struct call *call, struct llamux_request *r)
 	might_sleep();
 	call->r = r;
 	call->deadline = r->timeout_ms ? ktime_add_ms(ktime_get(), r->timeout_ms) : KTIME_MAX;
-	call->yield = (struct llama_yield){ .fn = heed, .arg = call };
-	err = llamux_open(&call->reader, LLAMUX_PROMPT, true);
+	call->yield = (struct llama_yield){ .fn = yield_call, .arg = call };
+	err = open_private(&call->reader);
 	if (err)
 		return err;
 	err = set_options(call->reader.c, r);
 	if (!err)
 		err = write_prompt(&call->reader, r->prompt);
 	if (err)
-		llamux_close(&call->reader);
+		llamux_reader_close(&call->reader);
 	return translate(err);
 }
 
@@ -156,14 +168,14 @@ static int read_answer(struct call *call)
 	for (;;) {
 		struct kvec room = { .iov_base = piece + held, .iov_len = PIECE - held };
 		struct iov_iter to;
-		ssize_t n = heed(call);
+		ssize_t n = yield_call(call);
 		size_t whole;
 		int err;
 
 		if (n)
 			return n;
 		iov_iter_kvec(&to, READ, &room, 1, room.iov_len);
-		n = llamux_read(&call->reader, &to, true, &call->yield);
+		n = llamux_reader_read(&call->reader, &to, true, &call->yield);
 		if (n <= 0)
 			return n;
 		n += held;
@@ -188,7 +200,7 @@ int llamux_ask(struct llamux_request *r)
 	if (err)
 		return err;
 	err = read_answer(&call);
-	llamux_close(&call.reader);
+	llamux_reader_close(&call.reader);
 	return translate(err);
 }
 EXPORT_SYMBOL_GPL(llamux_ask);
@@ -198,7 +210,7 @@ static int score_one(struct call *call, struct llama_score *s, struct llamux_can
 {
 	size_t n = strlen(candidate->text);
 	struct gguf_str text = { candidate->text, n };
-	int err = n > llamux_engine_limits()->max_prompt ? -EMSGSIZE : check_text(text.data);
+	int err = n > llamux_sessions_limits()->max_prompt ? -EMSGSIZE : check_text(text.data);
 
 	if (!err)
 		err = llamux_conversation_score(call->reader.c, s, text, end, &call->yield);
@@ -235,13 +247,13 @@ int llamux_score(struct llamux_request *r, struct llamux_candidate *candidates, 
 	if (err)
 		return err;
 	user = call.reader.c->user;
-	if (!llamux_user_take(user, LLAMUX_PROMPTS, 1)) {
+	if (!llamux_user_reserve(user, LLAMUX_QUOTA_PROMPTS, 1)) {
 		err = -EBUSY;
 	} else {
 		err = score(&call, candidates, n, end);
-		llamux_user_return(user, LLAMUX_PROMPTS, 1);
+		llamux_user_release(user, LLAMUX_QUOTA_PROMPTS, 1);
 	}
-	llamux_close(&call.reader);
+	llamux_reader_close(&call.reader);
 	return translate(err);
 }
 EXPORT_SYMBOL_GPL(llamux_score);

@@ -7,12 +7,10 @@
 #include <linux/suspend.h>
 #include <linux/wait.h>
 
-#include "conversation.h"
+#include "producer.h"
 #include "threads.h"
 
-#define AHEAD 4096	/* bytes that are made before somebody reads them */
-
-/* Users' processes freeze before a hibernation takes memory for its image, the kernel's threads after. */
+/* A hibernation freezes processes, takes memory for its image, and freezes kernel threads last. */
 static bool hibernating;
 static DECLARE_WAIT_QUEUE_HEAD(resumed);
 
@@ -29,121 +27,121 @@ static int on_sleep(struct notifier_block *self, unsigned long event, void *data
 
 static struct notifier_block sleep_notifier = { .notifier_call = on_sleep };
 
-/* Whether to stop; a thread that is to freeze, or would find no memory, goes on afterwards. */
-static int heed(void *arg)
+static bool is_halted(const struct llamux_producer *p)
 {
-	const struct llamux_conversation *c = arg;
+	return READ_ONCE(p->halts);
+}
+
+/* A step that stops to freeze, or because it might find no memory, is repeated afterwards. */
+static int yield_step(void *arg)
+{
+	struct llamux_producer *p = arg;
 
 	cond_resched();
-	if (READ_ONCE(c->maker.halted) || !READ_ONCE(c->streaming) || freezing(current) ||
-	    READ_ONCE(hibernating))
+	if (is_halted(p) || !p->ops->wanted(p) || freezing(current) || READ_ONCE(hibernating))
 		return -ERESTARTSYS;
 	return 0;
 }
 
-static bool is_wanted(const struct llamux_conversation *c)
+static void produce(struct kthread_work *work)
 {
-	return !c->maker.halted && c->streaming && !c->done && !c->failure &&
-	       c->answer.n < c->taken + AHEAD;
-}
-
-static void make(struct kthread_work *work)
-{
-	struct llamux_conversation *c = container_of(work, struct llamux_conversation, maker.work);
-	const struct llama_yield yield = { .fn = heed, .arg = c };
+	struct llamux_producer *p = container_of(work, struct llamux_producer, work);
+	const struct llama_yield yield = { .fn = yield_step, .arg = p };
 	struct mem_cgroup *memcg;
-	bool wanted;
-	size_t have;
-	u64 serial;
 	int err;
 
-	wait_event_freezable(resumed, !READ_ONCE(hibernating) || READ_ONCE(c->maker.halted));
-	mutex_lock(&c->answer_lock);
-	wanted = is_wanted(c);
-	serial = c->serial;
-	have = c->answer.n;
-	mutex_unlock(&c->answer_lock);
-	if (!wanted)
+	wait_event_freezable(resumed, !READ_ONCE(hibernating) || is_halted(p));
+	if (is_halted(p))
 		return;
-	memcg = set_active_memcg(c->maker.memcg);
-	err = llamux_conversation_advance(c, serial, have, &yield);
+	memcg = set_active_memcg(p->memcg);
+	err = p->ops->step(p, &yield);
 	set_active_memcg(memcg);
-	if (err && err != -ERESTARTSYS) {
-		mutex_lock(&c->answer_lock);
-		c->failure = err;
-		mutex_unlock(&c->answer_lock);
-		wake_up_all(&c->wait);
-		return;
-	}
-	kthread_queue_work(c->maker.worker, &c->maker.work);
+	if (!err || err == -ERESTARTSYS)
+		kthread_queue_work(p->worker, &p->work);
+	else if (err != -EAGAIN)
+		p->ops->failed(p, err);
 }
 
-void llamux_maker_init(struct llamux_conversation *c)
+void llamux_producer_init(struct llamux_producer *p, const struct llamux_producer_ops *ops,
+			  struct mem_cgroup *memcg)
 {
-	kthread_init_work(&c->maker.work, make);
-	c->maker.memcg = get_mem_cgroup_from_mm(current->mm);
+	memset(p, 0, sizeof(*p));
+	mutex_init(&p->lock);
+	kthread_init_work(&p->work, produce);
+	p->ops = ops;
+	p->memcg = memcg;
 }
 
-int llamux_maker_start(struct llamux_conversation *c)
+static int start(struct llamux_producer *p)
 {
-	struct kthread_worker *worker = c->maker.worker;
+	struct kthread_worker *worker = p->worker;
 
+	lockdep_assert_held(&p->lock);
 	if (!worker) {
 		worker = kthread_create_worker(KTW_FREEZABLE, "llamux/answer");
 		if (IS_ERR(worker))
 			return PTR_ERR(worker);
-		c->maker.worker = worker;
+		p->worker = worker;
 	}
-	/* Of aio a kernel's thread polls, which is nobody's. */
+	/* With aio, a kernel thread polls in place of the task. */
 	if (!(current->flags & PF_KTHREAD))
-		llamux_lend(worker->task, current->cpus_ptr);
-	kthread_queue_work(worker, &c->maker.work);
+		llamux_threads_inherit(worker->task, current->cpus_ptr);
+	kthread_queue_work(worker, &p->work);
 	return 0;
 }
 
-/* Wait until it rests, which it shall by now. */
-static void cancel(struct llamux_maker *maker)
+int llamux_producer_start(struct llamux_producer *p)
+{
+	int err;
+
+	mutex_lock(&p->lock);
+	err = start(p);
+	mutex_unlock(&p->lock);
+	return err;
+}
+
+/* Wait until a halted producer rests. */
+static void cancel(struct llamux_producer *p)
 {
 	wake_up_all(&resumed);
-	kthread_cancel_work_sync(&maker->work);
+	kthread_cancel_work_sync(&p->work);
 }
 
-int llamux_maker_halt(struct llamux_conversation *c)
+int llamux_producer_halt(struct llamux_producer *p)
 {
-	struct kthread_worker *worker;
+	bool started;
 
-	if (mutex_lock_interruptible(&c->answer_lock))
+	if (mutex_lock_interruptible(&p->lock))
 		return -ERESTARTSYS;
-	worker = c->maker.worker;
-	WRITE_ONCE(c->maker.halted, true);
-	mutex_unlock(&c->answer_lock);
-	if (worker)
-		cancel(&c->maker);
-	mutex_lock(&c->answer_lock);
-	WRITE_ONCE(c->maker.halted, false);
-	/* Somebody may have asked for the answer meanwhile. */
-	if (worker && is_wanted(c))
-		kthread_queue_work(worker, &c->maker.work);
-	mutex_unlock(&c->answer_lock);
+	WRITE_ONCE(p->halts, p->halts + 1);
+	started = p->worker;
+	mutex_unlock(&p->lock);
+	if (started)
+		cancel(p);
+	mutex_lock(&p->lock);
+	WRITE_ONCE(p->halts, p->halts - 1);
+	/* It may have been started meanwhile. */
+	if (p->worker)
+		kthread_queue_work(p->worker, &p->work);
+	mutex_unlock(&p->lock);
 	return 0;
 }
 
-void llamux_maker_free(struct llamux_conversation *c)
+void llamux_producer_free(struct llamux_producer *p)
 {
-	if (c->maker.worker) {
-		WRITE_ONCE(c->maker.halted, true);
-		cancel(&c->maker);
-		kthread_destroy_worker(c->maker.worker);
-	}
-	mem_cgroup_put(c->maker.memcg);
+	if (!p->worker)
+		return;
+	WRITE_ONCE(p->halts, p->halts + 1);
+	cancel(p);
+	kthread_destroy_worker(p->worker);
 }
 
-int llamux_makers_start(void)
+int llamux_producers_start(void)
 {
 	return register_pm_notifier(&sleep_notifier);
 }
 
-void llamux_makers_stop(void)
+void llamux_producers_stop(void)
 {
 	unregister_pm_notifier(&sleep_notifier);
 }

@@ -1,62 +1,81 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: The thread that answers for those who poll
+ * DOC: The thread that computes for pollers
  *
- * Somebody who reads computes. Somebody who only asks whether there is something to read
- * does not, and so a thread does it for them: with the nice value and the processors
- * of who asked last, its memory charged to the conversation's memory cgroup. It runs
- * while somebody is owed the answer, at most 4 KiB ahead of the foremost reader, and not
- * while the machine hibernates.
+ * A task that reads computes the answer itself. A task that polls, or reads without waiting, must
+ * not be held up, so that a thread does it: the producer. It has the nice value and the processors
+ * of the task that started it last, and its memory is charged to the requester's memory cgroup.
+ * It sleeps while nothing is wanted and while the machine hibernates.
+ *
+ * A producer knows nothing of what it produces: its owner says that in a table of functions.
  */
 #ifndef LLAMUX_PRODUCER_H
 #define LLAMUX_PRODUCER_H
 
 #include <linux/kthread.h>
+#include <linux/mutex.h>
 
-struct llamux_conversation;
+#include "ggml_kernel/port.h"
+
+struct llamux_producer;
 struct mem_cgroup;
 
 /**
- * struct llamux_maker - Of a conversation.
- * @worker: Its thread; NULL until the first poll.
- * @work:   One step.
- * @halted: Shall stop.
- * @memcg:  Of whoever made the conversation.
+ * struct llamux_producer_ops - Functions of a producer's owner, called in its thread.
+ * @wanted: Return whether anybody still waits; called often, takes no lock.
+ * @step:   Produce a piece. Calls the hook between pieces of work. Return 0 after a piece,
+ *          -EAGAIN if nothing is wanted now, -ERESTARTSYS if the hook said so, or an error.
+ * @failed: Take the error of @step. The producer then sleeps until it is started again.
  */
-struct llamux_maker {
-	struct kthread_worker *worker;
-	struct kthread_work work;
-	bool halted;
-	struct mem_cgroup *memcg;
+struct llamux_producer_ops {
+	bool (*wanted)(struct llamux_producer *p);
+	int (*step)(struct llamux_producer *p, const struct llama_yield *yield);
+	void (*failed)(struct llamux_producer *p, int err);
 };
 
-/** llamux_maker_init() - Without a thread. */
-void llamux_maker_init(struct llamux_conversation *c);
+/**
+ * struct llamux_producer - A producer.
+ * @ops:    Functions of the owner.
+ * @memcg:  Memory cgroup that is charged.
+ * @lock:   Guards @worker and @halts.
+ * @worker: Thread; NULL until the first start.
+ * @work:   One step.
+ * @halts:  Number of tasks that want it to pause; read without the lock, too.
+ */
+struct llamux_producer {
+	const struct llamux_producer_ops *ops;
+	struct mem_cgroup *memcg;
+	struct mutex lock;
+	struct kthread_worker *worker;
+	struct kthread_work work;
+	u32 halts;
+};
+
+/** llamux_producer_init() - Set up a producer without a thread. @memcg must outlive it. */
+void llamux_producer_init(struct llamux_producer *p, const struct llamux_producer_ops *ops,
+			  struct mem_cgroup *memcg);
+
+/** llamux_producer_start() - Begin or go on to produce. Return: 0, -ENOMEM or -EINTR. */
+int llamux_producer_start(struct llamux_producer *p);
 
 /**
- * llamux_maker_start() - Begin, or go on. answer_lock held.
- * @c: Somebody polls it.
- * Return: 0, -ENOMEM, -EINTR.
+ * llamux_producer_halt() - Stop at the next piece of work, and wait until it has stopped.
+ * @p: Producer.
+ *
+ * It goes on when this returns, if something is wanted then.
+ *
+ * Context: Process context; no lock held that @p->ops->step takes.
+ * Return: 0 or -ERESTARTSYS.
  */
-int llamux_maker_start(struct llamux_conversation *c);
+int llamux_producer_halt(struct llamux_producer *p);
 
-/**
- * llamux_maker_halt() - Stop at the next piece of work, and wait for that. No lock held.
- * @c: Somebody is about to change it.
- * Return: 0, -ERESTARTSYS.
- */
-int llamux_maker_halt(struct llamux_conversation *c);
+/** llamux_producer_free() - End the thread. Nobody starts it any more. */
+void llamux_producer_free(struct llamux_producer *p);
 
-/** llamux_maker_free() - End the thread. Nobody uses the conversation any more. */
-void llamux_maker_free(struct llamux_conversation *c);
+/** llamux_producers_start() - Watch for hibernation. Return: as register_pm_notifier(). */
+int llamux_producers_start(void);
 
-/**
- * llamux_makers_start() - Watch for hibernation.
- * Return: 0 or what register_pm_notifier() returned.
- */
-int llamux_makers_start(void);
-
-/** llamux_makers_stop() - No longer. There is no thread any more. */
-void llamux_makers_stop(void);
+/** llamux_producers_stop() - Watch no longer. There is no producer any more. */
+void llamux_producers_stop(void);
 
 #endif

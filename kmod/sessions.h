@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: Who has which conversation
+ * DOC: The table of sessions and their conversations
  *
- * A shared conversation belongs to a user and a terminal session, compared
- * as kernel objects; a private one to an open file.
+ * Programs of one terminal session share a conversation, so that one can write the prompt and
+ * another read the answer. The table finds or creates it, keeps it while the session lives, and
+ * bounds how many there are.
+ *
+ * A shared conversation belongs to a user and a terminal session; each has one of each kind. A
+ * private conversation belongs to one open file and ends with it. If the table is full, the
+ * shared conversation that was idle for the longest makes room.
  */
 #ifndef LLAMUX_SESSIONS_H
 #define LLAMUX_SESSIONS_H
@@ -11,10 +16,10 @@
 #include "conversation.h"
 
 /**
- * struct llamux_limits - Module parameters that bound the engine.
- * @max_conversations: Shared and private together.
- * @max_prompt: Bytes.
- * @user: (LLAMUX_QUOTAS,) what each user can have.
+ * struct llamux_limits - Limits from the module's parameters.
+ * @max_conversations: Conversations of all users, shared and private.
+ * @max_prompt: Bytes of a prompt.
+ * @user: (LLAMUX_QUOTAS,) limits of each user; 0 is no limit.
  */
 struct llamux_limits {
 	u32 max_conversations;
@@ -22,63 +27,63 @@ struct llamux_limits {
 	u32 user[LLAMUX_QUOTAS];
 };
 
+/** llamux_sessions_start() - Begin to serve. Return: 0 or as llamux_producers_start(). */
+int llamux_sessions_start(const struct llamux_limits *limits);
+
+/** llamux_sessions_stop() - Free every conversation. No file is open any more. */
+void llamux_sessions_stop(void);
+
+/** llamux_sessions_limits() - Return: the limits given at the start. */
+const struct llamux_limits *llamux_sessions_limits(void);
+
 /**
- * llamux_engine_start() - Begin to serve.
- * @limits: Of all users and of each.
- * Return: 0 or what llamux_makers_start() returned.
+ * llamux_sessions_open() - Open a requester's shared conversation, or a private one.
+ * @who:     Requester.
+ * @kind:    Kind of the conversation.
+ * @private: Create one that no other file can open.
+ * Return: the conversation, or an ERR_PTR of -ENOMEM, or of -EUSERS if the user or the table has no
+ * room for one more.
  */
-int llamux_engine_start(const struct llamux_limits *limits);
+struct llamux_conversation *llamux_sessions_open(const struct llamux_requester *who,
+						 enum llamux_kind kind, bool private);
 
-/** llamux_engine_stop() - Free every conversation. Nobody has a file open any more. */
-void llamux_engine_stop(void);
-
-/** llamux_engine_limits() - As given at the start. */
-const struct llamux_limits *llamux_engine_limits(void);
+/** llamux_sessions_close() - Close a conversation. A private one is freed. */
+void llamux_sessions_close(struct llamux_conversation *c);
 
 /**
- * llamux_conversation_open() - The caller's shared conversation, or a private one.
- * @kind:    What it remembers; a session has one shared of each.
- * @private: Nobody else can ever open it.
- * Return: an ERR_PTR of -ENOMEM, or -EUSERS where the engine or the user has no room for more.
+ * llamux_sessions_sibling() - Open the shared conversation of the same user and session.
+ * @c:    Open conversation. It may have been opened by another user than the caller.
+ * @kind: Kind of the conversation to open.
+ * Return: the conversation; NULL if there is none, or @c is private.
  */
-struct llamux_conversation *llamux_conversation_open(enum llamux_kind kind, bool private);
-
-/** llamux_conversation_close() - Not open any more. A private conversation ends here. */
-void llamux_conversation_close(struct llamux_conversation *c);
+struct llamux_conversation *llamux_sessions_sibling(const struct llamux_conversation *c,
+						    enum llamux_kind kind);
 
 /**
- * llamux_conversation_sibling() - Open the shared conversation of the same user and session.
- * @c: Open. Files are handed on: the caller may be another than whose it is.
- * @kind: What the one that is looked for remembers.
- * Return: the conversation; NULL where there is none, or @c is private.
- */
-struct llamux_conversation *llamux_conversation_sibling(const struct llamux_conversation *c,
-							enum llamux_kind kind);
-
-/**
- * llamux_conversation_follow() - Take over its session's options.
- * @c: Open, about to be asked.
+ * llamux_sessions_inherit_options() - Give a shared dialogue the options of its session.
+ * @c: Open conversation, about to be asked.
  *
- * A shared dialogue has those of the same user's and session's shared conversation, where
- * there is one.
+ * These are the options of the session's shared conversation, if it has one. Other conversations
+ * have options of their own: nothing happens.
  * Return: 0 or -ENOMEM.
  */
-int llamux_conversation_follow(struct llamux_conversation *c);
+int llamux_sessions_inherit_options(struct llamux_conversation *c);
 
 /**
- * llamux_conversation_choose() - Set options, also of the conversation that @c follows.
- * @c: Open.
- * @o: Checked.
+ * llamux_sessions_set_options() - Set options, also where @c inherits them from.
+ * @c: Open conversation.
+ * @o: Checked options.
  */
-void llamux_conversation_choose(struct llamux_conversation *c, const struct llamux_options *o);
+void llamux_sessions_set_options(struct llamux_conversation *c, const struct llamux_options *o);
 
-/** llamux_figures() - Of a conversation's latest answer, so far; never waits. */
-void llamux_figures(const struct llamux_conversation *c, struct llamux_figures *f);
+/**
+ * llamux_sessions_figures() - Copy the figures of a session's latest answer.
+ * @who: Requester.
+ * @f:   Filled; zeros if the session has no shared conversation.
+ */
+void llamux_sessions_figures(const struct llamux_requester *who, struct llamux_figures *f);
 
-/** llamux_last_figures() - Of the caller's shared conversation; zeros where there is none. */
-void llamux_last_figures(struct llamux_figures *f);
-
-/** llamux_engine_count() - Conversations now, and the most there ever were. */
-void llamux_engine_count(u32 *now, u32 *peak);
+/** llamux_sessions_count() - Count conversations: those of @now, and the most so far. */
+void llamux_sessions_count(u32 *now, u32 *peak);
 
 #endif
