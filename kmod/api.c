@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What other modules ask: include/llamux.h. */
+/* Functions for other modules: include/llamux.h. */
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
@@ -12,9 +12,15 @@
 #include "reader.h"
 #include "registry.h"
 
-#define PIECE 256	/* bytes of an answer at a time */
+#define PIECE 256	/* bytes of an answer that are read at a time */
 
-/* A request being served, in a private conversation. */
+/**
+ * struct call - A call of llamux_ask() or llamux_score().
+ * @r:        Request.
+ * @deadline: Time when the call fails with -ETIME.
+ * @reader:   Reader of a private conversation.
+ * @yield:    Hook that stops the call.
+ */
 struct call {
 	struct llamux_request *r;
 	ktime_t deadline;
@@ -42,7 +48,7 @@ static int check_text(const char *text)
 	return utf8_check(text, strlen(text), &tail) || tail ? -EILSEQ : 0;
 }
 
-static int take_system(struct llamux_options *to, const char *system)
+static int set_system(struct llamux_options *to, const char *system)
 {
 	ssize_t n = strscpy(to->system, system, sizeof(to->system));
 
@@ -74,7 +80,7 @@ static int take_options(struct llamux_options *to, const struct llamux_request *
 	llamux_registry_put(model);
 	if (!model)
 		return -ENOENT;
-	return r->system ? take_system(to, r->system) : 0;
+	return r->system ? set_system(to, r->system) : 0;
 }
 
 static int set_options(struct llamux_conversation *c, const struct llamux_request *r)
@@ -104,7 +110,7 @@ static int write_prompt(struct llamux_reader *reader, const char *prompt)
 	return min_t(ssize_t, n, 0);
 }
 
-/* What a caller of this interface makes of a failure. */
+/* Return: the errno that the caller of this interface knows. */
 static int translate(int err)
 {
 	return err == -ERESTARTSYS ? -EINTR : err;
@@ -140,7 +146,7 @@ static int begin(struct call *call, struct llamux_request *r)
 	return translate(err);
 }
 
-/* @n bytes of the answer, whole characters, to whoever wants them. */
+/* Hand @n bytes of the answer, whole characters, to the caller's buffer and function. */
 static int deliver(struct llamux_request *r, const char *text, size_t n)
 {
 	size_t room = r->size ? r->size - 1 - r->n : n;
@@ -163,7 +169,7 @@ static int deliver(struct llamux_request *r, const char *text, size_t n)
 static int read_answer(struct call *call)
 {
 	char piece[PIECE];
-	size_t held = 0;	/* bytes of a character whose end has not come */
+	size_t held = 0;	/* bytes of a character that is not yet complete */
 
 	for (;;) {
 		struct kvec room = { .iov_base = piece + held, .iov_len = PIECE - held };
