@@ -34,9 +34,9 @@ TROUBLE = [
     ("WARNING: possible recursive locking detected", guest_errors.GuestBug),
     ("WARNING: possible circular locking dependency detected", guest_errors.GuestBug),
     ("BUG: KASAN: slab-out-of-bounds in llama_forward", guest_errors.GuestBug),
-    ("UBSAN: array-index-out-of-bounds in kmod/engine.c", guest_errors.GuestBug),
+    ("UBSAN: array-index-out-of-bounds in kmod/sessions.c", guest_errors.GuestBug),
     ("refcount_t: underflow; use-after-free.", guest_errors.GuestBug),
-    ("WARNING: CPU: 1 PID: 120 at kmod/engine.c:12 f+0x1/0x2 [llamux]", guest_errors.GuestWarning),
+    ("WARNING: CPU: 1 PID: 120 at kmod/sessions.c:12 f+0x1/0x2 [llamux]", guest_errors.GuestWarning),
     ("Call Trace:", guest_errors.GuestWarning),
 ]
 
