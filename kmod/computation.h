@@ -52,7 +52,7 @@ struct llamux_computation {
 void llamux_computation_init(struct llamux_computation *comp, struct llamux_user *user,
 			     bool dialogue);
 
-/** llamux_computation_free() - Overwrite and free everything. Lock held, or nobody uses it. */
+/** llamux_computation_free() - Overwrite and free everything. Lock held, or not in use. */
 void llamux_computation_free(struct llamux_computation *comp);
 
 /** llamux_computation_started() - Return: when the latest prompt was taken, without a lock. */

@@ -8,7 +8,7 @@
  *
  * Locks, outer first:
  *
- *	table of sessions	list of conversations, and who has which open
+ *	table of sessions	list of conversations, and numbers of open files
  *	slot			not a lock, but waited for: right to compute (slot.h)
  *	computation->lock	computing; held for one step, a token or a batch of the prompt
  *	answer->lock		what files see; never held while something is computed
@@ -85,7 +85,7 @@ struct llamux_conversation {
 struct llamux_conversation *llamux_conversation_new(const struct llamux_requester *who,
 						    enum llamux_kind kind, bool private);
 
-/** llamux_conversation_free() - Overwrite and free it. Nobody uses it any more. */
+/** llamux_conversation_free() - Overwrite and free a conversation that is not in use. */
 void llamux_conversation_free(struct llamux_conversation *c);
 
 /**
@@ -130,7 +130,7 @@ int llamux_conversation_advance(struct llamux_conversation *c, const struct llam
 
 /**
  * llamux_conversation_score() - Score a text as the answer to the prompt.
- * @c:     Conversation with a prompt and no answer yet, which nobody else uses.
+ * @c:     Conversation with a prompt and no answer yet, used by the caller alone.
  * @s:     Score; all zeros before the first text.
  * @text:  UTF-8, which follows the prompt byte by byte.
  * @end:   Score the answer's end behind it, too.

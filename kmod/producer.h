@@ -69,7 +69,7 @@ int llamux_producer_start(struct llamux_producer *p);
  */
 int llamux_producer_halt(struct llamux_producer *p);
 
-/** llamux_producer_free() - End the thread. Nobody starts it any more. */
+/** llamux_producer_free() - End the thread of a producer that is not in use. */
 void llamux_producer_free(struct llamux_producer *p);
 
 /** llamux_producers_start() - Watch for hibernation. Return: as register_pm_notifier(). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: Who asks
+ * DOC: Requesters
  *
  * A requester is all that the module has to know about the task behind a request: the user
  * whose quotas count, the terminal session whose conversations it shares, and the memory
@@ -18,7 +18,7 @@ struct mem_cgroup;
 struct pid;
 
 /**
- * struct llamux_requester - Who asks.
+ * struct llamux_requester - Origin of a request.
  * @uid:     User.
  * @session: Terminal session, compared as a kernel object; a reference.
  * @memcg:   Memory cgroup, NULL in a kernel without them; a reference.

@@ -89,6 +89,7 @@ static void charge(struct llamux_share *share)
 {
 	u64 now = ktime_get_ns();
 
+	lockdep_assert_held(&slots.lock);
 	share->used += share->slots * (now - share->charged);
 	share->charged = now;
 }
@@ -141,6 +142,7 @@ static struct llamux_share *choose(void)
 
 static void remove_waiter(struct llamux_share *share, struct waiter *w)
 {
+	lockdep_assert_held(&slots.lock);
 	list_del(&w->node);
 	if (!list_empty(&share->waiting))
 		complete(&first_waiter(share)->changed);
@@ -152,6 +154,7 @@ static void grant(void)
 	struct llamux_share *share;
 	struct waiter *first;
 
+	lockdep_assert_held(&slots.lock);
 	while ((share = choose())) {
 		first = first_waiter(share);
 		remove_waiter(share, first);

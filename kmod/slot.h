@@ -2,8 +2,8 @@
 /**
  * DOC: Slots: fair shares of the processors among users
  *
- * A user with a hundred readers must not starve a user with one. So whoever computes holds a
- * slot for each step (a token, or a batch of a prompt).
+ * A user with a hundred readers must not starve a user with one. So a task holds a slot of its
+ * user while it computes a step (a token, or a batch of a prompt).
  *
  * While one user computes alone, there are slots enough, and the kernel's scheduler decides.
  * While several users compute, there is one slot for each processor. The next slot goes to the
