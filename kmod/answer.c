@@ -241,7 +241,7 @@ static ssize_t copy(struct llamux_answer *a, struct llamux_cursor *cur, struct i
 
 	if (join(a, cur))
 		return -EBUSY;
-	/* A page may come from a filesystem of the caller's own, which must not hold up the lock. */
+	/* A page may come from a filesystem of the caller's own, which could hold up the lock. */
 	pagefault_disable();
 	n = copy_to_iter(text + cur->pos, min(iov_iter_count(to), a->text.n - cur->pos), to);
 	pagefault_enable();

@@ -128,7 +128,8 @@ static int begin_last_turn(struct llamux_computation *comp, const struct llama_o
 {
 	const struct llamux_text *h = &comp->history;
 	struct llamux_memory tmp;
-	int err = llamux_memory_alloc(&tmp, llama_turn_scratch(&comp->gen, o, h->memory.data, h->n));
+	size_t size = llama_turn_scratch(&comp->gen, o, h->memory.data, h->n);
+	int err = llamux_memory_alloc(&tmp, size);
 
 	if (err)
 		return err;

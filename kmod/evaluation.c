@@ -190,8 +190,8 @@ static int evaluate(struct llamux_evaluation *e)
 	if (err)
 		return err;
 	e->scratch.team = llamux_threads_acquire();
-	err = llama_forward(&e->model->m, &e->scratch, &e->cache.kv, tokens + e->n_past, n, e->n_past,
-			    e->logits, n, &yield);
+	err = llama_forward(&e->model->m, &e->scratch, &e->cache.kv, tokens + e->n_past, n,
+			    e->n_past, e->logits, n, &yield);
 	llamux_threads_release(e->scratch.team);
 	if (err)
 		return err;

@@ -30,7 +30,7 @@ struct llamux_memory {
  */
 int llamux_memory_alloc(struct llamux_memory *m, size_t size);
 
-/** llamux_memory_alloc_huge() - Allocate memory for a model: in huge pages, charged to no cgroup. */
+/** llamux_memory_alloc_huge() - Allocate memory for a model: huge pages, charged to no cgroup. */
 int llamux_memory_alloc_huge(struct llamux_memory *m, size_t size);
 
 /** llamux_memory_free() - Free memory, if there is any. */

@@ -10,7 +10,7 @@
 
 #define SLOTS_ALONE 4		/* per processor, while one user computes alone */
 #define RECENT HZ		/* a user counts as computing for so long after its latest slot */
-#define MAX_CREDIT (100 * NSEC_PER_MSEC)	/* lead of other users that a user may make up for */
+#define MAX_CREDIT (100 * NSEC_PER_MSEC)	/* lead of others that a user may make up for */
 #define CHECK_FIRST (HZ / 50)	/* between checks by the first of a user's waiting readers */
 #define CHECK_OTHERS (HZ / 5)	/* between checks by the others */
 #define MAX_WAIT (HZ / 50)	/* of the user that has used the least, if it holds no slot */

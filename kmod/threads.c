@@ -76,7 +76,7 @@ static int helper_main(void *arg)
 	set_freezable();
 	while (!kthread_should_stop()) {
 		if (llama_rounds_help(&pool.rounds, &h->place)) {
-			/* The full barrier in llama_rounds_help() pairs with wait_event() in join(). */
+			/* Its full barrier pairs with wait_event() in join(). */
 			if (waitqueue_active(&pool.finished))
 				wake_up(&pool.finished);
 			cond_resched();
