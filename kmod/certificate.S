@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The certificate that `make LLAMUX_CERT=FILE` names, or nothing. */
+/* Certificate that `make LLAMUX_CERT=FILE` names, or nothing. */
 	.section .rodata, "a", %progbits
 	.globl llamux_certificate
 llamux_certificate:

@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: A conversation: a prompt and the answer to it, or, as a dialogue, a turn and all before it
+ * DOC: A conversation: a prompt and its answer, or a dialogue of many
+ *
+ * A conversation joins the answer, which files see (answer.h), with the computation that makes it
+ * (computation.h), and adds whose it is. Files reach a conversation through the table of
+ * sessions (sessions.h), which alone uses its place in the table.
  *
  * Locks, outer first:
  *
- *	engine's table lock	the list of conversations, who has them open, and owners
- *	conversation->lock	computing: held for one step, a token or a batch of the prompt
- *	conversation->answer_lock	what files see; never held while something is computed
+ *	table of sessions	list of conversations, and numbers of open files
+ *	slot			not a lock, but waited for: right to compute (slot.h)
+ *	computation->lock	computing; held for one step, a token or a batch of the prompt
+ *	answer->lock		what files see; never held while something is computed
+ *	prefix->lock, threads	only tried, inside computation->lock
+ *	producer->lock		thread for pollers
  *	conversation->options_lock	options
- *	registry's lock		the list of models
- *	users' lock		what users hold, and turns
- *
- * A turn (user.h) is taken before conversation->lock.
+ *	registry, users, slots	innermost
  */
 #ifndef LLAMUX_CONVERSATION_H
 #define LLAMUX_CONVERSATION_H
 
-#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/pid.h>
-#include <linux/wait.h>
 
+#include "answer.h"
+#include "computation.h"
 #include "figures.h"
-#include "llama_core.h"
-#include "maker.h"
-#include "model.h"
 #include "options.h"
-#include "text.h"
+#include "producer.h"
+#include "requester.h"
 #include "user.h"
 
 /**
- * enum llamux_kind - What a conversation remembers.
- * @LLAMUX_PROMPT: Nothing but its prompt.
- * @LLAMUX_CHAT:   A dialogue.
+ * enum llamux_kind - How long a conversation remembers a prompt.
+ * @LLAMUX_PROMPT: Until the answer is complete.
+ * @LLAMUX_CHAT:   As a turn of a dialogue.
  */
 enum llamux_kind {
 	LLAMUX_PROMPT,
@@ -41,53 +42,26 @@ enum llamux_kind {
 };
 
 /**
- * struct llamux_conversation - A prompt and its answer.
- * @node:    In the engine's table.
- * @session: The owner's terminal session; NULL for a private one.
- * @files:   That are open.
+ * struct llamux_conversation - A conversation.
+ * @node:    Entry in the table.
+ * @owner:   User and session that share it, and the memory cgroup that its producer charges.
+ * @private: It belongs to one open file, and no other file can open it.
+ * @files:   Number of open files.
  * @used:    Jiffies of the latest open or close.
- * @kind:    What it remembers.
- * @user:    Owner.
+ * @kind:    How long it remembers a prompt.
+ * @user:    User of @owner; a reference.
  * @options_lock: Guards @options.
- * @options: For the next answer.
- * @figures: Of the answer, to be copied.
- * @wait:    Woken when there is more to read, or a prompt may be written.
- * @maker:   Computes for those who poll.
- * @lock:    Of who computes, held for one step.
- * @answer_lock: Of what files see; never held while something is computed.
- *
- * Changed under both locks, read under either:
- *
- * @serial:  Number of the prompt, from 1; 0 before the first.
- * @prompt:  Its text.
- * @valid:   Bytes of it that are whole characters.
- * @begun:   @gen is set up.
- * @done:    The answer is complete, or ended with @error.
- * @error:   0 or -errno.
- * @answer:  Text so far.
- *
- * Under @answer_lock:
- *
- * @streaming: Files that are reading the answer and not at its end: it is owed to them.
- * @counted: Among the prompts of @user that are being answered.
- * @taken:   Bytes of the answer that the foremost file has read.
- * @failure: Why @maker gave up, 0 once somebody was told.
- *
- * Under @lock:
- *
- * @said:    What the user said in a dialogue's turns that @gen has.
- * @opening: Options of its first turn.
- * @model:   What @gen computes with; NULL where there is no @gen.
- * @memory:  Of @gen and @out.
- * @gen:     The answer in the making.
- * @kv:      Its cache, in @chunks.
- * @chunks:  (kv.n_chunks) memory.
- * @out:     What a step writes.
- * @started: When the first read came.
+ * @options: Options of the next answer.
+ * @figures: Figures of the latest answer, written with the computation's lock; each one can be
+ *           read without it.
+ * @producer: Thread that computes for pollers.
+ * @answer:  Prompt and answer, as files see them.
+ * @computation: Computation of the answer.
  */
 struct llamux_conversation {
 	struct list_head node;
-	struct pid *session;
+	struct llamux_requester owner;
+	bool private;
 	u32 files;
 	unsigned long used;
 
@@ -96,97 +70,86 @@ struct llamux_conversation {
 	struct mutex options_lock;
 	struct llamux_options options;
 	struct llamux_figures figures;
-	wait_queue_head_t wait;
-	struct llamux_maker maker;
-	struct mutex lock;
-	struct mutex answer_lock;
-
-	u64 serial;
-	struct llamux_text prompt;
-	size_t valid;
-	bool begun;
-	bool done;
-	int error;
-	struct llamux_text answer;
-
-	u32 streaming;
-	bool counted;
-	size_t taken;
-	int failure;
-
-	struct llamux_text said;
-	struct llamux_options *opening;
-	struct llamux_model *model;
-	struct llamux_memory memory;
-	struct llama_generation gen;
-	struct llama_kv kv;
-	struct llamux_memory *chunks;
-	char *out;
-	ktime_t started;
+	struct llamux_producer producer;
+	struct llamux_answer answer;
+	struct llamux_computation computation;
 };
 
 /**
- * llamux_conversation_new() - Of @user, who is held by it; its memory is charged to the caller.
- * @kind: What it shall remember.
- * @user: Owner.
- * Return: NULL without memory.
+ * llamux_conversation_new() - Allocate a conversation without a prompt.
+ * @who:     Owner.
+ * @kind:    How long it shall remember a prompt.
+ * @private: It belongs to one open file.
+ * Return: the conversation, or NULL without memory.
  */
-struct llamux_conversation *llamux_conversation_new(enum llamux_kind kind,
-						    struct llamux_user *user);
+struct llamux_conversation *llamux_conversation_new(const struct llamux_requester *who,
+						    enum llamux_kind kind, bool private);
 
-/** llamux_conversation_free() - Overwrite it with zeros. Nobody uses it any more. */
+/** llamux_conversation_free() - Overwrite and free a conversation that is not in use. */
 void llamux_conversation_free(struct llamux_conversation *c);
 
-/** llamux_conversation_renew() - Room for another prompt; a dialogue keeps its turns. Both locks held. */
-void llamux_conversation_renew(struct llamux_conversation *c);
+/**
+ * llamux_conversation_lock_idle() - Take the locks of answer and computation to change the prompt.
+ * @c: Conversation; its producer is halted first.
+ * Return: 0 with both locks held; -EBUSY while a file streams the answer; -ERESTARTSYS.
+ */
+int llamux_conversation_lock_idle(struct llamux_conversation *c);
 
-/** llamux_conversation_forget() - No prompt, and no turns. Both locks held. */
-void llamux_conversation_forget(struct llamux_conversation *c);
+/** llamux_conversation_unlock() - Release both locks. */
+void llamux_conversation_unlock(struct llamux_conversation *c);
 
 /**
- * llamux_conversation_prompt() - What shall be answered.
- * @c: Either lock held.
+ * llamux_conversation_write() - Let a file write a prompt. Both locks held.
+ * @c:      Conversation.
+ * @serial: Number of the prompt that the file is writing; 0 for none.
  *
- * Return: its prompt, without the newline that `echo` puts at its end.
+ * Drops prompt and answer, unless the file can go on with its prompt. A dialogue keeps its turns.
+ *
+ * Return: the number of the prompt to append to.
  */
-struct gguf_str llamux_conversation_prompt(const struct llamux_conversation *c);
+u64 llamux_conversation_write(struct llamux_conversation *c, u64 serial);
+
+/** llamux_conversation_reset() - Drop prompt, answer and all turns. Both locks held. */
+void llamux_conversation_reset(struct llamux_conversation *c);
 
 /**
- * llamux_conversation_advance() - One step towards more of an answer.
- * @c:      Being read, or asked for by another module.
- * @serial: The prompt's number; nothing happens where there is another one by now.
- * @have:   Nor where there are more bytes than these, or the answer is complete.
- * @yield:  The caller's, called between pieces of work.
+ * llamux_conversation_advance() - Compute one step, if a file needs it.
+ * @c:     Conversation.
+ * @at:    Place of the file in the answer.
+ * @yield: Called between pieces of work, and while waiting for a slot.
  *
- * Waits for the user's turn first.
+ * An error that lies in the prompt ends the answer with it. Any other leaves it as it is, so
+ * that another call goes on.
  *
- * Context: No lock held.
- * Return: 0; -ENOENT where the options name a model that is not there; -ENOBUFS past the user's
- * cache; -ENOMEM; -ERESTARTSYS on a signal, or the hook's value: another call goes on.
- * What is wrong with the prompt itself becomes @error.
+ * Context: Process context, no lock held. Waits for a slot of the user.
+ * Return: 0; -EILSEQ for a prompt that ends within a character; -ENOENT if no model has the name
+ * in the options; -ENOBUFS past the user's quota; -ENOMEM; -ERESTARTSYS; or the hook's value.
  */
-int llamux_conversation_advance(struct llamux_conversation *c, u64 serial, size_t have,
+int llamux_conversation_advance(struct llamux_conversation *c, const struct llamux_cursor *at,
 				const struct llama_yield *yield);
 
 /**
- * llamux_conversation_score() - How likely a text is as the answer to the prompt.
- * @c:     With a prompt that has no answer yet.
- * @s:     All zeros before the first text. Nobody else uses the conversation meanwhile.
+ * llamux_conversation_score() - Score a text as the answer to the prompt.
+ * @c:     Conversation with a prompt and no answer yet, used by the caller alone.
+ * @s:     Score; all zeros before the first text.
  * @text:  UTF-8, which follows the prompt byte by byte.
- * @end:   Count the answer's end, too.
+ * @end:   Score the answer's end behind it, too.
  * @yield: As above.
  *
- * Context: No lock held.
- * Return: 0, or as above, what is wrong with the prompt included; -EMSGSIZE for a text past the
- * context.
+ * Context: As above.
+ * Return: 0; -ENODATA without a prompt; -EMSGSIZE for a text past the context; as above; or the
+ * error that lies in the prompt.
  */
 int llamux_conversation_score(struct llamux_conversation *c, struct llama_score *s,
 			      struct gguf_str text, bool end, const struct llama_yield *yield);
 
-/** llamux_options_get() - A copy of the conversation's options. */
+/** llamux_conversation_figures() - Copy the figures of the latest answer so far; never waits. */
+void llamux_conversation_figures(const struct llamux_conversation *c, struct llamux_figures *f);
+
+/** llamux_options_get() - Copy the conversation's options. */
 void llamux_options_get(struct llamux_conversation *c, struct llamux_options *o);
 
-/** llamux_options_set() - For the next prompt. */
+/** llamux_options_set() - Set the options of the next prompt. */
 void llamux_options_set(struct llamux_conversation *c, const struct llamux_options *o);
 
 #endif

@@ -4,29 +4,29 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "cache.h"
 #include "evaluation.h"
-#include "reader.h"
 #include "registry.h"
+#include "requester.h"
 #include "threads.h"
 
 #define MAX_TEXT (1u << 20)	/* bytes of one write */
 
 /**
- * struct llamux_evaluation - Tokens and how far their logits are.
- * @model:    The default when it began.
+ * struct llamux_evaluation - Tokens and their logits.
+ * @model:    Model that was the default when the evaluation began.
  * @lock:     Guards all below.
  * @batch:    Tokens of a pass.
- * @tokens:   (n_ctx) u32.
- * @n_tokens: Known.
- * @n_past:   Evaluated.
- * @begun:    Logits were asked for; no more tokens.
- * @memory:   Of @scratch and @logits.
- * @scratch:  Of the passes.
- * @kv:       Its chunks are in @chunks.
- * @chunks:   (kv.n_chunks) memory.
- * @logits:   (batch, n_vocab) of the latest pass.
+ * @tokens:   (n_ctx,) u32 token ids.
+ * @n_tokens: Number of known tokens.
+ * @n_past:   Number of evaluated tokens.
+ * @begun:    Logits were read; no more tokens can be added.
+ * @memory:   Memory of @scratch and @logits.
+ * @scratch:  Working memory of passes.
+ * @cache:    KV cache.
+ * @logits:   (batch, n_vocab) logits of the latest pass, Q16.16.
  * @ready:    Bytes at @logits.
- * @taken:    Of them read.
+ * @taken:    Bytes at @logits that were read.
  */
 struct llamux_evaluation {
 	struct llamux_model *model;
@@ -38,8 +38,7 @@ struct llamux_evaluation {
 	bool begun;
 	struct llamux_memory memory;
 	struct llama_scratch scratch;
-	struct llama_kv kv;
-	struct llamux_memory *chunks;
+	struct llamux_cache cache;
 	q16 *logits;
 	size_t ready;
 	size_t taken;
@@ -59,20 +58,15 @@ struct llamux_evaluation *llamux_evaluation_new(void)
 
 void llamux_evaluation_free(struct llamux_evaluation *e)
 {
-	u32 i;
-
-	for (i = 0; i < e->kv.n_chunks; i++)
-		llamux_memory_wipe(&e->chunks[i]);
-	kvfree(e->chunks);
-	kvfree(e->kv.chunks);
+	llamux_cache_free(&e->cache);
 	llamux_memory_wipe(&e->memory);
 	llamux_memory_wipe(&e->tokens);
 	llamux_registry_put(e->model);
 	kfree(e);
 }
 
-/* The number at *@text, which it moves past it. */
-static int take_number(char **text, u32 *v)
+/* Parse the number at *@text, and move that past it. */
+static int parse_number(char **text, u32 *v)
 {
 	char *end = *text;
 	char stop;
@@ -88,20 +82,20 @@ static int take_number(char **text, u32 *v)
 	return err ? -EINVAL : 0;
 }
 
-static int take_batch(struct llamux_evaluation *e, char **text)
+static int parse_batch(struct llamux_evaluation *e, char **text)
 {
 	u32 batch;
 	int err;
 
 	*text = skip_spaces(*text + strlen("batch"));
-	err = take_number(text, &batch);
+	err = parse_number(text, &batch);
 	if (err || !batch || batch > LLAMA_MAX_BATCH)
 		return -EINVAL;
 	e->batch = batch;
 	return 0;
 }
 
-static int take_tokens(struct llamux_evaluation *e, char *text)
+static int parse_tokens(struct llamux_evaluation *e, char *text)
 {
 	u32 n_ctx = e->model->n_ctx;
 	u32 n = e->n_tokens;
@@ -117,7 +111,7 @@ static int take_tokens(struct llamux_evaluation *e, char *text)
 	for (text = skip_spaces(text); *text; text = skip_spaces(text)) {
 		if (n == n_ctx)
 			return -EMSGSIZE;
-		err = take_number(&text, &tokens[n]);
+		err = parse_number(&text, &tokens[n]);
 		if (err)
 			return err;
 		if (tokens[n++] >= e->model->m.n_vocab)
@@ -127,7 +121,7 @@ static int take_tokens(struct llamux_evaluation *e, char *text)
 	return 0;
 }
 
-static int take(struct llamux_evaluation *e, char *text)
+static int parse(struct llamux_evaluation *e, char *text)
 {
 	u32 batch = e->batch;
 	int err = 0;
@@ -136,9 +130,9 @@ static int take(struct llamux_evaluation *e, char *text)
 		return -EBUSY;
 	text = skip_spaces(text);
 	if (!e->n_tokens && !strncmp(text, "batch", strlen("batch")))
-		err = take_batch(e, &text);
+		err = parse_batch(e, &text);
 	if (!err)
-		err = take_tokens(e, text);
+		err = parse_tokens(e, text);
 	if (err)
 		e->batch = batch;
 	return err;
@@ -158,7 +152,7 @@ ssize_t llamux_evaluation_write(struct llamux_evaluation *e, const char __user *
 	if (!err)
 		err = mutex_lock_interruptible(&e->lock) ? -ERESTARTSYS : 0;
 	if (!err) {
-		err = take(e, text);
+		err = parse(e, text);
 		mutex_unlock(&e->lock);
 	}
 	kfree_sensitive(text);
@@ -167,21 +161,17 @@ ssize_t llamux_evaluation_write(struct llamux_evaluation *e, const char __user *
 
 static int begin(struct llamux_evaluation *e)
 {
-	u32 n_chunks = llama_kv_chunks(e->n_tokens);
 	size_t logits = (size_t)e->batch * e->model->m.n_vocab * sizeof(*e->logits);
 	size_t scratch = llama_scratch_size(&e->model->m, e->n_tokens, e->batch,
 					    llamux_threads_max());
 	struct llama_arena arena = { };
 	int err;
 
-	err = llamux_memory_alloc(&e->memory, scratch + logits);
+	err = llamux_cache_init(&e->cache, &e->model->m, e->n_tokens, NULL, false);
+	if (!err)
+		err = llamux_memory_alloc(&e->memory, scratch + logits);
 	if (err)
 		return err;
-	e->chunks = kvcalloc(n_chunks, sizeof(*e->chunks), GFP_KERNEL_ACCOUNT);
-	e->kv.chunks = kvcalloc(n_chunks, sizeof(*e->kv.chunks), GFP_KERNEL_ACCOUNT);
-	if (!e->chunks || !e->kv.chunks)
-		return -ENOMEM;
-	e->kv.n_chunks = n_chunks;
 	arena.base = e->memory.data;
 	arena.size = scratch;
 	e->logits = e->memory.data + scratch;
@@ -192,24 +182,17 @@ static int begin(struct llamux_evaluation *e)
 /* Evaluate one batch. */
 static int evaluate(struct llamux_evaluation *e)
 {
-	const struct llama_yield yield = { .fn = llamux_yield_caller };
+	const struct llama_yield yield = { .fn = llamux_requester_yield };
 	u32 n = min(e->batch, e->n_tokens - e->n_past);
 	u32 *tokens = e->tokens.data;
-	u32 i;
-	int err;
+	int err = llamux_cache_reserve(&e->cache, e->n_past + n);
 
-	for (i = 0; i < llama_kv_chunks(e->n_past + n); i++) {
-		if (e->kv.chunks[i])
-			continue;
-		err = llamux_memory_alloc(&e->chunks[i], llama_kv_chunk_size(&e->model->m));
-		if (err)
-			return err;
-		e->kv.chunks[i] = e->chunks[i].data;
-	}
-	e->scratch.team = llamux_team_get();
-	err = llama_forward(&e->model->m, &e->scratch, &e->kv, tokens + e->n_past, n, e->n_past,
-			    e->logits, n, &yield);
-	llamux_team_put(e->scratch.team);
+	if (err)
+		return err;
+	e->scratch.team = llamux_threads_acquire();
+	err = llama_forward(&e->model->m, &e->scratch, &e->cache.kv, tokens + e->n_past, n,
+			    e->n_past, e->logits, n, &yield);
+	llamux_threads_release(e->scratch.team);
 	if (err)
 		return err;
 	e->n_past += n;
@@ -227,11 +210,8 @@ static ssize_t read_locked(struct llamux_evaluation *e, char __user *buf, size_t
 	if (!e->begun) {
 		err = begin(e);
 		if (err) {
+			llamux_cache_free(&e->cache);
 			llamux_memory_free(&e->memory);
-			kvfree(e->chunks);
-			kvfree(e->kv.chunks);
-			e->chunks = NULL;
-			memset(&e->kv, 0, sizeof(e->kv));
 			return err;
 		}
 		e->begun = true;

@@ -17,12 +17,12 @@ void llamux_figures_copy(struct llamux_figures *to, const struct llamux_figures 
 		WRITE_ONCE(t[i], READ_ONCE(f[i]));
 }
 
-void llamux_count(enum llamux_total what, u64 n)
+void llamux_figures_count(enum llamux_total total, u64 n)
 {
-	atomic64_add(n, &totals[what]);
+	atomic64_add(n, &totals[total]);
 }
 
-u64 llamux_total(enum llamux_total what)
+u64 llamux_figures_total(enum llamux_total total)
 {
-	return atomic64_read(&totals[what]);
+	return atomic64_read(&totals[total]);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: What is counted: of an answer, and since the module was loaded
+ * DOC: Figures: what is counted
+ *
+ * Figures tell people and programs how much was computed and how long that took. There are
+ * those of a conversation's latest answer, and totals since the module was loaded. Both can be
+ * read at any time without a lock.
  */
 #ifndef LLAMUX_FIGURES_H
 #define LLAMUX_FIGURES_H
@@ -8,18 +12,18 @@
 #include <linux/types.h>
 
 /**
- * struct llamux_figures - Of the latest answer of a conversation, for people and programs.
- * @prompt_tokens: With all earlier turns.
- * @reused: Of them, not evaluated again.
- * @tokens: Of the answer.
- * @drafted: Guessed ahead.
- * @accepted: Of them, right.
- * @ttft_us: Microseconds from the first reader to the first byte.
- * @prefill_us: For the prompt.
- * @decode_us: For the answer.
- * @sampled: Tokens that the next two are sums over.
- * @log_prob: Q16, natural.
- * @margin: Q16.
+ * struct llamux_figures - Figures of an answer.
+ * @prompt_tokens: Tokens of the prompt, with all earlier turns.
+ * @reused:     Tokens of the prompt that were in the cache already.
+ * @tokens:     Tokens of the answer.
+ * @drafted:    Draft tokens.
+ * @accepted:   Draft tokens that were accepted.
+ * @ttft_us:    Microseconds from the first read to the first byte.
+ * @prefill_us: Microseconds that the prompt took.
+ * @decode_us:  Microseconds that the answer took.
+ * @sampled:    Tokens that the next two are sums over.
+ * @log_prob:   Sum of natural log-probabilities, Q16.
+ * @margin:     Sum of tokens' logits less those of the best other tokens, Q16.
  */
 struct llamux_figures {
 	u64 prompt_tokens;
@@ -35,21 +39,21 @@ struct llamux_figures {
 	s64 margin;
 };
 
-/** llamux_figures_copy() - While others read @to, or write @from: each figure is whole. */
+/** llamux_figures_copy() - Copy figures of which one side is shared: each number is whole. */
 void llamux_figures_copy(struct llamux_figures *to, const struct llamux_figures *from);
 
 /**
- * enum llamux_total - Since the module was loaded.
- * @LLAMUX_ANSWERS:       Completed.
- * @LLAMUX_INTERRUPTED:   Steps that did not get to their end.
- * @LLAMUX_PROMPT_TOKENS: Evaluated.
- * @LLAMUX_TOKENS:        Generated.
- * @LLAMUX_PREFILL_US:    Time for the former.
- * @LLAMUX_DECODE_US:     Time for the latter.
- * @LLAMUX_REUSED:        Tokens of prompts that were not evaluated again.
- * @LLAMUX_DRAFTED:       Tokens guessed ahead.
- * @LLAMUX_ACCEPTED:      Those of them that were right.
- * @LLAMUX_TOTALS:        How many there are.
+ * enum llamux_total - Totals since the module was loaded.
+ * @LLAMUX_ANSWERS:       Completed answers.
+ * @LLAMUX_INTERRUPTED:   Steps that were stopped or failed.
+ * @LLAMUX_PROMPT_TOKENS: Evaluated tokens of prompts.
+ * @LLAMUX_TOKENS:        Generated tokens.
+ * @LLAMUX_PREFILL_US:    Microseconds for tokens of prompts.
+ * @LLAMUX_DECODE_US:     Microseconds for generated tokens.
+ * @LLAMUX_REUSED:        Tokens of prompts that were in a cache already.
+ * @LLAMUX_DRAFTED:       Draft tokens.
+ * @LLAMUX_ACCEPTED:      Draft tokens that were accepted.
+ * @LLAMUX_TOTALS:        Number of totals.
  */
 enum llamux_total {
 	LLAMUX_ANSWERS,
@@ -64,10 +68,10 @@ enum llamux_total {
 	LLAMUX_TOTALS,
 };
 
-/** llamux_count() - @n more of @what. */
-void llamux_count(enum llamux_total what, u64 n);
+/** llamux_figures_count() - Add @n to a total. */
+void llamux_figures_count(enum llamux_total total, u64 n);
 
-/** llamux_total() - So far. */
-u64 llamux_total(enum llamux_total what);
+/** llamux_figures_total() - Return: a total. */
+u64 llamux_figures_total(enum llamux_total total);
 
 #endif

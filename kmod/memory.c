@@ -12,12 +12,12 @@ static atomic64_t peak = ATOMIC64_INIT(0);
 
 static u64 limit;
 
-void llamux_memory_limit(u64 size)
+void llamux_memory_set_limit(u64 size)
 {
 	limit = size;
 }
 
-/* Count @size bytes that are to be taken. */
+/* Count @size bytes that are about to be allocated. */
 static int reserve(size_t size)
 {
 	s64 total = atomic64_add_return(size, &now);
@@ -32,7 +32,8 @@ static int reserve(size_t size)
 	return 0;
 }
 
-static int keep(struct llamux_memory *m, void *data, size_t size)
+/* Fill @m, or count back if the allocation failed. */
+static int fill(struct llamux_memory *m, void *data, size_t size)
 {
 	if (!data) {
 		atomic64_sub(size, &now);
@@ -43,25 +44,25 @@ static int keep(struct llamux_memory *m, void *data, size_t size)
 	return 0;
 }
 
-/* Where a memory cgroup or the machine is full, reading fails; nobody is killed for it. */
+/* If a memory cgroup or the machine is full, a read fails, and no process is killed. */
 #define CONVERSATION (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 int llamux_memory_alloc(struct llamux_memory *m, size_t size)
 {
 	int err = reserve(size);
 
-	return err ? err : keep(m, __vmalloc(size, CONVERSATION), size);
+	return err ? err : fill(m, __vmalloc(size, CONVERSATION), size);
 }
 
 int llamux_memory_alloc_huge(struct llamux_memory *m, size_t size)
 {
 	int err;
 
-	/* A model that does not fit is refused, rather than making room by killing processes. */
+	/* Refuse a model that does not fit, rather than have processes killed to make room. */
 	if (size >> PAGE_SHIFT > (size_t)si_mem_available())
 		return -ENOMEM;
 	err = reserve(size);
-	return err ? err : keep(m, vmalloc_huge(size, GFP_KERNEL | __GFP_NOWARN), size);
+	return err ? err : fill(m, vmalloc_huge(size, GFP_KERNEL | __GFP_NOWARN), size);
 }
 
 void llamux_memory_free(struct llamux_memory *m)

@@ -2,8 +2,8 @@
 /**
  * DOC: Counted memory
  *
- * Whatever is large is taken here, so that /proc/llamux/stats can say how
- * much there is and that nothing stays behind.
+ * All large memory is allocated here, so that it can be limited, and so that /proc/llamux/stats
+ * shows how much there is and that none is left behind.
  */
 #ifndef LLAMUX_MEMORY_H
 #define LLAMUX_MEMORY_H
@@ -11,8 +11,8 @@
 #include <linux/types.h>
 
 /**
- * struct llamux_memory - A piece of memory.
- * @data: Aligned to a page, or NULL.
+ * struct llamux_memory - A block of memory.
+ * @data: Start, aligned to a page; NULL for none.
  * @size: Bytes.
  */
 struct llamux_memory {
@@ -21,31 +21,31 @@ struct llamux_memory {
 };
 
 /**
- * llamux_memory_alloc() - Take @size bytes for a conversation.
+ * llamux_memory_alloc() - Allocate memory for a conversation.
  * @m:    Filled; unchanged on failure.
  * @size: Bytes.
  *
- * Charged to the caller's memory cgroup; not zeroed.
+ * It is charged to the memory cgroup of the caller, and is not zeroed.
  * Return: 0 or -ENOMEM.
  */
 int llamux_memory_alloc(struct llamux_memory *m, size_t size);
 
-/** llamux_memory_alloc_huge() - Take @size bytes for a model, in huge pages where possible. */
+/** llamux_memory_alloc_huge() - Allocate memory for a model: huge pages, charged to no cgroup. */
 int llamux_memory_alloc_huge(struct llamux_memory *m, size_t size);
 
-/** llamux_memory_free() - Give it back. Nothing happens where there is none. */
+/** llamux_memory_free() - Free memory, if there is any. */
 void llamux_memory_free(struct llamux_memory *m);
 
-/** llamux_memory_wipe() - Overwrite with zeros, then give back: for what held somebody's text. */
+/** llamux_memory_wipe() - Overwrite with zeros and free: for memory that held a user's text. */
 void llamux_memory_wipe(struct llamux_memory *m);
 
-/** llamux_memory_limit() - Take no more than @size bytes in all; 0 for no limit. */
-void llamux_memory_limit(u64 size);
+/** llamux_memory_set_limit() - Limit all memory together to @size bytes; 0 is no limit. */
+void llamux_memory_set_limit(u64 size);
 
-/** llamux_memory_now() - Bytes taken. */
+/** llamux_memory_now() - Return: bytes allocated now. */
 u64 llamux_memory_now(void);
 
-/** llamux_memory_peak() - The most that there ever was. */
+/** llamux_memory_peak() - Return: the most bytes that were allocated at once. */
 u64 llamux_memory_peak(void);
 
 #endif

@@ -41,7 +41,7 @@ static int read_all(struct file *file, u8 *data, size_t size, struct llama_diag 
 
 static int read_file(struct llamux_model *model, const char *path, struct llama_diag *diag)
 {
-	/* Without O_NONBLOCK a named pipe would keep insmod waiting for its writer. */
+	/* Without O_NONBLOCK, opening a named pipe would wait for a writer. */
 	struct file *file = filp_open(path, O_RDONLY | O_LARGEFILE | O_NONBLOCK, 0);
 	loff_t size;
 	int err;
@@ -119,7 +119,7 @@ struct llamux_model *llamux_model_load(const char *path)
 	if (!model)
 		return ERR_PTR(-ENOMEM);
 	err = read_file(model, path, &diag);
-	/* What is verified is what is used: nothing is read from the file again. */
+	/* The bytes that are verified are those that are used: the file is not read again. */
 	if (!err)
 		err = llamux_verify(path, model->image.data, model->image.size, &model->identity,
 				    &yield, &diag);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: Loading a model file into kernel memory
+ * DOC: A model in kernel memory
+ *
+ * A model is loaded from a GGUF file: read, verified, and its weights repacked in place. After
+ * that it is read-only, but for the prefix that its prompts share.
  */
 #ifndef LLAMUX_MODEL_H
 #define LLAMUX_MODEL_H
@@ -13,20 +16,21 @@
 #include "prefix.h"
 #include "verify.h"
 
-#define LLAMUX_KEY 64	/* bytes of the name that it is called by */
+#define LLAMUX_KEY 64	/* bytes of a key */
+#define LLAMUX_NAME 64	/* bytes of a name */
 
 /**
- * struct llamux_model - A loaded model, read-only once loaded but for @prefix.
- * @ref:   Who holds it: the registry's list, and whoever computes with it.
- * @node:  In that list.
- * @key:   The name that it is called by.
+ * struct llamux_model - A loaded model.
+ * @ref:   References of the registry and of computations.
+ * @node:  Entry in the registry.
+ * @key:   Key that users choose it by.
  * @n_ctx: Positions of a conversation.
- * @prefix: The beginning that prompts share.
- * @m:     The core's view.
- * @image: The file, its weights repacked in place.
- * @arena: What the core keeps besides.
- * @identity: Which file it is.
- * @load_us: Microseconds from opening the file.
+ * @prefix: Prefix that prompts share.
+ * @m:     The core's view of the model.
+ * @image: Bytes of the file, its weights repacked.
+ * @arena: Memory of @m beside the file.
+ * @identity: Hash and signature of the file.
+ * @load_us: Microseconds that loading took.
  */
 struct llamux_model {
 	struct kref ref;
@@ -42,19 +46,17 @@ struct llamux_model {
 };
 
 /**
- * llamux_model_load() - Read, verify and repack the file at @path.
- * @path: Of a GGUF file, as the caller would open it.
- * Context: Process; sleeps. A fatal signal ends it.
- * Return: the model, or an ERR_PTR; one line in the log says why.
+ * llamux_model_load() - Load a model.
+ * @path: GGUF file, opened as the calling task would.
+ * Context: Process context. Sleeps. A fatal signal stops it.
+ * Return: the model, or an ERR_PTR and a line in the log with the reason.
  */
 struct llamux_model *llamux_model_load(const char *path);
 
-#define LLAMUX_NAME 64
-
-/** llamux_model_name() - The model's name in printable ASCII, NUL-terminated. */
+/** llamux_model_name() - Copy the file's name for the model, in printable ASCII with a NUL. */
 void llamux_model_name(const struct llamux_model *model, char name[LLAMUX_NAME]);
 
-/** llamux_model_free() - Give its memory back. NULL is fine. */
+/** llamux_model_free() - Free a model; nothing for NULL. */
 void llamux_model_free(struct llamux_model *model);
 
 #endif

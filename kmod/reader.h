@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: An open file's place in a conversation
+ * DOC: An open file of a conversation
  *
- * Nothing is computed until somebody reads, and then in the reader's own context:
- * its priority, its cgroups and its signals are the computation's. Those who poll
- * have it done for them (maker.h).
+ * A reader is what read(), write() and poll() of a file do. Nothing is computed until a file is
+ * read, and then in the context of the task that reads: it has that task's priority, cgroups
+ * and signals. Tasks that poll have a thread compute for them (producer.h).
  */
 #ifndef LLAMUX_READER_H
 #define LLAMUX_READER_H
@@ -12,87 +12,82 @@
 #include <linux/poll.h>
 #include <linux/uio.h>
 
-#include "engine.h"
+#include "sessions.h"
 
 /**
- * struct llamux_reader - Where an open file is. Guarded by the conversation's answer_lock.
- * @c: The conversation.
- * @writing: Number of the prompt that this file is writing, 0 for none.
- * @reading: Number of the prompt whose answer it reads, 0 for none.
- * @pos: Bytes of that answer read.
- * @streaming: Has begun to read an answer, and neither reached its end nor closed.
+ * struct llamux_reader - An open file.
+ * @c:       Conversation.
+ * @writing: Number of the prompt that the file is writing; 0 for none. Guarded by the locks of the
+ *           answer and the computation.
+ * @cursor:  Place in the answer that it reads.
  */
 struct llamux_reader {
 	struct llamux_conversation *c;
 	u64 writing;
-	u64 reading;
-	size_t pos;
-	bool streaming;
+	struct llamux_cursor cursor;
 };
 
 /**
- * llamux_open() - Join the caller's shared conversation, or a private one.
- * @r:       Filled where there is room.
- * @kind:    Of the conversation.
- * @private: Begin one that is this file's alone.
- * Return: 0, -ENOMEM, or -EUSERS where there is no room for one more conversation.
+ * llamux_reader_open() - Open a requester's shared conversation, or a private one.
+ * @r:       Filled on success.
+ * @who:     Requester.
+ * @kind:    Kind of the conversation.
+ * @private: Create a conversation for this file alone.
+ * Return: 0, -ENOMEM, or -EUSERS if there is no room for one more conversation.
  */
-int llamux_open(struct llamux_reader *r, enum llamux_kind kind, bool private);
+int llamux_reader_open(struct llamux_reader *r, const struct llamux_requester *who,
+		       enum llamux_kind kind, bool private);
 
-/** llamux_close() - Leave it. A private conversation ends here. */
-void llamux_close(struct llamux_reader *r);
+/** llamux_reader_close() - Close the file. A private conversation is freed. */
+void llamux_reader_close(struct llamux_reader *r);
 
 /**
- * llamux_write() - Begin a prompt or go on with the one that this file is writing.
- * @r:    Open.
- * @from: All of it is taken.
+ * llamux_reader_write() - Begin a prompt, or go on with the one that this file is writing.
+ * @r:    Reader.
+ * @from: Bytes to write, all or none.
  *
- * Return: bytes; -EBUSY while somebody reads the answer; -EMSGSIZE past
- * max_prompt; -EINVAL for a NUL; -EILSEQ for what is not UTF-8; -EFAULT,
- * -ENOMEM, -ERESTARTSYS. A failure adds nothing; a first write has already
- * dropped the prompt and answer that were there.
+ * Return: bytes; -EBUSY while a file streams the answer; -EMSGSIZE past max_prompt; -EINVAL for
+ * a NUL; -EILSEQ if it is not UTF-8; -EFAULT; -ENOMEM; -ERESTARTSYS. A failure adds nothing, but a
+ * first write has already dropped the former prompt and answer.
  */
-ssize_t llamux_write(struct llamux_reader *r, struct iov_iter *from);
+ssize_t llamux_reader_write(struct llamux_reader *r, struct iov_iter *from);
 
 /**
- * llamux_read() - Bytes of the answer, made as they are needed.
- * @r:     Open.
- * @to:    As many bytes as it has room for, fewer where fewer are made.
- * @wait:  Whether to make them; otherwise the conversation's thread does.
- * @yield: Called between pieces of work, and while the user waits for a turn.
+ * llamux_reader_read() - Read bytes of the answer, and compute them if needed.
+ * @r:     Reader.
+ * @to:    Room for the bytes; fewer come if no more are computed.
+ * @wait:  Compute in the calling task. Otherwise start the producer.
+ * @yield: Called between pieces of work, and while waiting for a slot.
  *
- * Return: bytes, 0 at its end; -EAGAIN without @wait where there are none yet; -ENODATA without a
- * prompt; -EBUSY where the user has too many prompts being answered; -EILSEQ for a prompt that
- * ends within a character; -EMSGSIZE for one past the context; -EFAULT; and what
- * llamux_conversation_advance() says: nothing is lost, the next read goes on.
+ * Return: bytes; 0 at the answer's end; -EAGAIN without @wait if there are none yet; -ENODATA
+ * without a prompt; -EBUSY if the user has too many prompts being answered; -EILSEQ for a prompt
+ * that ends within a character; -EMSGSIZE for a prompt past the context; -EFAULT; or as
+ * llamux_conversation_advance(): nothing is lost then, and the next read goes on.
  */
-ssize_t llamux_read(struct llamux_reader *r, struct iov_iter *to, bool wait,
-		    const struct llama_yield *yield);
+ssize_t llamux_reader_read(struct llamux_reader *r, struct iov_iter *to, bool wait,
+			   const struct llama_yield *yield);
 
 /**
- * llamux_poll() - What could be done at once.
- * @r:      Open.
- * @wanted: Asking for EPOLLIN has the answer made.
- * Return: EPOLLIN where a read gives bytes, the end or an error; EPOLLOUT where a new prompt
- * can be written.
+ * llamux_reader_poll() - Find out which operations would not wait.
+ * @r:     Reader.
+ * @file:  Its file.
+ * @table: The poll's table. Asking for EPOLLIN starts the producer.
+ * Return: EPOLLIN if a read gives bytes, the end or an error; EPOLLOUT if a prompt can be written.
  */
-__poll_t llamux_poll(struct llamux_reader *r, __poll_t wanted);
+__poll_t llamux_reader_poll(struct llamux_reader *r, struct file *file, poll_table *table);
 
 /**
- * llamux_forget() - Drop prompt, answer and a dialogue's turns.
- * @r: Open.
- * Return: 0, -EBUSY while another file reads the answer, -ERESTARTSYS.
+ * llamux_reader_reset() - Drop prompt, answer and a dialogue's turns.
+ * @r: Reader; it stops streaming.
+ * Return: 0, -EBUSY while another file streams the answer, or -ERESTARTSYS.
  */
-int llamux_forget(struct llamux_reader *r);
+int llamux_reader_reset(struct llamux_reader *r);
 
 /**
- * llamux_forget_dialogue() - Likewise the shared dialogue beside a conversation.
- * @c: Shared.
- * Return: as above; 0 where there is none.
+ * llamux_reader_reset_dialogue() - Reset the shared dialogue of a conversation's session.
+ * @c: Shared conversation.
+ * Return: as llamux_reader_reset(); 0 if there is no dialogue.
  */
-int llamux_forget_dialogue(const struct llamux_conversation *c);
-
-/** llamux_yield_caller() - A hook that lets others run and heeds the caller's signals. */
-int llamux_yield_caller(void *unused);
+int llamux_reader_reset_dialogue(const struct llamux_conversation *c);
 
 #endif

@@ -16,7 +16,7 @@
 
 static struct {
 	int n_ctx;
-	struct mutex lock;	/* guards what follows, and models' names and places in the list */
+	struct mutex lock;	/* guards what follows, and models' keys and entries in the list */
 	struct list_head models;
 	struct llamux_model *chosen;
 } registry = {
@@ -35,31 +35,31 @@ void llamux_registry_put(struct llamux_model *model)
 		kref_put(&model->ref, release);
 }
 
-/* Lock held. */
-static struct llamux_model *find(const char *name)
+static struct llamux_model *find(const char *key)
 {
 	struct llamux_model *model;
 
+	lockdep_assert_held(&registry.lock);
 	list_for_each_entry(model, &registry.models, node)
-		if (!strcmp(model->key, name))
+		if (!strcmp(model->key, key))
 			return model;
 	return NULL;
 }
 
-struct llamux_model *llamux_registry_get(const char *name)
+struct llamux_model *llamux_registry_get(const char *key)
 {
 	struct llamux_model *model;
 
 	mutex_lock(&registry.lock);
-	model = *name ? find(name) : registry.chosen;
+	model = *key ? find(key) : registry.chosen;
 	if (model)
 		kref_get(&model->ref);
 	mutex_unlock(&registry.lock);
 	return model;
 }
 
-/* The name that a file has by itself. */
-static void name_of(const char *path, char key[LLAMUX_KEY])
+/* Derive a key from a file's name. */
+static void derive_key(const char *path, char key[LLAMUX_KEY])
 {
 	const char *base = kbasename(path);
 	size_t n = strlen(base);
@@ -69,7 +69,7 @@ static void name_of(const char *path, char key[LLAMUX_KEY])
 	snprintf(key, LLAMUX_KEY, "%.*s", (int)min_t(size_t, n, LLAMUX_KEY - 1), base);
 }
 
-static bool is_name(const char *key)
+static bool is_key(const char *key)
 {
 	size_t n = strlen(key);
 
@@ -81,7 +81,7 @@ static bool is_name(const char *key)
 	return true;
 }
 
-/* Context of conversations with @model, or -EINVAL where the first one has too little. */
+/* Set the context of conversations. Return: 0, or -EINVAL if the first model has too little. */
 static int choose_context(struct llamux_model *model, bool first)
 {
 	u32 own = model->m.n_ctx_train;
@@ -98,7 +98,6 @@ static int choose_context(struct llamux_model *model, bool first)
 	return 0;
 }
 
-/* Put it on the list. */
 static int add(struct llamux_model *model)
 {
 	int err = -EEXIST;
@@ -146,29 +145,29 @@ static int load(const char *path, const char *key, bool first)
 	return err;
 }
 
-int llamux_registry_load(const char *path, const char *name)
+int llamux_registry_load(const char *path, const char *key)
 {
-	char key[LLAMUX_KEY];
+	char derived[LLAMUX_KEY];
 
-	if (!name) {
-		name_of(path, key);
-		name = key;
+	if (!key) {
+		derive_key(path, derived);
+		key = derived;
 	}
-	if (!is_name(name)) {
+	if (!is_key(key)) {
 		pr_err("a model's name has up to %d letters, digits, dots, underscores and hyphens\n",
 		       LLAMUX_KEY - 1);
 		return -EINVAL;
 	}
-	return load(path, name, false);
+	return load(path, key, false);
 }
 
-int llamux_registry_unload(const char *name)
+int llamux_registry_unload(const char *key)
 {
 	struct llamux_model *model;
 	int err = 0;
 
 	mutex_lock(&registry.lock);
-	model = find(name);
+	model = find(key);
 	if (!model)
 		err = -ENOENT;
 	else if (model == registry.chosen)
@@ -181,12 +180,12 @@ int llamux_registry_unload(const char *name)
 	return err;
 }
 
-int llamux_registry_choose(const char *name)
+int llamux_registry_choose(const char *key)
 {
 	struct llamux_model *model;
 
 	mutex_lock(&registry.lock);
-	model = find(name);
+	model = find(key);
 	if (model)
 		registry.chosen = model;
 	mutex_unlock(&registry.lock);
@@ -214,8 +213,8 @@ int llamux_registry_start(const char *path, int n_ctx)
 	char key[LLAMUX_KEY];
 
 	registry.n_ctx = n_ctx;
-	name_of(path, key);
-	return load(path, is_name(key) ? key : "default", true);
+	derive_key(path, key);
+	return load(path, is_key(key) ? key : "default", true);
 }
 
 void llamux_registry_stop(void)

@@ -6,7 +6,7 @@
 
 #include "text.h"
 
-#define STEP 4096	/* least bytes by which a text grows */
+#define STEP 4096	/* bytes by which a text grows at least */
 
 int llamux_text_reserve(struct llamux_text *t, size_t n)
 {

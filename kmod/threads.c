@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Worker threads. */
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -15,6 +14,12 @@
 
 #define SPIN_NS (50 * NSEC_PER_USEC)	/* how long to look for work before sleeping */
 
+/**
+ * struct helper - A worker thread.
+ * @place: Its place in the rounds.
+ * @task:  Thread.
+ * @wait:  Where it sleeps without work.
+ */
 struct helper {
 	struct llama_helper place;
 	struct task_struct *task;
@@ -22,15 +27,19 @@ struct helper {
 } ____cacheline_aligned;
 
 /*
- * struct pool - The helpers and what they are at.
- * @lock:     Guards @team and @allowed; its holder alone opens @rounds.
- * @callers:  Tasks that are computing.
- * @n_workers: Helpers and a caller.
- * @finished: Where a caller waits for a helper's round.
- * @allowed:  The caller's processors.
+ * struct pool - All helpers.
+ * @lock:      Held by the task that has acquired the helpers. Guards @team and @allowed, and only
+ *             its holder opens @rounds.
+ * @callers:   Number of tasks that are computing.
+ * @n_workers: Number of helpers, and 1 for the caller.
+ * @team:      Caller and helpers.
+ * @finished:  Where the caller waits for helpers to finish their rounds.
+ * @allowed:   Processors of the caller.
+ * @rounds:    Loop that the team computes.
+ * @helpers:   (n_workers - 1,) helpers.
  */
 static struct {
-	struct mutex lock;		/* whose holder has the helpers */
+	struct mutex lock;		/* see above */
 	atomic_t callers;
 	u32 n_workers;
 	struct llama_team team;
@@ -44,7 +53,7 @@ static struct {
 	.finished = __WAIT_QUEUE_HEAD_INITIALIZER(pool.finished),
 };
 
-/* Another loop mostly follows at once. Return: whether it did. */
+/* Wait for work: mostly another loop follows at once. Return: whether it did. */
 static bool spin(struct helper *h)
 {
 	u64 end = ktime_get_ns() + SPIN_NS;
@@ -60,14 +69,14 @@ static bool spin(struct helper *h)
 	return false;
 }
 
-static int help(void *arg)
+static int helper_main(void *arg)
 {
 	struct helper *h = arg;
 
 	set_freezable();
 	while (!kthread_should_stop()) {
 		if (llama_rounds_help(&pool.rounds, &h->place)) {
-			/* Its full barrier pairs with the one in wait_event(). */
+			/* Its full barrier pairs with wait_event() in join(). */
 			if (waitqueue_active(&pool.finished))
 				wake_up(&pool.finished);
 			cond_resched();
@@ -80,12 +89,12 @@ static int help(void *arg)
 	return 0;
 }
 
-/* Those that may take part in @n rounds. */
+/* Wake the helpers that can take part in @n rounds. */
 static void wake_helpers(u32 n)
 {
 	u32 i;
 
-	/* Either a helper sees the rounds, or they see it sleep: pairs with wait_event(). */
+	/* Either a helper sees the rounds, or it is seen to sleep: pairs with wait_event(). */
 	smp_mb();
 	for (i = 0; i + 1 < n; i++) {
 		/* See above. */
@@ -94,7 +103,7 @@ static void wake_helpers(u32 n)
 	}
 }
 
-/* A helper with a round may have lost its processor, even to the caller. */
+/* Wait for the helpers. One may have lost its processor within a round, even to the caller. */
 static void join(void)
 {
 	u64 end = ktime_get_ns() + SPIN_NS;
@@ -109,8 +118,9 @@ static void join(void)
 	}
 }
 
-static int run(struct llama_team *team, const struct llama_loop *loop,
-	       const struct llama_yield *yield)
+/* Run a loop: the team's function. */
+static int run_loop(struct llama_team *team, const struct llama_loop *loop,
+		    const struct llama_yield *yield)
 {
 	int err;
 
@@ -123,7 +133,7 @@ static int run(struct llama_team *team, const struct llama_loop *loop,
 	return err;
 }
 
-/* Processors that the caller may use, and that are there. */
+/* Return: number of online processors that the caller may use. */
 static u32 n_processors(void)
 {
 	u32 n = 0;
@@ -135,20 +145,20 @@ static u32 n_processors(void)
 	return n;
 }
 
-void llamux_lend(struct task_struct *helper, const struct cpumask *allowed)
+void llamux_threads_inherit(struct task_struct *thread, const struct cpumask *allowed)
 {
 	int nice = current->policy == SCHED_IDLE ? MAX_NICE : task_nice(current);
 
-	if (task_nice(helper) != nice)
-		set_user_nice(helper, nice);
-	/* Not while a processor goes: a kernel thread may be moved to it still, and go with it. */
-	if (!cpumask_equal(helper->cpus_ptr, allowed) && cpus_read_trylock()) {
-		set_cpus_allowed_ptr(helper, allowed);
+	if (task_nice(thread) != nice)
+		set_user_nice(thread, nice);
+	/* A kernel thread that is moved to a processor just when that is removed would be lost. */
+	if (!cpumask_equal(thread->cpus_ptr, allowed) && cpus_read_trylock()) {
+		set_cpus_allowed_ptr(thread, allowed);
 		cpus_read_unlock();
 	}
 }
 
-struct llama_team *llamux_team_get(void)
+struct llama_team *llamux_threads_acquire(void)
 {
 	u32 others = atomic_inc_return(&pool.callers) - 1;
 	u32 n, i;
@@ -161,13 +171,13 @@ struct llama_team *llamux_team_get(void)
 		return NULL;
 	}
 	pool.team.n_workers = n - others;
-	pool.team.run = run;
+	pool.team.run = run_loop;
 	for (i = 0; i + 1 < pool.team.n_workers; i++)
-		llamux_lend(pool.helpers[i].task, &pool.allowed);
+		llamux_threads_inherit(pool.helpers[i].task, &pool.allowed);
 	return &pool.team;
 }
 
-void llamux_team_put(struct llama_team *team)
+void llamux_threads_release(struct llama_team *team)
 {
 	atomic_dec(&pool.callers);
 	if (team)
@@ -185,7 +195,7 @@ static int start_helper(struct helper *h)
 
 	h->place.worker = pool.n_workers;
 	init_waitqueue_head(&h->wait);
-	task = kthread_run(help, h, "llamux/%u", pool.n_workers);
+	task = kthread_run(helper_main, h, "llamux/%u", pool.n_workers);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	h->task = task;

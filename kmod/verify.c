@@ -14,9 +14,9 @@
 #include "memory.h"
 #include "verify.h"
 
-/* With vector registers a piece is hashed without being preempted. */
+/* Bytes hashed at a time: with vector registers that is not preempted. */
 #define HASH_PIECE (256u << 10)
-/* The kernel decodes no more. */
+/* Bytes of a signature at the most: the kernel decodes no more. */
 #define MAX_SIGNATURE U16_MAX
 #define MARKER_SIZE (sizeof(MODULE_SIG_STRING) - 1)
 #define STATEMENT "llamux model sha256 "
@@ -26,8 +26,8 @@ module_param(require_signature, bool, 0444);
 MODULE_PARM_DESC(require_signature, "load no model without a valid signature (default 0)");
 
 /**
- * struct signature - A PKCS#7 message.
- * @data: (@size,) Its DER, or NULL where there is none.
+ * struct signature - A signature.
+ * @data: (@size,) PKCS#7 message in DER; NULL for none.
  * @size: Bytes.
  */
 struct signature {
@@ -67,9 +67,9 @@ static int hash(const u8 *data, size_t size, u8 *sha256, const struct llama_yiel
 	return err;
 }
 
-/* Cut an appended signature off: @id->size becomes that of what it signs. */
-static int cut_off(const u8 *data, struct llamux_identity *id, struct signature *sig,
-		   struct llama_diag *diag)
+/* Split an appended signature off; @id->size becomes that of the model. */
+static int split(const u8 *data, struct llamux_identity *id, struct signature *sig,
+		 struct llama_diag *diag)
 {
 	struct module_signature trailer;
 	size_t left = id->size;
@@ -113,7 +113,7 @@ static int read_regular(struct file *file, struct llamux_memory *m)
 	return n == size ? 0 : -EIO;
 }
 
-/* The caller frees @m, whatever is returned. */
+/* Read the signature beside the file. The caller frees @m, on failure, too. */
 static int read_detached(const char *path, struct llamux_memory *m)
 {
 	char *name = kasprintf(GFP_KERNEL, "%s.p7s", path);
@@ -122,7 +122,7 @@ static int read_detached(const char *path, struct llamux_memory *m)
 
 	if (!name)
 		return -ENOMEM;
-	/* Without O_NONBLOCK a named pipe would keep insmod waiting for its writer. */
+	/* Without O_NONBLOCK, opening a named pipe would wait for a writer. */
 	file = filp_open(name, O_RDONLY | O_LARGEFILE | O_NONBLOCK, 0);
 	kfree(name);
 	if (IS_ERR(file))
@@ -133,7 +133,7 @@ static int read_detached(const char *path, struct llamux_memory *m)
 }
 
 #ifdef CONFIG_SYSTEM_DATA_VERIFICATION
-/* A keyring with the module's own certificate, which nobody else can add to. */
+/* Make a keyring with the module's own certificate, to which no other key can be added. */
 static struct key *own_keyring(void)
 {
 	const key_perm_t perm = KEY_POS_SEARCH | KEY_POS_WRITE | KEY_USR_VIEW;
@@ -154,7 +154,7 @@ static struct key *own_keyring(void)
 	return ring;
 }
 
-/* What is signed is a line that names the model: the kernel hashes a message in one go. */
+/* A line with the hash is signed, because the kernel would hash a whole model without a pause. */
 static int check_against(struct key *ring, const u8 *sha256, const struct signature *sig)
 {
 	char line[sizeof(STATEMENT) + 2 * SHA256_DIGEST_SIZE + 1];
@@ -234,7 +234,7 @@ int llamux_verify(const char *path, const u8 *data, size_t size, struct llamux_i
 	int err;
 
 	id->size = size;
-	err = cut_off(data, id, &sig, diag);
+	err = split(data, id, &sig, diag);
 	if (err)
 		return err;
 	id->signature = sig.data ? LLAMUX_UNCHECKED : LLAMUX_UNSIGNED;
@@ -244,7 +244,7 @@ int llamux_verify(const char *path, const u8 *data, size_t size, struct llamux_i
 	return require_signature ? check_required(path, id, &sig, diag) : 0;
 }
 
-const char *llamux_signature_name(enum llamux_signature signature)
+const char *llamux_verify_signature_name(enum llamux_signature signature)
 {
 	static const char *const names[] = {
 		[LLAMUX_UNSIGNED] = "none",

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: What a model file is, and who vouches for it
+ * DOC: Identity and signature of a model file
  *
- * A signature is what signed kernel modules have: a detached PKCS#7 message,
- * appended to the file with a trailer behind it, or in a file beside it. It
- * signs a line of text that has the model's SHA-256.
+ * A machine can be told to load no model without a valid signature, and every model's SHA-256 is
+ * shown. A signature is a detached PKCS#7 message, as signed kernel modules have. It is appended
+ * to the file with a trailer behind it, or lies in a file beside it. It signs a line of text
+ * with the model's SHA-256.
  */
 #ifndef LLAMUX_VERIFY_H
 #define LLAMUX_VERIFY_H
@@ -14,10 +15,10 @@
 #include "llama_core.h"
 
 /**
- * enum llamux_signature - What is known of a model's signature.
- * @LLAMUX_UNSIGNED:  None is appended; whether one lies beside the file nobody asked.
- * @LLAMUX_UNCHECKED: One is appended, and not required.
- * @LLAMUX_SIGNED:    It was required, and is right.
+ * enum llamux_signature - State of a model's signature.
+ * @LLAMUX_UNSIGNED:  No signature is appended; a file beside it was not looked for.
+ * @LLAMUX_UNCHECKED: A signature is appended, but not required.
+ * @LLAMUX_SIGNED:    A signature was required, and is valid.
  */
 enum llamux_signature {
 	LLAMUX_UNSIGNED,
@@ -26,10 +27,10 @@ enum llamux_signature {
 };
 
 /**
- * struct llamux_identity - Which file a model is.
+ * struct llamux_identity - Identity of a model file.
  * @size:      Bytes of the model, without an appended signature.
- * @sha256:    Of these bytes.
- * @signature: Who vouches for them.
+ * @sha256:    SHA-256 of these bytes.
+ * @signature: State of the signature.
  */
 struct llamux_identity {
 	size_t size;
@@ -38,27 +39,27 @@ struct llamux_identity {
 };
 
 /**
- * llamux_verify() - Identify a file in memory; check its signature where one is required.
- * @path:  Where it was read from; a detached signature is in @path.p7s.
- * @data:  (@size,) The very bytes that will be used.
- * @size:  Bytes of the file, an appended signature included.
+ * llamux_verify() - Identify a file in memory, and check its signature if one is required.
+ * @path:  Path of the file; a detached signature is in @path.p7s.
+ * @data:  (@size,) bytes that will be used.
+ * @size:  Bytes of the file, with an appended signature.
  * @id:    Filled.
  * @yield: Called between pieces of the hash.
- * @diag:  Names what is wrong where this fails.
+ * @diag:  Names the reason of a failure.
  *
- * Context: Process; sleeps.
- * Return: 0, or why the file must not be used: -EBADMSG (signature malformed) or -EINTR; where
- * one is required also -ENODATA (none), -ENOKEY (by a key that is not trusted), -EKEYREJECTED
- * (of other bytes), -ENOPKG (by an unknown algorithm), -EOPNOTSUPP (no such kernel), or what
- * reading it failed with.
+ * Context: Process context. Sleeps.
+ * Return: 0, or the reason why the file must not be used: -EBADMSG (malformed signature) or the
+ * hook's value. If a signature is required, also -ENODATA (no signature), -ENOKEY (untrusted key),
+ * -EKEYREJECTED (signature of other bytes), -ENOPKG (unknown algorithm), -EOPNOTSUPP (kernel
+ * without signatures), or an error of reading it.
  */
 int llamux_verify(const char *path, const u8 *data, size_t size, struct llamux_identity *id,
 		  const struct llama_yield *yield, struct llama_diag *diag);
 
-/** llamux_signature_name() - As stats has it: "none", "not-checked" or "valid". */
-const char *llamux_signature_name(enum llamux_signature signature);
+/** llamux_verify_signature_name() - Return: "none", "not-checked" or "valid", as in stats. */
+const char *llamux_verify_signature_name(enum llamux_signature signature);
 
-/* DER of the certificate that the module was built with; empty where there is none. */
+/* Certificate (DER) that the module was built with; empty if there is none. */
 extern const u8 llamux_certificate[], llamux_certificate_end[];
 
 #endif

@@ -94,7 +94,7 @@ static int read_options(struct llamux_reader *r, void __user *argument)
 {
 	struct llamux_options *o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
 	struct llamux_ioc_options *u = kmalloc(sizeof(*u), GFP_KERNEL_ACCOUNT);
-	int err = o && u ? llamux_conversation_follow(r->c) : -ENOMEM;
+	int err = o && u ? llamux_sessions_inherit_options(r->c) : -ENOMEM;
 
 	if (!err) {
 		llamux_options_get(r->c, o);
@@ -120,7 +120,7 @@ static int change_options(struct llamux_reader *r, const void __user *argument)
 	if (!err)
 		err = llamux_options_check(o, &diag);
 	if (!err)
-		llamux_conversation_choose(r->c, o);
+		llamux_sessions_set_options(r->c, o);
 	if (diag.text[0])
 		pr_info_ratelimited("options: %s\n", diag.text);
 	kfree_sensitive(o);
@@ -133,7 +133,7 @@ static int read_figures(struct llamux_reader *r, void __user *argument)
 	struct llamux_figures f;
 	struct llamux_ioc_figures u;
 
-	llamux_figures(r->c, &f);
+	llamux_conversation_figures(r->c, &f);
 	u = (struct llamux_ioc_figures){
 		.prompt_tokens = f.prompt_tokens,
 		.reused_tokens = f.reused,
@@ -163,7 +163,7 @@ long llamux_ioctl(struct file *file, unsigned int command, unsigned long argumen
 	case LLAMUX_IOC_FIGURES:
 		return read_figures(r, p);
 	case LLAMUX_IOC_RESET:
-		return llamux_forget(r);
+		return llamux_reader_reset(r);
 	default:
 		return -ENOTTY;
 	}

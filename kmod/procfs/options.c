@@ -214,7 +214,7 @@ static ssize_t options_write(struct file *file, const char __user *buf, size_t n
 		err = parse(text, &request);
 	}
 	if (!err && request.reset)
-		err = llamux_forget_dialogue(r->c);
+		err = llamux_reader_reset_dialogue(r->c);
 	if (!err)
 		llamux_options_set(r->c, o);
 	kfree_sensitive(o);
@@ -292,14 +292,14 @@ static int options_open(struct inode *inode, struct file *file)
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
 	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
-	err = r ? llamux_open(r, LLAMUX_PROMPT, false) : -ENOMEM;
+	err = r ? llamux_procfs_open(r, LLAMUX_PROMPT, false) : -ENOMEM;
 	if (err)
 		goto free;
 	/* Enough for any: a larger buffer would be taken in the place of one that is not wiped. */
 	err = single_open_size(file, options_show, r, 2 * MAX_TEXT);
 	if (!err)
 		return 0;
-	llamux_close(r);
+	llamux_reader_close(r);
 free:
 	kfree(r);
 	module_put(THIS_MODULE);
@@ -313,7 +313,7 @@ static int options_release(struct inode *inode, struct file *file)
 
 	memzero_explicit(m->buf, m->size);	/* it held a system prompt */
 	single_release(inode, file);
-	llamux_close(r);
+	llamux_reader_close(r);
 	kfree(r);
 	module_put(THIS_MODULE);
 	return 0;

@@ -23,6 +23,17 @@ static const struct {
 	{ "logits", 0600, &llamux_logits_ops },
 };
 
+int llamux_procfs_open(struct llamux_reader *r, enum llamux_kind kind, bool private)
+{
+	struct llamux_requester who;
+	int err;
+
+	llamux_requester_current(&who);
+	err = llamux_reader_open(r, &who, kind, private);
+	llamux_requester_put(&who);
+	return err;
+}
+
 int llamux_procfs_start(u32 group)
 {
 	kgid_t gid = make_kgid(&init_user_ns, group);
