@@ -8,9 +8,7 @@
 
 #include "llama_core.h"
 #include "include/llamux.h"
-#include "log.h"
 #include "reader.h"
-#include "registry.h"
 
 #define PIECE 256	/* bytes of an answer that are read at a time */
 
@@ -48,54 +46,14 @@ static int check_text(const char *text)
 	return llama_utf8_check(text, strlen(text), &tail) || tail ? -EILSEQ : 0;
 }
 
-static int set_system(struct llamux_options *to, const char *system)
-{
-	ssize_t n = strscpy(to->system, system, sizeof(to->system));
-
-	if (n < 0)
-		return -EMSGSIZE;
-	to->o.system = (struct gguf_str){ to->system, n };
-	return check_text(system);
-}
-
-static int take_options(struct llamux_options *to, const struct llamux_request *r)
-{
-	struct llamux_model *model;
-
-	llamux_options_default(to);
-	to->o.sampler = (struct llama_sampler_params){
-		.temperature = r->temperature,
-		.top_k = r->top_k,
-		.top_p = r->top_p,
-		.min_p = r->min_p,
-		.repeat_penalty = r->repeat_penalty,
-		.seed = r->seed,
-	};
-	to->o.max_tokens = r->max_tokens;
-	if (r->raw)
-		to->o.chat = LLAMA_CHAT_NONE;
-	if (r->model && strscpy(to->model, r->model, sizeof(to->model)) < 0)
-		return -ENOENT;
-	model = llamux_registry_get(to->model);
-	llamux_registry_put(model);
-	if (!model)
-		return -ENOENT;
-	return r->system ? set_system(to, r->system) : 0;
-}
-
 static int set_options(struct llamux_conversation *c, const struct llamux_request *r)
 {
-	struct llamux_options *o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
-	struct llama_diag diag = { };
-	int err = o ? take_options(o, r) : -ENOMEM;
+	struct llamux_options *o = llamux_options_prepare(NULL);
+	int err = o ? llamux_options_request(o, r) : -ENOMEM;
 
 	if (!err)
-		err = llamux_options_check(o, &diag);
-	if (!err)
-		llamux_options_set(c, o);
-	if (diag.text[0])
-		pr_info_ratelimited("options: %s\n", diag.text);
-	kfree_sensitive(o);
+		llamux_options_publish(&c->options, o);
+	llamux_options_put(o);
 	return err;
 }
 

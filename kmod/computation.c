@@ -23,7 +23,7 @@ void llamux_computation_free(struct llamux_computation *comp)
 	llamux_memory_wipe(&comp->memory);
 	memzero_explicit(&comp->gen, sizeof(comp->gen));
 	llamux_text_free(&comp->history);
-	kfree_sensitive(comp->opening);
+	llamux_options_put(comp->opening);
 	comp->opening = NULL;
 	llamux_registry_put(comp->model);
 	comp->model = NULL;
@@ -161,29 +161,33 @@ static int begin_turn(struct llamux_computation *comp, const struct llama_option
 	return err;
 }
 
-/* A dialogue keeps chat template and system prompt of its first turn. */
-static void use_opening(const struct llamux_computation *comp, struct llamux_options *o)
+/* Options of the answer: a dialogue keeps chat template and system prompt of its first turn. */
+static struct llama_options answer_options(const struct llamux_computation *comp,
+					   const struct llamux_options *o)
 {
-	if (!comp->opening)
-		return;
-	o->o.chat = comp->opening->o.chat;
-	o->o.system = comp->opening->o.system;
+	struct llama_options answer = o->o;
+
+	if (comp->opening) {
+		answer.chat = comp->opening->o.chat;
+		answer.system = comp->opening->o.system;
+	}
+	return answer;
 }
 
-static int begin_with(struct llamux_computation *comp, struct llamux_options *o,
+static int begin_with(struct llamux_computation *comp, const struct llamux_options *o,
 		      struct gguf_str prompt, const struct llama_yield *yield,
 		      struct llama_diag *diag)
 {
+	struct llama_options answer = answer_options(comp, o);
 	int err = prepare(comp, o, yield);
 
 	if (err)
 		return err;
-	use_opening(comp, o);
-	return comp->dialogue ? begin_turn(comp, &o->o, prompt, yield, diag) :
-				begin_prompt(comp, &o->o, prompt, yield, diag);
+	return comp->dialogue ? begin_turn(comp, &answer, prompt, yield, diag) :
+				begin_prompt(comp, &answer, prompt, yield, diag);
 }
 
-int llamux_computation_begin(struct llamux_computation *comp, struct llamux_options *o,
+int llamux_computation_begin(struct llamux_computation *comp, const struct llamux_options *o,
 			     struct gguf_str prompt, struct llamux_figures *f,
 			     const struct llama_yield *yield)
 {
@@ -194,9 +198,7 @@ int llamux_computation_begin(struct llamux_computation *comp, struct llamux_opti
 	WRITE_ONCE(comp->started, ktime_get());
 	err = begin_with(comp, o, prompt, yield, &diag);
 	if (!err && comp->dialogue && !comp->opening)
-		comp->opening = o;
-	else
-		kfree_sensitive(o);
+		comp->opening = llamux_options_get(o);
 	if (err && !comp->gen.n_turns)
 		llamux_computation_free(comp);
 	if (err && diag.text[0])

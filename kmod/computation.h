@@ -40,7 +40,7 @@ struct llamux_computation {
 	bool dialogue;
 	ktime_t started;
 	struct llamux_model *model;
-	struct llamux_options *opening;
+	const struct llamux_options *opening;
 	struct llamux_text history;
 	struct llamux_memory memory;
 	struct llama_generation gen;
@@ -61,7 +61,7 @@ ktime_t llamux_computation_started(const struct llamux_computation *comp);
 /**
  * llamux_computation_begin() - Take a prompt. Lock held.
  * @comp:   Computation. A dialogue goes on with its model, chat template and system prompt.
- * @o:      Options from kmalloc(); the computation frees them, on failure, too.
+ * @o:      Options of the answer. A dialogue holds those of its first turn.
  * @prompt: Whole characters.
  * @f:      All zeros; its figures of the prompt are filled.
  * @yield:  Called between pieces of work.
@@ -69,7 +69,7 @@ ktime_t llamux_computation_started(const struct llamux_computation *comp);
  * Return: 0; -EMSGSIZE or -EINVAL if the prompt or its options cannot be used; -ENOENT if no model
  * has the name in the options; -ENOBUFS past the user's quota; -ENOMEM; or the hook's value.
  */
-int llamux_computation_begin(struct llamux_computation *comp, struct llamux_options *o,
+int llamux_computation_begin(struct llamux_computation *comp, const struct llamux_options *o,
 			     struct gguf_str prompt, struct llamux_figures *f,
 			     const struct llama_yield *yield);
 

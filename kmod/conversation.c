@@ -47,8 +47,7 @@ struct llamux_conversation *llamux_conversation_new(const struct llamux_requeste
 		kfree(c);
 		return NULL;
 	}
-	mutex_init(&c->options_lock);
-	llamux_options_default(&c->options);
+	llamux_options_init(&c->options);
 	llamux_requester_copy(&c->owner, who);
 	llamux_producer_init(&c->producer, &producer_ops, c->owner.memcg);
 	llamux_answer_init(&c->answer, c->user);
@@ -63,6 +62,7 @@ void llamux_conversation_free(struct llamux_conversation *c)
 	llamux_producer_free(&c->producer);
 	llamux_computation_free(&c->computation);
 	llamux_answer_free(&c->answer);
+	llamux_options_exit(&c->options);
 	llamux_requester_put(&c->owner);
 	llamux_user_put(c->user);
 	kfree_sensitive(c);
@@ -135,18 +135,16 @@ static bool is_final(int err)
 static int begin(struct llamux_conversation *c, const struct llama_yield *yield)
 {
 	struct llamux_figures f = { };
-	struct llamux_options *o;
+	const struct llamux_options *o;
 	int err;
 
 	if (!llamux_answer_is_whole(&c->answer))
 		return -EILSEQ;
 	llamux_figures_copy(&c->figures, &f);
-	o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
-	if (!o)
-		return -ENOMEM;
-	llamux_options_get(c, o);
+	o = llamux_options_latest(&c->options);
 	err = llamux_computation_begin(&c->computation, o, llamux_answer_prompt(&c->answer), &f,
 				       yield);
+	llamux_options_put(o);
 	if (err && !is_final(err))
 		return err;
 	llamux_answer_begin(&c->answer, err);
@@ -237,18 +235,4 @@ int llamux_conversation_score(struct llamux_conversation *c, struct llama_score 
 void llamux_conversation_figures(const struct llamux_conversation *c, struct llamux_figures *f)
 {
 	llamux_figures_copy(f, &c->figures);
-}
-
-void llamux_options_get(struct llamux_conversation *c, struct llamux_options *o)
-{
-	mutex_lock(&c->options_lock);
-	llamux_options_copy(o, &c->options);
-	mutex_unlock(&c->options_lock);
-}
-
-void llamux_options_set(struct llamux_conversation *c, const struct llamux_options *o)
-{
-	mutex_lock(&c->options_lock);
-	llamux_options_copy(&c->options, o);
-	mutex_unlock(&c->options_lock);
 }

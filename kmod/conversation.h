@@ -14,7 +14,7 @@
  *	answer->lock		what files see; never held while something is computed
  *	prefix->lock, threads	only tried, inside computation->lock
  *	producer->lock		thread for pollers
- *	conversation->options_lock	options
+ *	conversation->options.lock	options
  *	registry, users, slots	innermost
  */
 #ifndef LLAMUX_CONVERSATION_H
@@ -50,7 +50,6 @@ enum llamux_kind {
  * @used:    Jiffies of the latest open or close.
  * @kind:    How long it remembers a prompt.
  * @user:    User of @owner; a reference.
- * @options_lock: Guards @options.
  * @options: Options of the next answer.
  * @figures: Figures of the latest answer, written with the computation's lock; each one can be
  *           read without it.
@@ -67,8 +66,7 @@ struct llamux_conversation {
 
 	enum llamux_kind kind;
 	struct llamux_user *user;
-	struct mutex options_lock;
-	struct llamux_options options;
+	struct llamux_options_holder options;
 	struct llamux_figures figures;
 	struct llamux_producer producer;
 	struct llamux_answer answer;
@@ -145,11 +143,5 @@ int llamux_conversation_score(struct llamux_conversation *c, struct llama_score 
 
 /** llamux_conversation_figures() - Copy the figures of the latest answer so far; never waits. */
 void llamux_conversation_figures(const struct llamux_conversation *c, struct llamux_figures *f);
-
-/** llamux_options_get() - Copy the conversation's options. */
-void llamux_options_get(struct llamux_conversation *c, struct llamux_options *o);
-
-/** llamux_options_set() - Set the options of the next prompt. */
-void llamux_options_set(struct llamux_conversation *c, const struct llamux_options *o);
 
 #endif

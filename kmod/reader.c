@@ -78,19 +78,20 @@ static int request(struct llamux_reader *r)
 }
 
 /* Before an answer begins, its options may change. */
-static int update_options(struct llamux_conversation *c)
+static void update_options(struct llamux_conversation *c)
 {
-	return llamux_answer_has_begun(&c->answer) ? 0 : llamux_sessions_inherit_options(c);
+	if (!llamux_answer_has_begun(&c->answer))
+		llamux_sessions_inherit_options(c);
 }
 
 ssize_t llamux_reader_read(struct llamux_reader *r, struct iov_iter *to, bool wait,
 			   const struct llama_yield *yield)
 {
-	ssize_t got;
+	ssize_t got = 0;
 
 	if (!iov_iter_count(to))
 		return 0;
-	got = update_options(r->c);
+	update_options(r->c);
 	while (!got) {
 		got = llamux_answer_read(&r->c->answer, &r->cursor, to);
 		if (got == -EAGAIN)
@@ -108,14 +109,14 @@ __poll_t llamux_reader_poll(struct llamux_reader *r, struct file *file, poll_tab
 	struct llamux_conversation *c = r->c;
 	bool in = poll_requested_events(table) & (EPOLLIN | EPOLLRDNORM);
 	__poll_t can;
-	int err;
 
 	llamux_answer_wait(&c->answer, file, table);
-	err = in ? update_options(c) : 0;
+	if (in)
+		update_options(c);
 	/* A task with a signal polls no longer. */
-	if (llamux_answer_poll(&c->answer, &r->cursor, in && !err, &can))
+	if (llamux_answer_poll(&c->answer, &r->cursor, in, &can))
 		return 0;
-	if (in && !(can & EPOLLIN) && (err || llamux_producer_start(&c->producer)))
+	if (in && !(can & EPOLLIN) && llamux_producer_start(&c->producer))
 		can |= EPOLLIN | EPOLLRDNORM;
 	return can;
 }

@@ -96,6 +96,14 @@ static struct llamux_conversation *find(const struct llamux_requester *who, enum
 	return NULL;
 }
 
+static void copy_options(struct llamux_conversation *to, struct llamux_conversation *from)
+{
+	const struct llamux_options *o = llamux_options_latest(&from->options);
+
+	llamux_options_publish(&to->options, o);
+	llamux_options_put(o);
+}
+
 /* Create a conversation with the options of the session's shared one. */
 static struct llamux_conversation *create(const struct llamux_requester *who,
 					  enum llamux_kind kind, bool private)
@@ -106,7 +114,7 @@ static struct llamux_conversation *create(const struct llamux_requester *who,
 	if (!c)
 		return ERR_PTR(-ENOMEM);
 	if (shared)
-		llamux_options_get(shared, &c->options);
+		copy_options(c, shared);
 	reap_stale();
 	if (!reserve(c->user)) {
 		llamux_conversation_free(c);
@@ -171,31 +179,24 @@ static struct llamux_conversation *open_source(const struct llamux_conversation 
 	return c->kind == LLAMUX_CHAT ? llamux_sessions_sibling(c, LLAMUX_PROMPT) : NULL;
 }
 
-int llamux_sessions_inherit_options(struct llamux_conversation *c)
+void llamux_sessions_inherit_options(struct llamux_conversation *c)
 {
 	struct llamux_conversation *shared = open_source(c);
-	struct llamux_options *o;
 
 	if (!shared)
-		return 0;
-	o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
-	if (o) {
-		llamux_options_get(shared, o);
-		llamux_options_set(c, o);
-		kfree_sensitive(o);
-	}
+		return;
+	copy_options(c, shared);
 	llamux_sessions_close(shared);
-	return o ? 0 : -ENOMEM;
 }
 
 void llamux_sessions_set_options(struct llamux_conversation *c, const struct llamux_options *o)
 {
 	struct llamux_conversation *shared = open_source(c);
 
-	llamux_options_set(c, o);
+	llamux_options_publish(&c->options, o);
 	if (!shared)
 		return;
-	llamux_options_set(shared, o);
+	llamux_options_publish(&shared->options, o);
 	llamux_sessions_close(shared);
 }
 

@@ -65,9 +65,8 @@ struct llamux_conversation *llamux_sessions_sibling(const struct llamux_conversa
  *
  * These are the options of the session's shared conversation, if it has one. Other conversations
  * have options of their own: nothing happens.
- * Return: 0 or -ENOMEM.
  */
-int llamux_sessions_inherit_options(struct llamux_conversation *c);
+void llamux_sessions_inherit_options(struct llamux_conversation *c);
 
 /**
  * llamux_sessions_set_options() - Set options, also where @c inherits them from.
