@@ -8,7 +8,7 @@
 
 #include "llama_core.h"
 #include "include/llamux.h"
-#include "reader.h"
+#include "conversations/reader.h"
 
 #define PIECE 256	/* bytes of an answer that are read at a time */
 

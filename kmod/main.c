@@ -4,11 +4,11 @@
 #include <linux/module.h>
 
 #include "llama_core.h"
-#include "log.h"
+#include "resources/log.h"
 #include "procfs/procfs.h"
-#include "registry.h"
-#include "sessions.h"
-#include "threads.h"
+#include "models/registry.h"
+#include "conversations/sessions.h"
+#include "resources/threads.h"
 
 #define MAX_PROMPT_LIMIT (64u << 20)
 

@@ -5,7 +5,7 @@
 
 #include "answer.h"
 #include "llama_core.h"
-#include "user.h"
+#include "resources/user.h"
 
 #define AHEAD 4096	/* bytes that may be computed before a file reads them */
 

@@ -21,7 +21,7 @@
 #include <linux/wait.h>
 
 #include "llama_core.h"
-#include "text.h"
+#include "resources/text.h"
 
 struct llamux_user;
 

@@ -2,9 +2,9 @@
 #include <linux/slab.h>
 
 #include "computation.h"
-#include "log.h"
-#include "registry.h"
-#include "threads.h"
+#include "resources/log.h"
+#include "models/registry.h"
+#include "resources/threads.h"
 
 #define BATCH 32	/* tokens of a prompt in a step */
 

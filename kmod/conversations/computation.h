@@ -13,12 +13,12 @@
 #include <linux/ktime.h>
 #include <linux/mutex.h>
 
-#include "cache.h"
-#include "figures.h"
+#include "models/cache.h"
+#include "resources/figures.h"
 #include "llama_core.h"
-#include "model.h"
+#include "models/model.h"
 #include "options.h"
-#include "text.h"
+#include "resources/text.h"
 
 /**
  * struct llamux_computation - The computation of a conversation's answers.

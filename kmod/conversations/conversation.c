@@ -2,7 +2,7 @@
 #include <linux/slab.h>
 
 #include "conversation.h"
-#include "slot.h"
+#include "resources/slot.h"
 
 static struct llamux_conversation *of_producer(struct llamux_producer *p)
 {

@@ -25,11 +25,11 @@
 
 #include "answer.h"
 #include "computation.h"
-#include "figures.h"
+#include "resources/figures.h"
 #include "options.h"
 #include "producer.h"
-#include "requester.h"
-#include "user.h"
+#include "resources/requester.h"
+#include "resources/user.h"
 
 /**
  * enum llamux_kind - How long a conversation remembers a prompt.

@@ -4,11 +4,11 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "cache.h"
+#include "models/cache.h"
 #include "evaluation.h"
-#include "registry.h"
-#include "requester.h"
-#include "threads.h"
+#include "models/registry.h"
+#include "resources/requester.h"
+#include "resources/threads.h"
 
 #define MAX_TEXT (1u << 20)	/* bytes of one write */
 

@@ -9,9 +9,9 @@
 
 #include "include/llamux.h"
 #include "include/uapi/llamux.h"
-#include "log.h"
+#include "resources/log.h"
 #include "options.h"
-#include "registry.h"
+#include "models/registry.h"
 
 static_assert(LLAMUX_MODEL_BYTES == LLAMUX_KEY);
 static_assert(LLAMUX_SYSTEM_BYTES == LLAMUX_MAX_SYSTEM);

@@ -16,7 +16,7 @@
 #include <linux/spinlock.h>
 
 #include "llama_core.h"
-#include "model.h"
+#include "models/model.h"
 
 #define LLAMUX_MAX_SYSTEM 4096	/* bytes of a system prompt */
 

@@ -8,7 +8,7 @@
 #include <linux/wait.h>
 
 #include "producer.h"
-#include "threads.h"
+#include "resources/threads.h"
 
 /* A hibernation freezes processes, takes memory for its image, and freezes kernel threads last. */
 static bool hibernating;

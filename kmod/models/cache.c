@@ -4,7 +4,7 @@
 #include <linux/string.h>
 
 #include "cache.h"
-#include "user.h"
+#include "resources/user.h"
 
 int llamux_cache_init(struct llamux_cache *cache, const struct llama_model *m, u32 n_ctx,
 		      struct llamux_user *user, bool shared)

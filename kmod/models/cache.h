@@ -10,7 +10,7 @@
 #define LLAMUX_CACHE_H
 
 #include "llama_core.h"
-#include "memory.h"
+#include "resources/memory.h"
 
 struct llamux_user;
 

@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 
 #include "llama_core.h"
-#include "log.h"
+#include "resources/log.h"
 #include "model.h"
 
 #define READ_PIECE (1u << 20)

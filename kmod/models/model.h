@@ -12,7 +12,7 @@
 #include <linux/list.h>
 
 #include "llama_core.h"
-#include "memory.h"
+#include "resources/memory.h"
 #include "prefix.h"
 #include "verify.h"
 

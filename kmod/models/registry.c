@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "log.h"
+#include "resources/log.h"
 #include "registry.h"
 
 #define DEFAULT_N_CTX 2048

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/verification.h>
 
-#include "memory.h"
+#include "resources/memory.h"
 #include "verify.h"
 
 /* Bytes hashed at a time: with vector registers that is not preempted. */

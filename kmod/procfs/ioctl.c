@@ -11,7 +11,7 @@
 
 #include "include/uapi/llamux.h"
 #include "procfs.h"
-#include "reader.h"
+#include "conversations/reader.h"
 
 /* Programs that were compiled with the first version have these sizes. */
 static_assert(offsetofend(struct llamux_ioc_options, system) == LLAMUX_OPTIONS_SIZE_VER0);

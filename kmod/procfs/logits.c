@@ -4,7 +4,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 
-#include "evaluation.h"
+#include "conversations/evaluation.h"
 #include "procfs.h"
 
 static int logits_open(struct inode *inode, struct file *file)

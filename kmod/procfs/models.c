@@ -8,9 +8,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "log.h"
+#include "resources/log.h"
 #include "procfs.h"
-#include "registry.h"
+#include "models/registry.h"
 
 #define MAX_COMMAND (PATH_MAX + 256)
 

@@ -7,9 +7,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "log.h"
+#include "resources/log.h"
 #include "procfs.h"
-#include "reader.h"
+#include "conversations/reader.h"
 
 #define MAX_TEXT (2 * LLAMUX_MAX_SYSTEM)	/* bytes of a write: each may have an escape */
 #define MAX_SHOWN (4 * LLAMUX_MAX_SYSTEM)

@@ -3,7 +3,7 @@
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
 
-#include "log.h"
+#include "resources/log.h"
 #include "procfs.h"
 
 #define FOLDER "llamux"

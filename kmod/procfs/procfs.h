@@ -11,7 +11,7 @@
 
 #include <linux/proc_fs.h>
 
-#include "reader.h"
+#include "conversations/reader.h"
 
 extern const struct proc_ops llamux_prompt_ops;
 extern const struct proc_ops llamux_chat_ops;

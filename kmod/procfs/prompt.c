@@ -7,7 +7,7 @@
 #include <linux/uio.h>
 
 #include "procfs.h"
-#include "reader.h"
+#include "conversations/reader.h"
 
 /* An open file refers to the module, so that rmmod fails with EAGAIN. */
 static int open(struct inode *inode, struct file *file, enum llamux_kind kind)

@@ -5,11 +5,11 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
-#include "memory.h"
+#include "resources/memory.h"
 #include "procfs.h"
-#include "registry.h"
-#include "sessions.h"
-#include "threads.h"
+#include "models/registry.h"
+#include "conversations/sessions.h"
+#include "resources/threads.h"
 
 static u64 mib(u64 bytes)
 {
