@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guests' one userspace program."""
+"""Busybox, the only userspace program of guests."""
 
 import tempfile
 from pathlib import Path
@@ -12,7 +12,7 @@ from harness.host.progress import step
 
 
 def busybox(arch: Architecture) -> Path:
-    """A static busybox for a guest, from Debian's package, fetched if the cache has none."""
+    """Return a static busybox from Debian's package, fetched if the cache has none."""
     program = cache_dir("busybox") / f"busybox-{arch.name}"
     if not program.exists():
         with exclusive(apt_root.lock_file()):

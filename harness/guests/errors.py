@@ -1,19 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What can go wrong with a guest, and how its kernel log tells.
+"""Errors of guests.
 
-Each error has its own exit code (docs/testing.md lists them), so that a failed
-command, a broken kernel and a lost guest are never taken for one another.
+Each error has its own exit code (docs/testing.md lists them), so that a failed command, a
+broken kernel and a lost guest are never taken for one another.
 """
-
-import re
-from collections.abc import Iterator
-from typing import ClassVar
 
 from harness.host.errors import HarnessError
 
+_SHOWN = 100  # characters of a command in an error
+
+
+class GuestCommandError(HarnessError):
+    """A command in a guest failed that had to succeed. The guest goes on."""
+
+    exit_code = 78
+
+    def __init__(self, command: str, exit_code: int, output: bytes, errors: bytes) -> None:
+        """Give the reason in one line: the last one of the errors, else of the output."""
+        self.command = command
+        self.command_exit_code = exit_code
+        self.output = output
+        self.errors = errors
+        lines = [line for text in (output, errors) for line in text.splitlines() if line.strip()]
+        reason = lines[-1].decode(errors="replace").strip() if lines else "no output"
+        shown = " ".join(command.split())
+        if len(shown) > _SHOWN:
+            shown = f"{shown[: _SHOWN - 3]}..."
+        super().__init__(f"`{shown}` failed in the guest with exit code {exit_code}: {reason}")
+
 
 class GuestError(HarnessError):
-    """The guest is of no use any more. Carries its kernel log."""
+    """The guest cannot be used any more. Carries its kernel log and shows the end of it."""
 
     def __init__(self, what: str, log: str = "") -> None:
         self.log = log
@@ -46,7 +63,7 @@ class GuestBug(GuestError):
 
 
 class GuestHang(GuestError):
-    """A lockup or a stall, or a command that ran past its time limit."""
+    """The kernel reported a lockup or a stall, or a command ran past its time limit."""
 
     exit_code = 74
 
@@ -58,58 +75,12 @@ class GuestLost(GuestError):
 
 
 class BootError(GuestError):
-    """The guest never came up."""
+    """The guest did not finish booting."""
 
     exit_code = 76
 
 
 class ModuleLoadError(GuestError):
-    """insmod refused the module."""
+    """The kernel refused to load the module."""
 
     exit_code = 77
-
-
-class LogPattern:
-    """A line of a kernel log that means trouble, and the error it stands for."""
-
-    ALL: ClassVar[tuple[tuple[re.Pattern[str], type[GuestError]], ...]] = (
-        (re.compile(r"Kernel panic - not syncing"), GuestPanic),
-        (
-            re.compile(
-                r"\bOops\b|Unable to handle kernel|Internal error:|general protection fault"
-                r"|BUG: unable to handle|BUG: kernel NULL pointer"
-            ),
-            GuestOops,
-        ),
-        (
-            re.compile(
-                r"soft lockup|hard LOCKUP|rcu: .*(detected stalls|self-detected stall)"
-                r"|blocked for more than \d+ seconds"
-            ),
-            GuestHang,
-        ),
-        (
-            re.compile(
-                r"\bBUG\b|possible (recursive|circular) locking|inconsistent lock state"
-                r"|suspicious RCU usage|\b(KASAN|KCSAN|UBSAN|KFENCE):|scheduling while atomic"
-                r"|sleeping function called|refcount_t: |list_(add|del) corruption"
-            ),
-            GuestBug,
-        ),
-        (re.compile(r"\bWARNING: |Call Trace:"), GuestWarning),
-    )
-
-
-def trouble(log: str) -> Iterator[tuple[str, type[GuestError]]]:
-    """The lines of a kernel log that no healthy guest prints, each with its error."""
-    for line in log.splitlines():
-        for pattern, error in LogPattern.ALL:
-            if pattern.search(line):
-                yield line, error
-                break
-
-
-def assert_clean(log: str) -> None:
-    """Raise the error of the first line of trouble in a kernel log, if there is any."""
-    for line, error in trouble(log):
-        raise error(f"the kernel log is not clean: {line.strip()}", log)

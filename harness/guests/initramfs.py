@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """Initial file systems for guests, made in memory.
 
-The kernel unpacks any number of cpio archives, one after the other. So a
-guest's programs are one archive and its big files follow, each copied once
-by the kernel of the host from the page cache into an anonymous file, which
-is gone when the emulator ends. Format: the kernel's
+An initial file system is one cpio archive in an anonymous file, which is freed when the
+emulator ends. The host's kernel copies files into it from the page cache. Format: the kernel's
 Documentation/driver-api/early-userspace/buffer-format.rst.
 """
 
 import os
 from pathlib import Path, PurePosixPath
 
-from harness.guests.machine import Files
+from harness.guests.machine import GuestFiles
 
 _FILE = 0o100000
 _FOLDER = 0o040000
@@ -19,7 +17,7 @@ _LINK = 0o120000
 
 
 def _header(name: str, mode: int, size: int) -> bytes:
-    """A "newc" header with its name, padded to four bytes."""
+    """Return a "newc" header with its name, padded to four bytes."""
     path = name.encode() + b"\0"
     inode = nlink = 1
     fields = (inode, mode, 0, 0, nlink, 0, size, 0, 0, 0, 0, len(path), 0)
@@ -28,14 +26,14 @@ def _header(name: str, mode: int, size: int) -> bytes:
 
 
 class Initramfs:
-    """An anonymous file that grows by a path at a time. Closed by its owner."""
+    """Archive in an anonymous file, to which paths are added. Its owner closes it."""
 
     def __init__(self) -> None:
         self.fd = os.memfd_create("initramfs", 0)
         self._made: set[str] = set()
 
     def add(self, path: str, content: bytes | Path, mode: int = 0o644) -> None:
-        """Add a file, given as bytes or as a file of the host, and the folders above it."""
+        """Add a file and the folders above it. `content` is its bytes, or a file of the host."""
         name = self._parents(path)
         if isinstance(content, bytes):
             self._write(_header(name, _FILE | mode, len(content)) + content)
@@ -67,7 +65,7 @@ class Initramfs:
         self._write(_header("TRAILER!!!", 0, 0))
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         os.close(self.fd)
 
     def _parents(self, path: str) -> str:
@@ -84,8 +82,8 @@ class Initramfs:
             view = view[os.write(self.fd, view) :]
 
 
-def guest_initramfs(busybox: Path, scripts: Path, module: Path | None, files: Files) -> Initramfs:
-    """What a guest boots from: busybox, `scripts`/init and `scripts`/agent, the module, files."""
+def guest_initramfs(busybox: Path, scripts: Path, module: Path | None, files: GuestFiles) -> Initramfs:
+    """Return the file system of a guest: busybox, init and agent of `scripts`, module, files."""
     image = Initramfs()
     try:
         for name in ("dev", "proc", "sys", "run", "tmp", "root", "etc"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What runs a guest's kernel: an emulator, or the kernel itself as a program of the host."""
+"""Machine of a guest: an emulator, or the kernel itself as a program of the host."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,10 @@ from typing import Protocol
 
 from harness.kernels.kernel import Kernel
 
-PORTS = ("console", "control", "output", "errors")
-"""The serial ports of a guest, the first of ttyS first."""
-
 
 @dataclass(frozen=True)
 class Acceleration:
-    """How guest code is executed, and why so."""
+    """How guest code is executed, and the reason for it."""
 
     name: str
     """``kvm``, ``tcg`` or ``uml``."""
@@ -25,29 +22,33 @@ class Acceleration:
 
 
 @dataclass(frozen=True)
-class Files:
-    """What a guest has besides its programs, by path in the guest."""
+class GuestFiles:
+    """Files of a guest beside its programs, by path in the guest."""
 
     copied: Mapping[str, bytes | Path]
-    """Put in its initial file system."""
+    """Files that its initial file system has."""
     links: Mapping[str, str] = field(default_factory=dict)
     """Symbolic links and their targets."""
 
 
 class Machine(Protocol):
-    """Made for one guest; closed by it."""
+    """Command line, files and environment of a machine. Made for one guest, and closed by it."""
 
     kernel: Kernel
     acceleration: Acceleration
 
-    def files(self, files: Mapping[str, bytes | Path]) -> Files:
-        """How the guest gets these files."""
+    def files(self, files: Mapping[str, bytes | Path]) -> GuestFiles:
+        """Return how the guest gets these files. Called before :meth:`command_line`."""
 
     def command_line(self, initrd_fd: int, ports: Mapping[str, int]) -> list[str]:
-        """The program and its arguments; `ports` maps PORTS to descriptors it inherits."""
+        """Return the program and its arguments.
+
+        `ports` maps the names in :data:`harness.guests.ports.PORTS` to descriptors that the
+        program inherits.
+        """
 
     def environment(self) -> dict[str, str]:
-        """The program's."""
+        """Return the program's environment."""
 
     def close(self) -> None:
-        """Undo what the others have done. The program has ended."""
+        """Remove what the other methods have made. The program has ended."""

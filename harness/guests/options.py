@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from harness.guests.guest import Guest
+from harness.guests.spec import GuestSpec
 from harness.host import packages
 from harness.host.architectures import DEBUG_KERNELS, KERNELS, UML
 from harness.host.errors import UsageError
@@ -14,12 +14,12 @@ NO_MODEL = "none"
 
 
 def add_guest_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what guest it shall be."""
+    """Add the options from which :func:`guest_spec` makes a specification."""
     parser.add_argument(
         "--kernel",
         choices=(*KERNELS, *DEBUG_KERNELS),
-        help="Debian's kernel series, or a kernel that looks for faults (x86_64, built in "
-        "minutes, once); default 6.1, uml 6.12",
+        help="Debian's kernel series, or a debug kernel (x86_64; built once, in minutes); "
+        "default 6.1, uml 6.12",
     )
     parser.add_argument(
         "--model",
@@ -28,7 +28,7 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
         f"or {NO_MODEL!r}; default smollm2",
     )
     parser.add_argument(
-        "--accel", choices=("kvm", "tcg"), help="default: KVM where a probe boot works, else TCG"
+        "--accel", choices=("kvm", "tcg"), help="default: KVM if a probe boot works, else TCG"
     )
     parser.add_argument("--smp", type=int, metavar="N", help="processors; default 2, uml 1")
     parser.add_argument("--memory", type=int, metavar="MB", help="default: what the model needs")
@@ -42,26 +42,30 @@ def add_guest_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_guest(args: argparse.Namespace, load_module: bool = True) -> Guest:
-    """A guest, not yet booted, for the options of :func:`add_guest_options` and ``args.arch``."""
+def guest_spec(args: argparse.Namespace, module: bool = True) -> GuestSpec:
+    """Return the specification that the options and ``args.arch`` describe.
+
+    Without `module` the guest has neither module nor model. Missing packages of the host are
+    installed. Raises UsageError if options do not fit together.
+    """
     if args.smp is not None and args.smp < 1:
         raise UsageError("--smp: a guest needs a processor")
     packages.ensure(packages.KERNELS if args.arch == UML.name else packages.GUESTS)
-    model = None if args.model == NO_MODEL or not load_module else catalog.resolve(args.model)
+    model = None if args.model == NO_MODEL or not module else catalog.resolve(args.model)
     files: dict[str, bytes | Path] = {}
     for pair in args.file:
         host, colon, guest = pair.partition(":")
         if not colon or not guest.startswith("/") or not Path(host).is_file():
-            raise UsageError(f"--file {pair}: not an existing file and an absolute path")
+            raise UsageError(f"--file {pair}: give an existing file and an absolute path")
         files[guest] = Path(host)
-    return Guest(
+    spec = GuestSpec(
         args.arch,
         args.kernel,
         model=model,
         accel=args.accel,
         smp=args.smp,
         memory=args.memory,
-        load_module=load_module,
         module_args=args.module_args,
         files=files,
     )
+    return spec if module else spec.without_module()

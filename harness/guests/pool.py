@@ -1,35 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Guests that tests share: booted when first asked for, booted anew after a failure."""
+"""Running guests that tests share, by their specification.
+
+A guest is booted when it is first asked for, and again after a failure.
+"""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from harness.guests.guest import Guest
+from harness.guests.guest import Guest, new_guest
+from harness.guests.spec import GuestSpec
 
 
 @dataclass
 class GuestPool:
-    """Guests by what they were asked to be."""
+    """Cache of running guests, keyed by their specification."""
 
-    _guests: dict[str, Guest] = field(default_factory=dict)
+    _guests: dict[GuestSpec, Guest] = field(default_factory=dict)
 
-    def get(self, arch: str, kernel: str | None = None, **options: Any) -> Guest:
-        """A running guest; `options` are those of :class:`harness.guests.guest.Guest`."""
-        key = repr((arch, kernel, sorted(options.items(), key=lambda item: item[0])))
-        guest = self._guests.get(key)
+    def get(self, spec: GuestSpec) -> Guest:
+        """Return a running guest of this specification. Raises what :meth:`Guest.boot` does."""
+        guest = self._guests.get(spec)
         if guest is None or guest.broken or guest.busy:
             if guest is not None:
                 guest.close()
-            guest = self._guests[key] = Guest(arch, kernel, **options)
+            guest = self._guests[spec] = new_guest(spec)
             guest.boot()
         return guest
 
     def running(self) -> list[Guest]:
-        """Those that are of use."""
+        """Return the guests that are not broken."""
         return [guest for guest in self._guests.values() if not guest.broken]
 
     def discard(self, guest: Guest) -> None:
-        """Let the next test have a fresh guest."""
+        """End a guest, so that the next test boots another one."""
         guest.close()
 
     def close(self) -> None:

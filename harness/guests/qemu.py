@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How QEMU is started: its command line, and whether KVM is fit for use."""
+"""QEMU: its command line, and the choice between KVM and TCG."""
 
 import hashlib
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.guests import busybox, initramfs
-from harness.guests.machine import PORTS, Acceleration, Files
-from harness.host.errors import UsageError
+from harness.guests.machine import Acceleration, GuestFiles
+from harness.guests.ports import PORTS
+from harness.host.errors import ProgramError, SetupError, UsageError
 from harness.host.lock import exclusive
 from harness.host.paths import cache_dir
 from harness.host.progress import step
+from harness.host.run import run
 from harness.kernels.kernel import Kernel
 
 DEFAULT_SMP = 2
@@ -29,23 +30,24 @@ echo probe-reached-init >/dev/console
 
 
 class Qemu:
-    """Runs a guest's kernel in an emulator; `memory` is in MiB."""
+    """Machine that an emulator runs."""
 
     def __init__(
         self, kernel: Kernel, *, accel: str | None, smp: int | None, memory: int, append: str
     ) -> None:
+        """`memory` is in MiB; `append` is added to the kernel's command line."""
         self.kernel = kernel
         self.acceleration = choose(kernel, accel)
         self._smp = DEFAULT_SMP if smp is None else smp
         self._memory = memory
         self._append = append
 
-    def files(self, files: Mapping[str, bytes | Path]) -> Files:
-        """All are copied."""
-        return Files(files)
+    def files(self, files: Mapping[str, bytes | Path]) -> GuestFiles:
+        """Return all files as ones to copy."""
+        return GuestFiles(files)
 
     def command_line(self, initrd_fd: int, ports: Mapping[str, int]) -> list[str]:
-        """The emulator and its arguments."""
+        """Return the emulator and its arguments."""
         return command_line(
             self.kernel,
             initrd_fd,
@@ -57,11 +59,11 @@ class Qemu:
         )
 
     def environment(self) -> dict[str, str]:
-        """This process's own."""
+        """Return the environment of this process."""
         return dict(os.environ)
 
     def close(self) -> None:
-        """There is nothing to undo."""
+        """Do nothing: nothing was made."""
 
 
 def command_line(
@@ -74,10 +76,10 @@ def command_line(
     memory: int,
     append: str = "",
 ) -> list[str]:
-    """QEMU's arguments for a guest; `memory` is in MiB.
+    """Return QEMU's command line for a guest; `memory` is in MiB.
 
-    `backends` maps some of the PORTS to QEMU character devices ("socket,fd=5");
-    the others lead nowhere.
+    `backends` maps some of the PORTS to QEMU character devices ("socket,fd=5"). Output of the
+    other ports is discarded.
     """
     arch = kernel.architecture
     command = [arch.emulator, "-machine", arch.machine, "-nodefaults", "-no-user-config"]
@@ -105,10 +107,10 @@ def command_line(
 
 
 def choose(kernel: Kernel, wanted: str | None = None) -> Acceleration:
-    """The acceleration that `wanted` names, or the best that works here.
+    """Return the acceleration that `wanted` names, or the fastest that works here.
 
-    /dev/kvm may be there and yet hang or abort every guest, so KVM is chosen
-    only after it has booted this kernel once within a time limit.
+    KVM may hang or abort every guest even if /dev/kvm exists. It is chosen only after it has
+    booted this kernel once within a time limit.
     """
     if wanted not in (None, "kvm", "tcg"):
         raise UsageError(f"no acceleration {wanted!r}: choose kvm or tcg")
@@ -132,37 +134,32 @@ def choose(kernel: Kernel, wanted: str | None = None) -> Acceleration:
 
 
 def probe_kvm(kernel: Kernel, seconds: float = _PROBE_SECONDS) -> bool:
-    """Whether KVM boots this kernel to its first process and off again in time."""
+    """Return whether KVM boots this kernel to its first process and ends within `seconds`."""
     image = initramfs.Initramfs()
     try:
         image.folder("dev")
         image.add("bin/busybox", busybox.busybox(kernel.architecture), mode=0o755)
         image.add("init", _PROBE_INIT, mode=0o755)
         image.finish()
-        done = subprocess.run(
+        done = run(
             command_line(kernel, image.fd, {"console": "stdio"}, "kvm", smp=1, memory=256),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
             timeout=seconds,
             pass_fds=[image.fd],
         )
-    except subprocess.TimeoutExpired:
+    except ProgramError:
         return False
     finally:
         image.close()
-    return done.returncode == 0 and _PROBE_WORD in done.stdout
+    return _PROBE_WORD in done.output
 
 
 def _machine_key(kernel: Kernel) -> str:
-    """Names this processor, host kernel, emulator and guest kernel."""
+    """Return a name for this processor, host kernel, emulator and guest kernel together."""
     processor = [
         line
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith(("model name", "flags", "CPU part", "Features", "microcode"))
     ]
-    emulator = subprocess.run(
-        [kernel.architecture.emulator, "--version"], capture_output=True, check=True
-    ).stdout
+    emulator = run([kernel.architecture.emulator, "--version"], error=SetupError).output
     facts = (sorted(set(processor)), platform.release(), platform.version(), emulator)
     return f"{kernel.release}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"

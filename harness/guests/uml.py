@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How User-mode Linux is started: its command line, its memory, the files it shares.
+"""User-mode Linux: its command line, its memory, and the files that it shares with the host.
 
 The kernel is a program of the host, with one processor, at the host's speed.
 """
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from harness.guests.machine import PORTS, Acceleration, Files
-from harness.host.errors import UsageError
+import psutil
+
+from harness.guests.machine import Acceleration, GuestFiles
+from harness.guests.ports import PORTS
+from harness.host.errors import ProgramError, UsageError
+from harness.host.run import run
 from harness.kernels.kernel import Kernel
 
 _SHARED_SIZE = 1 << 20
@@ -23,36 +26,31 @@ _MOUNT_HUGE = f"mount -t tmpfs -o huge=always none {_SHARED_MEMORY}"
 
 @cache
 def _own_mounts() -> list[str]:
-    """What runs a command with mounts of its own; without rights on the host it gets a user's."""
+    """Return what starts a command with mounts of its own, as root or in a user namespace."""
     return ["unshare", *(["--map-root-user"] if os.geteuid() else []), "--mount", "--"]
 
 
 @cache
 def huge_pages() -> bool:
-    """Whether a guest's memory can be in the host's huge pages."""
+    """Return whether the host lets a guest's memory be in huge pages."""
     try:
-        tried = subprocess.run(
-            [*_own_mounts(), *_MOUNT_HUGE.split()], capture_output=True, check=False
-        )
-    except FileNotFoundError:
+        return run([*_own_mounts(), *_MOUNT_HUGE.split()], check=False).exit_code == 0
+    except ProgramError:  # there is no such program
         return False
-    return tried.returncode == 0
-
-
-def _available() -> int:
-    """The host's memory that is left, in MiB."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return next(int(s.split()[1]) >> 10 for s in lines if s.startswith("MemAvailable:"))
 
 
 class Uml:
-    """Runs a guest's kernel as a program; `memory` is in MiB."""
+    """Machine that is a program of the host."""
 
     acceleration = Acceleration("uml", "a program of the host")
 
     def __init__(
         self, kernel: Kernel, *, accel: str | None, smp: int | None, memory: int, append: str
     ) -> None:
+        """`memory` is in MiB; `append` is added to the kernel's command line.
+
+        Raises UsageError for an acceleration, or another number of processors than one.
+        """
         if accel is not None:
             raise UsageError("--accel: User-mode Linux runs on the host's processor as it is")
         if smp not in (None, 1):
@@ -63,10 +61,10 @@ class Uml:
         self._folder: Path | None = None
         self._computes = False
 
-    def files(self, files: Mapping[str, bytes | Path]) -> Files:
-        """Small files are copied; big ones stay on the host, and their folders are mounted.
+    def files(self, files: Mapping[str, bytes | Path]) -> GuestFiles:
+        """Return small files as ones to copy, and links to big ones, which stay on the host.
 
-        The guest can read those folders, and write nowhere in them.
+        The guest mounts the folders of big files. It can read but not write there.
         """
         copied: dict[str, bytes | Path] = {}
         links: dict[str, str] = {}
@@ -82,10 +80,10 @@ class Uml:
         if mounts:
             table = [f"none {at} hostfs ro,{_escape(host)} 0 0\n" for host, at in mounts.items()]
             copied["/etc/fstab"] = "".join(table).encode()
-        return Files(copied, links)
+        return GuestFiles(copied, links)
 
     def command_line(self, initrd_fd: int, ports: Mapping[str, int]) -> list[str]:
-        """The kernel and its arguments."""
+        """Return the kernel and its arguments."""
         arch = self.kernel.architecture
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="llamux-uml-"))
@@ -106,13 +104,13 @@ class Uml:
         ]
 
     def _in_huge_pages(self) -> list[str]:
-        """What starts a kernel whose memory is in huge pages: one that has a big model to read."""
-        if not self._computes or 2 * self._memory > _available() or not huge_pages():
+        """Return what starts the kernel with huge pages as memory, if it has a big model to read."""
+        if not self._computes or 2 * self._memory > psutil.virtual_memory().available >> 20 or not huge_pages():
             return []
         return [*_own_mounts(), "sh", "-c", f'{_MOUNT_HUGE} && exec "$@"', "sh"]
 
     def environment(self) -> dict[str, str]:
-        """The guest's memory is a file, best one that no disk has to hold."""
+        """Return an environment in which the file of the guest's memory is on no disk, if it fits."""
         variables = dict(os.environ)
         if _SHARED_MEMORY.is_dir():
             free = os.statvfs(_SHARED_MEMORY)
@@ -121,12 +119,12 @@ class Uml:
         return variables
 
     def close(self) -> None:
-        """Remove what the kernel wrote about itself."""
+        """Remove the files in which the kernel describes itself."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
 
 def _escape(path: Path) -> str:
-    """As in fstab(5)."""
+    """Return a path as fstab(5) has it."""
     return "".join(f"\\{ord(c):03o}" if c in " \t\n\\" else c for c in str(path))

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Packages of any Debian architecture, downloaded and unpacked, never installed.
 
-A private apt state in the cache folder: it trusts the system's own sources and
-keys, knows both guest architectures, needs no root, and leaves the system's
-list of architectures alone.
+apt has a state of its own in the cache. It trusts the system's sources and keys, knows both guest
+architectures, needs no root, and does not change the system's list of architectures.
 """
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,9 +16,10 @@ from harness.host.architectures import ARCHITECTURES, host_architecture
 from harness.host.errors import SetupError
 from harness.host.paths import cache_dir
 from harness.host.progress import say, step
+from harness.host.run import run
 
 LISTS_AGE = 24 * 3600
-"""Seconds after which the package lists are fetched anew before a download."""
+"""Age in seconds from which package lists are fetched again before a download."""
 
 
 def _options(root: Path) -> list[str]:
@@ -47,22 +46,17 @@ def _run(tool: str, arguments: Sequence[str], cwd: Path | None = None) -> str:
     (root / "state" / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (root / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
     (root / "status").touch()
-    done = subprocess.run(
+    return run(
         [tool, *_options(root), *arguments],
+        what=" ".join([tool, *arguments[:3]]),
+        error=SetupError,
         cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
         env={**os.environ, "LC_ALL": "C"},
-    )
-    if done.returncode:
-        reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no reason given"]
-        raise SetupError(f"{tool} {' '.join(arguments[:3])}: {reason[0]}")
-    return done.stdout
+    ).text
 
 
 def update(force: bool = False) -> None:
-    """Fetch the package lists, unless they are fresh and it is not forced."""
+    """Fetch the package lists if they are old, or in any case with `force`."""
     stamp = cache_dir("apt") / "updated"
     if not force and stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_AGE:
         return
@@ -70,16 +64,16 @@ def update(force: bool = False) -> None:
         try:
             _run("apt-get", ["-q", "update"])
         except SetupError as error:
-            # A source besides Debian's may be at fault; what is missing will be named.
+            # The source that failed may not matter; a missing package is reported later.
             say(str(error))
             return
     stamp.touch()
 
 
 def with_lists(fetch: Callable[[], None]) -> None:
-    """Call `fetch` with package lists at hand, and once more with new ones if it fails.
+    """Call `fetch` after fetching old package lists, and once more with new ones if it fails.
 
-    Debian drops a package from its servers some time after a newer one came.
+    Debian's servers remove a package some time after a newer version appears.
     """
     update()
     try:
@@ -90,7 +84,7 @@ def with_lists(fetch: Callable[[], None]) -> None:
 
 
 def _newest(package: str) -> Packages:
-    """What apt knows about the newest ``name:architecture``."""
+    """Return the record of the newest ``name:architecture``."""
     missing = SetupError(
         f"apt knows no package {package}: its sources must have bookworm and bookworm-security"
     )
@@ -105,20 +99,17 @@ def _newest(package: str) -> Packages:
 
 
 def depends(package: str) -> list[str]:
-    """Names of the packages that the newest `package` depends on, first choices only.
-
-    `package` is ``name:architecture``.
-    """
+    """Return the packages that the newest ``name:architecture`` depends on, first choices only."""
     return [str(choices[0]["name"]) for choices in _newest(package).relations["depends"]]
 
 
 def version(package: str) -> str:
-    """The newest version of ``name:architecture``."""
+    """Return the newest version of ``name:architecture``."""
     return str(_newest(package)["Version"])
 
 
 def download(packages: Sequence[str], into: Path) -> list[Path]:
-    """Download ``name:architecture`` packages; returns the .deb files."""
+    """Download ``name:architecture`` packages; return the .deb files."""
     before = set(into.iterdir())
     _run("apt-get", ["-q", "download", *packages], cwd=into)
     return sorted(set(into.iterdir()) - before)
@@ -126,9 +117,9 @@ def download(packages: Sequence[str], into: Path) -> list[Path]:
 
 def unpack(package: Path, into: Path) -> None:
     """Unpack a .deb below the folder `into`."""
-    subprocess.run(["dpkg-deb", "-x", str(package), str(into)], check=True)
+    run(["dpkg-deb", "-x", package, into], error=SetupError)
 
 
 def lock_file() -> Path:
-    """Held by the users of this module, through :func:`harness.host.lock.exclusive`."""
+    """Return the lock file that users of this module hold: see :mod:`harness.host.lock`."""
     return cache_dir("apt") / "lock"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The machines that guests are: one record each."""
+"""Architectures of guests: one record each."""
 
 import platform
 from dataclasses import dataclass
@@ -7,45 +7,45 @@ from dataclasses import dataclass
 from harness.host.errors import UsageError
 
 KERNELS = ("6.1", "6.12")
-"""The Debian kernel series that the module is built for and booted on."""
+"""Debian kernel series that the module is built for and booted on."""
 
 DEBUG_KERNELS = ("6.12-kasan", "6.12-kcsan", "6.12-latency")
-"""Kernels of our own that look for faults while they run."""
+"""Debug kernels: see :mod:`harness.kernels.debug`."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What differs between one guest architecture and another."""
+    """Differences between guest architectures."""
 
     name: str
     debian: str
     """Debian's name of the architecture."""
     kbuild: str
-    """The kernel's ``ARCH=``."""
+    """Value of the kernel's ``ARCH=``."""
     compiler_prefix: str
-    """Debian's cross prefix; used where the host is of another architecture."""
+    """Debian's cross prefix; used if the host has another architecture."""
     console: str
     first_port: int
     """Number of the first ``ttyS`` after the console."""
     series: tuple[str, ...] = KERNELS
-    """The kernel series there are for it, the default first."""
+    """Kernel series, the default first."""
     debug_series: tuple[str, ...] = ()
-    """Those that only a person or `make verify` asks for."""
+    """Debug kernels, which are used only if asked for."""
     emulator: str = ""
-    """Nothing where a kernel is a program of the host."""
+    """Name of the emulator; "" for User-mode Linux."""
     machine: str = ""
     tcg_cpu: str = ""
-    """The CPU model that boots quickest under TCG and still has the SIMD the module knows."""
+    """CPU model that boots fastest under TCG and has every instruction set that the module uses."""
 
     @property
     def ports(self) -> tuple[str, str, str]:
-        """Guest names of the control, output and error ports, in this order."""
+        """Names in the guest of the control, output and error ports, in this order."""
         first = self.first_port
         return (f"ttyS{first}", f"ttyS{first + 1}", f"ttyS{first + 2}")
 
     @property
     def processor(self) -> str:
-        """What its guests' programs are compiled for."""
+        """Name of the architecture that programs of its guests are compiled for."""
         return next(name for name, arch in ARCHITECTURES.items() if arch.debian == self.debian)
 
 
@@ -75,7 +75,7 @@ ARCHITECTURES = {
         debug_series=("6.12-kasan",),
     ),
 }
-"""Those of the guests that an emulator runs."""
+"""Architectures that an emulator runs, by name."""
 
 UML = Architecture(
     name="uml",
@@ -90,11 +90,11 @@ UML = Architecture(
 """User-mode Linux: a kernel that is a program of an x86_64 host."""
 
 GUESTS = {**ARCHITECTURES, UML.name: UML}
-"""All that a guest can be."""
+"""All architectures, by name."""
 
 
 def architecture(name: str) -> Architecture:
-    """The record called `name`."""
+    """Return the record called `name`. Raises UsageError if there is none."""
     try:
         return GUESTS[name]
     except KeyError:
@@ -103,5 +103,5 @@ def architecture(name: str) -> Architecture:
 
 
 def host_architecture() -> str:
-    """Debian's name of the architecture this program runs on."""
+    """Return Debian's name of the architecture that this program runs on."""
     return architecture(platform.machine()).debian

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One process at a time, where several may prepare the same thing."""
+"""Lock files, for processes that may prepare the same thing at once."""
 
 import fcntl
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, which is made if missing and never removed."""
+    """Hold the lock file `path`. It is made if missing, and never removed."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Calls of make that a make above this process does not change."""
+"""Environment for calls of make, also if make runs this process."""
 
 import os
 
@@ -7,6 +7,6 @@ _FROM_ABOVE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARCH", "KDI
 
 
 def environment() -> dict[str, str]:
-    """This process's environment less what a make above it has set, and in English."""
+    """Return this process's environment in English, without the variables of a make above it."""
     kept = {key: value for key, value in os.environ.items() if key not in _FROM_ABOVE}
     return kept | {"LC_ALL": "C"}

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian packages that the host itself needs: what is missing is installed, nothing else."""
+"""Debian packages that the host needs; only missing ones are installed."""
 
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 
 from harness.host.errors import SetupError
 from harness.host.progress import say, step
+from harness.host.run import run
 
 GUESTS = (
     "make",
@@ -19,7 +19,7 @@ GUESTS = (
     "qemu-system-x86",
     "qemu-system-arm",
 )
-"""To build the module and boot it."""
+"""Packages to build the module and boot it."""
 
 KERNELS = (
     "make",
@@ -33,10 +33,10 @@ KERNELS = (
     "patch",
     "xz-utils",  # the kernel source
 )
-"""To build the kernels that are built from source, and the module for them."""
+"""Packages to build kernels from source, and the module for them."""
 
 CROSS_KERNELS = ("gcc-aarch64-linux-gnu",)
-"""To build those of another architecture than the host's."""
+"""Packages to build kernels for another architecture than the host's."""
 
 ANALYSIS = (
     "make",
@@ -51,7 +51,7 @@ ANALYSIS = (
     "perl",  # checkpatch
     "xz-utils",
 )
-"""To analyze the sources."""
+"""Packages to analyze the sources."""
 
 TESTS = (
     *GUESTS,
@@ -63,28 +63,24 @@ TESTS = (
     "git",
     "openssl",
 )
-"""To run the tests as well."""
+"""Packages to run the tests."""
 
 
 def missing(packages: Sequence[str]) -> list[str]:
-    """Those of the packages that are not installed."""
-    shown = subprocess.run(
-        ["dpkg-query", "-Wf", "${Package} ${db:Status-Status}\n", *packages],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    """Return the packages that are not installed."""
+    query = ["dpkg-query", "-Wf", "${Package} ${db:Status-Status}\n", *packages]
+    shown = run(query, check=False).text
     installed = {line.split()[0] for line in shown.splitlines() if line.endswith(" installed")}
     return [name for name in packages if name not in installed]
 
 
 def ensure(packages: Sequence[str]) -> None:
-    """Install what is missing, through sudo where not root.
+    """Install missing packages, by sudo if this process is not root.
 
-    Raises SetupError where that does not succeed, with the command to run by hand.
+    Raises SetupError if that fails.
     """
     if shutil.which("dpkg-query") is None:
-        raise SetupError("this set-up knows Debian only: docs/testing.md lists what it installs")
+        raise SetupError("packages can be installed on Debian only: docs/testing.md lists them")
     wanted = missing(packages)
     if not wanted:
         return
@@ -93,12 +89,11 @@ def ensure(packages: Sequence[str]) -> None:
     install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *wanted]
     with step("system packages"):
         for command in (["apt-get", "-qq", "update"], install):
-            done = subprocess.run(
+            run(
                 [*root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", *command],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
+                what=" ".join([*root, *command]),
+                advice="run it by hand",
+                error=SetupError,
+                merge=True,
+                check=command is install,
             )
-            if done.returncode and command is install:
-                raise SetupError(f"`{' '.join([*root, *command])}` failed:\n{done.stdout}")

@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where things lie."""
+"""Folders of the repository, and the cache."""
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The repository."""
+"""Folder of the repository."""
 
 CORE = ROOT / "kmod" / "ggml_kernel"
-"""The portable integer core."""
+"""Folder of the portable integer core."""
 
 INCLUDE = ROOT / "kmod" / "include"
-"""What programs and other modules include."""
+"""Folder of headers for programs and other modules."""
 
 GUEST_PROGRAMS = ROOT / "harness" / "programs" / "guest"
-"""C programs that run in guests."""
+"""Folder of C programs that run in guests."""
 
 HOST_PROGRAMS = ROOT / "harness" / "programs" / "host"
-"""C programs that exercise the core on the host."""
+"""Folder of C programs that exercise the core on the host."""
 
 LIBRARY = ROOT / "libllamux"
-"""The C client."""
+"""Folder of the C client."""
 
 
 def cache_dir(*parts: str) -> Path:
-    """A folder below the one cache folder, made if missing.
+    """Return a folder below the cache, made if missing.
 
-    ``$LLAMUX_CACHE``, else ``$XDG_CACHE_HOME/llamux``, else ``~/.cache/llamux``.
+    The cache is ``$LLAMUX_CACHE``, else ``$XDG_CACHE_HOME/llamux``, else ``~/.cache/llamux``.
     """
     base = os.environ.get("LLAMUX_CACHE")
     root = (

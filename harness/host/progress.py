@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a person sees on stderr while something takes its time."""
+"""Progress messages on stderr."""
 
 import sys
 import time
@@ -8,20 +8,20 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-_SLOW = 2.0  # seconds from which a finished step is worth a line
+_SLOW = 2.0  # seconds from which a finished step gets a line
 
 console = Console(stderr=True, highlight=False)
-"""stdout belongs to results; all progress goes here."""
+"""Console on stderr: stdout has results only."""
 
 
 def say(text: str) -> None:
-    """One line for a person."""
+    """Print one line for a person."""
     console.print(f"🦙 {text}", markup=False, soft_wrap=True)
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Show that `what` is under way; leave a line with its time if it was slow."""
+    """Show on a terminal that `what` is under way; print its time at the end if it was slow."""
     started = time.monotonic()
     if console.is_terminal:
         with console.status(f"🦙 {what}"):

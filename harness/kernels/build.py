@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Kernels built from Debian's source: once for each source, configuration and compiler.
 
-What a module is built against stays beside the kernel; the rest of the source
-does not.
+A finished kernel keeps the files that modules are built against, and no other source files.
 """
 
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from harness.host.errors import SetupError
 from harness.host.lock import exclusive
 from harness.host.paths import cache_dir
 from harness.host.progress import step
+from harness.host.run import run
 from harness.kernels import source as kernel_source
 
 COMPILER = "gcc-12"
@@ -27,7 +26,7 @@ _UNUSED = (
     *("Documentation/*/*", "arch/*/boot/dts", "sound/*.[ch]", "tools/testing"),
     *(f"drivers/{name}/*.[ch]" for name in ("gpu", "media", "net", "scsi", "staging")),
 )
-"""Much of the source; Kconfig files are needed all the same."""
+"""Files that are not unpacked. Kconfig files are needed all the same."""
 
 _LARGE_ARCH = ("arm", "arm64", "mips", "powerpc")
 
@@ -37,38 +36,39 @@ _LAYOUT = 1  # raise it when what lies in a kernel's folder changes
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a kernel is built from."""
+class KernelRecipe:
+    """Configuration from which a kernel is built."""
 
     name: str
-    """Begins the folder's name."""
+    """Beginning of the folder's name."""
     title: str
-    """What a person calls it."""
+    """Name in messages."""
     architecture: Architecture
     kept_arch: tuple[str, ...]
-    """The folders below arch that modules need."""
+    """Folders below arch that modules need."""
     targets: tuple[str, ...]
+    """Targets of make."""
     configs: tuple[Path, ...]
-    """What differs from ``allnoconfig``."""
+    """Files with the options that differ from ``allnoconfig``."""
     patch: Path | None = None
     make_args: tuple[str, ...] = ()
-    """What else make is handed for the kernel itself."""
+    """Further arguments of make for the kernel, not for modules."""
 
 
 def make_args(arch: Architecture) -> tuple[str, ...]:
-    """What every build of these kernels and for them hands to make."""
+    """Return the arguments of make for these kernels and for their modules."""
     prefix = _prefix(arch)
     cross = (f"CROSS_COMPILE={prefix}",) if prefix else ()
     return (*cross, f"CC={prefix}{COMPILER}", f"HOSTCC={COMPILER}")
 
 
-def folder(recipe: Recipe) -> Path:
-    """Where the kernel lies, ready for ``make -C``; built if the cache has none.
+def folder(recipe: KernelRecipe) -> Path:
+    """Return the kernel's folder, ready for ``make -C``; it is built if the cache has none.
 
-    Raises SetupError, with the end of the log, when the build fails.
+    Raises SetupError if the build fails.
     """
     if host_architecture() != "amd64":
-        raise SetupError(f"{recipe.title} needs a host of x86_64")
+        raise SetupError(f"{recipe.title} can be built on x86_64 only: use a Debian kernel")
     packages.ensure(packages.KERNELS)
     if _prefix(recipe.architecture):
         packages.ensure(packages.CROSS_KERNELS)
@@ -97,29 +97,28 @@ def folder(recipe: Recipe) -> Path:
 
 
 def release(tree: Path) -> str:
-    """What ``uname -r`` prints on a kernel built in `tree`."""
+    """Return what ``uname -r`` prints on the kernel built in `tree`."""
     return (tree / "include" / "config" / "kernel.release").read_text().strip()
 
 
 def _prefix(arch: Architecture) -> str:
-    """Of the compiler, where the kernel is not of the host's architecture."""
+    """Return the compiler's prefix, "" for a kernel of the host's architecture."""
     return "" if arch.debian == host_architecture() else arch.compiler_prefix
 
 
 def _version(compiler: str) -> bytes:
-    return subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+    return run([compiler, "--version"], error=SetupError).output
 
 
-def _unused(recipe: Recipe) -> list[str]:
+def _unused(recipe: KernelRecipe) -> list[str]:
     others = [name for name in _LARGE_ARCH if name not in recipe.kept_arch]
     return [*_UNUSED, *(f"arch/{name}/*.[chS]" for name in others)]
 
 
-def _build(recipe: Recipe, tree: Path, name: str, args: tuple[str, ...]) -> None:
-    """`name` ends the kernel's release, so that no module of another build fits."""
+def _build(recipe: KernelRecipe, tree: Path, name: str, args: tuple[str, ...]) -> None:
+    """Build in `tree`. The kernel's release ends in `name`: modules of other builds do not fit."""
     if recipe.patch:
-        with recipe.patch.open("rb") as patch:
-            _run(recipe, tree, "patch", "-p1", stdin=patch.fileno())
+        _run(recipe, tree, "patch", "-p1", stdin=recipe.patch)
     call = (
         *("nice", "make", f"-j{os.cpu_count()}", f"ARCH={recipe.architecture.kbuild}"),
         *(f"LOCALVERSION=-{name}", *args),
@@ -130,28 +129,26 @@ def _build(recipe: Recipe, tree: Path, name: str, args: tuple[str, ...]) -> None
     written = (tree / ".config").read_text().splitlines()
     for line in wanted.splitlines():
         if line.startswith("CONFIG_") and line not in written:
-            raise SetupError(f"{recipe.title}: {line} does not hold for this kernel")
+            raise SetupError(
+                f"{recipe.title}: {line} has no effect: its dependencies are not configured"
+            )
     _run(recipe, tree, *call, *recipe.targets)
 
 
-def _run(recipe: Recipe, tree: Path, *command: str, stdin: int = subprocess.DEVNULL) -> None:
-    done = subprocess.run(
+def _run(recipe: KernelRecipe, tree: Path, *command: str, stdin: bytes | Path = b"") -> None:
+    run(
         command,
+        what=f"{recipe.title} does not build",
+        error=SetupError,
         cwd=tree,
         stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+        merge=True,
         env=make.environment(),
     )
-    if done.returncode:
-        end = "\n".join(done.stdout.splitlines()[-40:])
-        raise SetupError(f"{recipe.title} does not build: {' '.join(command)} says\n{end}")
 
 
-def _prune(recipe: Recipe, tree: Path) -> None:
-    """Leave the kernel, and what external modules are built against."""
+def _prune(recipe: KernelRecipe, tree: Path) -> None:
+    """Remove all but the kernel and the files that modules are built against."""
     for path in tree.iterdir():
         if path.is_dir() and path.name not in _KEPT:
             shutil.rmtree(path)

@@ -3,21 +3,22 @@
 
 import json
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from harness.host import apt_root
 from harness.host.architectures import Architecture, host_architecture
+from harness.host.errors import SetupError
 from harness.host.lock import exclusive
 from harness.host.paths import cache_dir
 from harness.host.progress import step
+from harness.host.run import run
 from harness.kernels.kernel import Kernel
 
-# Debian 12 calls its own series by no number, the one it carries besides by its number.
+# Names of packages have no number for Debian 12's own series.
 _METAPACKAGE_INFIX = {"6.1": "", "6.12": "6.12-"}
 
-_LAYOUT = 1  # raise it when what lies in a kernel's folder changes
+_LAYOUT = 1  # raise it when the contents of a kernel's folder change
 
 
 def kernel(arch: Architecture, series: str) -> Kernel:
@@ -79,18 +80,13 @@ def _fetch(arch: Architecture, series: str, folder: Path, record: Path) -> None:
 
 
 def _unpack_boot(package: Path, into: Path) -> None:
-    """Take the boot folder of an image package, and leave its thousands of modules."""
-    with subprocess.Popen(
-        ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE
-    ) as unpacker:
-        subprocess.run(
-            ["tar", "-x", "-C", str(into), "--wildcards", "./boot/*"],
-            stdin=unpacker.stdout,
-            check=True,
-        )
+    """Unpack the boot folder of an image package, and not its thousands of modules."""
+    with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
+        run(["dpkg-deb", "-R", package, scratch], error=SetupError)
+        Path(scratch, "boot").rename(into / "boot")
 
 
 def _point_home(headers: Path, root: Path) -> None:
-    """Make the one absolute path in the headers' Makefile point below `root`."""
+    """Change the one absolute path in the headers' Makefile, so that it is below `root`."""
     makefile = headers / "Makefile"
     makefile.write_text(makefile.read_text().replace("/usr/src/", f"{root}/usr/src/"))

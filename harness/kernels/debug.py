@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernels that look for faults while they run: images/debug.* and two files more.
+"""Debug kernels, which detect faults while they run: images/debug*.config.
 
-``6.12-kasan`` watches memory (KASAN, kmemleak), locks (lockdep) and sleeping, and
-can make allocations fail. ``6.12-kcsan`` looks for data races in the module.
-``6.12-latency`` measures for how long nobody else could have a processor.
+``6.12-kasan`` checks memory (KASAN, kmemleak), locks (lockdep) and sleeping, and can make
+allocations fail. ``6.12-kcsan`` detects data races in the module. ``6.12-latency`` measures
+how long preemption or interrupts are off.
 """
 
 from dataclasses import dataclass
@@ -16,67 +16,66 @@ from harness.kernels import build
 _CONFIGS = ROOT / "images"
 
 _BOOT = {"x86_64": ("x86", "bzImage"), "aarch64": ("arm64", "Image")}
-"""For each architecture its folder below arch, and what is made there to boot."""
+"""Folder below arch, and name of the boot image there, by architecture."""
 
-# The machine `pc` tells of its interrupts by a program, which these kernels take so long over
-# that they may give it up. That of `q35` is a table.
+# The machine `pc` describes its interrupts by ACPI byte code, which these slow kernels may give
+# up to interpret. `q35` has a table.
 MACHINES = {"x86_64": "q35", "aarch64": "virt"}
-"""What QEMU emulates."""
+"""Machine that QEMU emulates, by architecture."""
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """What differs from one kind to another, besides its configuration."""
+class _DebugKind:
+    """Differences between debug kernels, besides their configuration."""
 
     make_args: tuple[str, ...] = ()
-    """What make is handed for the kernel itself."""
+    """Further arguments of make for the kernel."""
     module_args: tuple[str, ...] = ()
-    """And for the module."""
+    """Further arguments of make for the module."""
     slowness: float = 1
-    """How many times as long as elsewhere something may take."""
+    """Factor of time limits."""
     memory: int = 1
-    """How many times as much as elsewhere a guest gets: shadows, and what was freed of late."""
+    """Factor of a guest's memory: KASAN needs shadow memory and keeps freed memory for a while."""
 
 
-# A variable never set is no zero by luck.
+# Gives variables that are never set a value other than zero.
 _PATTERN = ("KCFLAGS=-ftrivial-auto-var-init=pattern",)
 
-# Undefined arithmetic and races of the kernel's own are not looked for: every such report is
-# about the module, and the rest is as fast as ever. A race with the kernel is seen from the
-# module's side.
+# The kernel itself is compiled without UBSAN and KCSAN: every report is about the module then,
+# and the kernel stays fast. A race between kernel and module is detected in the module.
 _KINDS = {
-    "kasan": _Kind(("UBSAN_SANITIZE=n",), _PATTERN, slowness=10, memory=2),
-    "kcsan": _Kind(("KCSAN_SANITIZE=n",), _PATTERN, slowness=10),
-    "latency": _Kind(slowness=3),
+    "kasan": _DebugKind(("UBSAN_SANITIZE=n",), _PATTERN, slowness=10, memory=2),
+    "kcsan": _DebugKind(("KCSAN_SANITIZE=n",), _PATTERN, slowness=10),
+    "latency": _DebugKind(slowness=3),
 }
 
 
 def slowness(series: str) -> float:
-    """What time limits are multiplied by."""
+    """Return the factor of time limits."""
     return _kind(series).slowness
 
 
 def memory(series: str) -> int:
-    """What a guest's memory is multiplied by."""
+    """Return the factor of a guest's memory."""
     return _kind(series).memory
 
 
 def module_args(series: str) -> tuple[str, ...]:
-    """What make is handed for the module, beside what any build for the kernel is."""
+    """Return further arguments of make for the module."""
     return _kind(series).module_args
 
 
 def image(arch: Architecture) -> Path:
-    """The kernel, below its folder."""
+    """Return the boot image's path below the kernel's folder."""
     folder, name = _BOOT[arch.name]
     return Path("arch", folder, "boot", name)
 
 
 def folder(arch: Architecture, series: str) -> Path:
-    """Where a kernel of Architecture.debug_series lies; built if the cache has none."""
+    """Return the folder of a debug kernel, built if the cache has none."""
     name = series.rpartition("-")[2]
     kept, target = _BOOT[arch.name]
-    recipe = build.Recipe(
+    recipe = build.KernelRecipe(
         name=f"debug-{name}" if arch.name == "x86_64" else f"debug-{name}-{arch.name}",
         title=f"kernel {series} for {arch.name}",
         architecture=arch,
@@ -91,5 +90,5 @@ def folder(arch: Architecture, series: str) -> Path:
     return build.folder(recipe)
 
 
-def _kind(series: str) -> _Kind:
+def _kind(series: str) -> _DebugKind:
     return _KINDS[series.rpartition("-")[2]]

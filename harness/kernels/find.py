@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernels of guests: an image to boot, headers to build against.
+"""Kernels of guests, by architecture and series: an image to boot, headers to build against.
 
-Debian's own for an emulator, and some built from its source: one for User-mode
-Linux, and those that look for faults while they run (debug_kernel.py). Of
-Debian's the cloud flavours, because they boot quickest and have all that a
-guest needs built in. Nothing is installed: packages are downloaded and unpacked
-into the cache, a folder for each package version, and reused from there for good.
+Debian's own kernels run in an emulator. User-mode Linux and debug kernels (debug.py) are built
+from Debian's source. The cloud flavours of Debian's kernels are used: they boot fastest and
+need no modules. Nothing is installed: the cache has a folder for each package version.
 """
 
 from dataclasses import replace
@@ -18,9 +16,9 @@ from harness.kernels.kernel import Kernel
 
 
 def kernel(arch: Architecture, series: str | None = None) -> Kernel:
-    """The kernel of a series ("6.1"), fetched or built if the cache has none.
+    """Return the kernel of a series ("6.1"), fetched or built if the cache has none.
 
-    Raises SetupError where Debian's packages cannot be had.
+    Raises UsageError for an unknown series, SetupError if it cannot be fetched or built.
     """
     series = series or arch.series[0]
     if series not in (*arch.series, *arch.debug_series):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A kernel that guests boot and modules are built against."""
+"""Record of a kernel that guests boot and modules are built against."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +9,19 @@ from harness.host.architectures import Architecture
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel that can be booted and built against."""
+    """Files of a kernel, and what depends on it."""
 
     architecture: Architecture
     series: str
     release: str
-    """What ``uname -r`` prints."""
+    """Release, as ``uname -r`` prints it."""
     image: Path
     config: Path
     headers: Path
-    """What ``make -C`` takes."""
+    """Folder for ``make -C``."""
     make_args: tuple[str, ...] = ()
-    """What else make takes to build for it."""
+    """Further arguments of make for a module."""
     slowness: float = 1
-    """What time limits are multiplied by."""
+    """Factor of time limits."""
     memory: int = 1
-    """What a guest's memory is multiplied by."""
+    """Factor of a guest's memory."""

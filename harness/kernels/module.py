@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Kernel modules built out of tree, away from the source folder.
 
-A build folder for each kernel and set of options is kept in the cache and
-brought up to date file by file, so that a second build compiles what changed.
-The finished module is kept under a hash of everything it was made from, but
-not of where that lay: clones of the repository share it.
+The cache keeps a build folder for each kernel and set of options. Only changed files are copied
+into it, so that a second build compiles no others. A finished module is kept under a hash of
+all that it was made from, without paths: clones of the repository share it.
 """
 
 import hashlib
@@ -12,7 +11,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,39 +23,40 @@ from harness.host.errors import SetupError
 from harness.host.lock import exclusive
 from harness.host.paths import INCLUDE, ROOT, cache_dir
 from harness.host.progress import step
+from harness.host.run import run
 from harness.kernels.find import kernel
 from harness.kernels.kernel import Kernel
 
 _SOURCES = {".c", ".h", ".S"}
-_CHECKED = "checked"  # a file beside the log of a build that was
-_KEPT = 12  # finished builds for each build folder
+_CHECKED = "checked"  # file beside the log of a checked build
+_KEPT = 12  # finished builds that each build folder keeps
 
-# Prefixes of flags by which a compiler understands the kernel's sources.
+# Prefixes of the flags that a compiler needs to parse the kernel's sources.
 _READING = ("-D", "-I", "-U", "-std=", "-nostdinc", "-funsigned-char", "-fshort-wchar")
 _WARNING = re.compile(r"(?:warning|error): ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Build:
-    """A finished build."""
+class ModuleFiles:
+    """Files of a finished build."""
 
     module: Path
     """The module without its debug information; its section .BTF stays."""
     full_module: Path
     """The module as the linker left it."""
     symbols: Path
-    """What other modules can be linked with: Module.symvers."""
+    """Exported symbols, for other modules: Module.symvers."""
     log: str
-    """What make printed for the files it compiled; of a checked build that is all of them."""
+    """Output of make for the files that it compiled; a checked build compiles every file."""
 
     @property
     def warnings(self) -> list[str]:
-        """Lines of the log in which compiler, sparse or modpost complain."""
+        """Lines of the log with warnings of compiler, sparse or modpost."""
         return [line for line in self.log.splitlines() if _WARNING.search(line)]
 
 
 def sources(source: Path) -> dict[str, Path]:
-    """The files that a module is built from, by their path below `source`."""
+    """Return the files that a module is built from, by their path below `source`."""
     found = {"Kbuild": source / "Kbuild"}
     for path in source.rglob("*"):
         relative = path.relative_to(source)
@@ -75,14 +74,14 @@ def build(
     make_args: Sequence[str] = (),
     checked: bool = False,
     certificate: Path | None = None,
-    against: Build | None = None,
-) -> Build:
+    against: ModuleFiles | None = None,
+) -> ModuleFiles:
     """Build the module whose Kbuild lies in `source`.
 
-    `make_args` are handed to make. Of a `checked` build every file has been compiled anew
-    and read by sparse, so that the log has every warning; it is the same module. The module
-    will trust the key of `certificate`, and may call what `against` exports. Raises SetupError
-    with the log when the build fails.
+    `make_args` are further arguments of make. A `checked` build compiles every file anew and
+    has sparse read it, so that the log has all warnings; its module is the same. The module
+    trusts the key of `certificate`, and may call what `against` exports. Raises SetupError if
+    the build fails.
     """
     files = sources(source)
     all_args = (*target.make_args, *make_args)
@@ -109,16 +108,16 @@ def build(
         os.utime(finished)
     (module,) = (finished / "stripped").glob("*.ko")
     log = (finished / "log").read_text()
-    return Build(module, finished / module.name, finished / "Module.symvers", log)
+    return ModuleFiles(module, finished / module.name, finished / "Module.symvers", log)
 
 
 def build_module(arch: str, series: str | None = None, source: Path = ROOT) -> Path:
-    """The module for a guest, ready for its initramfs."""
+    """Build the module for a guest; return its file."""
     return build(kernel(architecture(arch), series), source).module
 
 
 def make_command(target: Kernel, tree: Path) -> list[str]:
-    """The call of make that builds the module in `tree`."""
+    """Return the call of make that builds the module in `tree`."""
     arch = target.architecture
     cross = "" if host_architecture() == arch.debian else arch.compiler_prefix
     return [
@@ -134,20 +133,15 @@ def make_command(target: Kernel, tree: Path) -> list[str]:
 
 
 def compiler_flags(target: Kernel) -> list[str]:
-    """What Kbuild tells the compiler, so that it reads a C file of a module for that kernel.
+    """Return the flags with which a compiler can parse a C file of a module for that kernel.
 
-    Not what to make of it: a part of that is for one compiler alone.
+    Flags of code generation are left out: some are for one compiler only.
     """
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
         (tree / "Kbuild").write_text("obj-m := empty.o\n")
         (tree / "empty.c").touch()
-        subprocess.run(
-            [*make_command(target, tree), "empty.o"],
-            check=True,
-            capture_output=True,
-            env=make.environment(),
-        )
+        run([*make_command(target, tree), "empty.o"], error=SetupError, env=make.environment())
         command = (tree / ".empty.o.cmd").read_text().splitlines()[0]
     words = shlex.split(command.partition(":=")[2])
     flags = []
@@ -161,8 +155,8 @@ def compiler_flags(target: Kernel) -> list[str]:
     return flags
 
 
-def own_warnings(built: Build) -> list[str]:
-    """The warnings about this module's files, and not those about the kernel's headers."""
+def own_warnings(built: ModuleFiles) -> list[str]:
+    """Return the warnings about this module's files, without those about kernel headers."""
     return [line for line in built.warnings if not line.startswith("/") and "./" not in line]
 
 
@@ -180,18 +174,15 @@ def _make(
     checks = []
     if checked:
         checks = ["C=2"]
-        subprocess.run([*command, "clean"], check=True, capture_output=True, env=make.environment())
-    done = subprocess.run(
+        run([*command, "clean"], error=SetupError, env=make.environment())
+    done = run(
         [*command, "W=1", *checks, *make_args, "modules"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+        what=f"the module for {target.release} does not build",
+        error=SetupError,
+        merge=True,
         env=make.environment(),
     )
-    log = done.stdout.replace(f"{tree}/", "")
-    if done.returncode:
-        raise SetupError(f"the module for {target.release} does not build:\n{log}")
+    log = done.text.replace(f"{tree}/", "")
     modules = list(tree.glob("*.ko"))
     if len(modules) != 1:
         raise SetupError(f"Kbuild made {len(modules)} modules instead of one")
@@ -201,14 +192,14 @@ def _make(
     shutil.copy2(tree / "Module.symvers", finished)
     strip = f"{target.architecture.compiler_prefix}strip"
     stripped = finished / "stripped" / modules[0].name
-    subprocess.run([strip, "--strip-debug", "-o", str(stripped), str(modules[0])], check=True)
+    run([strip, "--strip-debug", "-o", stripped, modules[0]], error=SetupError)
     (finished / "log").write_text(log)
     if checked:
         (finished / _CHECKED).touch()
 
 
 def _sync(files: dict[str, Path], tree: Path) -> None:
-    """Make the sources in `tree` equal to `files`; a file that is equal keeps its date."""
+    """Make the sources in `tree` equal to `files`; a file that is equal keeps its time."""
     for name in set(sources(tree)) - set(files):
         (tree / name).unlink(missing_ok=True)
     for name, path in files.items():

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel's source as Debian packages it, kept in the cache as one archive."""
+"""Kernel source of Debian's package, kept in the cache as one archive."""
 
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.host import apt_root
+from harness.host.errors import SetupError
 from harness.host.lock import exclusive
 from harness.host.paths import cache_dir
 from harness.host.progress import step
+from harness.host.run import run
 
 _PACKAGE = "linux-source-6.12"
 
 
 def archive() -> Path:
-    """The archive, named after the package's version; fetched if the cache has none."""
+    """Return the archive, named after the package's version; fetched if the cache has none."""
     folder = cache_dir("kernels")
     if not _found(folder):
         with exclusive(apt_root.lock_file()):
@@ -25,20 +26,21 @@ def archive() -> Path:
 
 
 def extract(into: Path, members: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
-    """Unpack members, or all but those of some patterns; names begin below the top folder.
+    """Unpack `members` of the archive, or all files that match no pattern in `exclude`.
 
-    A member that ends in a slash is a folder with all that it holds.
+    Names are relative to the archive's top folder. A member that ends in a slash is a folder
+    with its contents.
     """
     only = [f"{_PACKAGE}/{name}" for name in members]
     if only and not any(name.endswith("/") for name in only):
-        only.insert(0, "--occurrence=1")  # stops at the last of them, not at the archive's end
-    subprocess.run(
+        only.insert(0, "--occurrence=1")  # tar ends at the last member
+    run(
         [
             *("tar", "-xJf", archive(), "-C", into, "--strip-components=1"),
             *(f"--exclude={_PACKAGE}/{pattern}" for pattern in exclude),
             *only,
         ],
-        check=True,
+        error=SetupError,
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernels of User-mode Linux guests, from images/uml.config and images/uml.patch."""
+"""Kernels of User-mode Linux guests: images/uml*.config and images/uml.patch."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ from harness.host.paths import ROOT
 from harness.kernels import build
 
 IMAGE = Path("linux")
-"""The kernel, below its folder."""
+"""Path of the kernel below its folder."""
 
 _IMAGES = ROOT / "images"
 
 
 def folder(series: str) -> Path:
-    """Where a kernel lies; built if the cache has none. One that watches memory has a name."""
+    """Return the folder of the kernel of a series ("6.12-kasan"), built if the cache has none."""
     names = ["uml", *(f"uml-{kind}" for kind in series.split("-")[1:])]
     return build.folder(
-        build.Recipe(
+        build.KernelRecipe(
             name=names[-1],
             title=f"kernel {series} of User-mode Linux",
             architecture=UML,
