@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 
-from llamux import abi, client
+from llamux import __version__, client, uapi
 from llamux import bench as measure
-from llamux.client import Conversation, LlamuxError, Options
+from llamux.client import Conversation
 from llamux.doctor import access, findings
+from llamux.errors import LlamuxError, explained
+from llamux.options import Options
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME", help="of `llamux models`")
     parser.add_argument("--system", metavar="TEXT", help="system prompt")
     parser.add_argument(
-        "--template", metavar="NAME", help=f"of the dialogue: {', '.join(abi.TEMPLATES)}"
+        "--template", metavar="NAME", help=f"of the dialogue: {', '.join(uapi.TEMPLATES)}"
     )
     parser.add_argument("--max-tokens", type=int, metavar="N", help="of the answer")
     parser.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
@@ -81,8 +83,8 @@ def chat(args: argparse.Namespace) -> None:
 
 def status(_: argparse.Namespace) -> None:
     """What is loaded and how it fares."""
-    with client.explained("no status"):
-        print((client.ROOT / "status").read_text(), end="")
+    with explained("no status"):
+        print((uapi.ROOT / "status").read_text(), end="")
 
 
 def stats(args: argparse.Namespace) -> None:
@@ -149,8 +151,8 @@ def bench(args: argparse.Namespace) -> None:
 
 def doctor(_: argparse.Namespace) -> None:
     """What is missing, and how to get it."""
-    loaded = client.ROOT.is_dir()
-    for finding in [access(client.ROOT)] if loaded else findings():
+    loaded = uapi.ROOT.is_dir()
+    for finding in [access(uapi.ROOT)] if loaded else findings():
         print(f"{'missing' if finding.advice else 'ok':8} {finding.what}")
         if finding.advice:
             print(f"{'':8} -> {finding.advice}")
@@ -173,6 +175,7 @@ def positive(word: str) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="llamux", description=__doc__)
+    top.add_argument("--version", action="version", version=f"llamux {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
@@ -224,7 +227,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print()
         return 130
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bad input in a guest: every row of the table in docs/procfs-abi.md."""
+"""Bad input in a guest: every row of the table in docs/procfs-uapi.md."""
 
 import ctypes
 import errno
@@ -13,7 +13,7 @@ from harness.guests.guest import MODEL_PATH as SMOLLM2
 from harness.guests.guest import Guest
 from harness.host.paths import INCLUDE, ROOT
 from harness.models import malformed
-from llamux import abi
+from llamux import uapi
 from tests.support import lab as guest_lab
 from tests.support.lab import (
     CHAT,
@@ -532,7 +532,7 @@ def ioctls() -> set[str]:
 
 def table_rows() -> list[list[str]]:
     """Cells of the table of bad input."""
-    text = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input\n")[1]
+    text = (ROOT / "docs" / "procfs-uapi.md").read_text().split("## Bad input\n")[1]
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [line.strip("|").split("|") for line in lines[2:]]
 
@@ -563,7 +563,7 @@ def test_the_table_names_these_tests() -> None:
 
 # --- ioctls -------------------------------------------------------------------
 
-COMMANDS = (abi.GET_OPTIONS, abi.SET_OPTIONS, abi.FIGURES, abi.RESET)
+COMMANDS = (uapi.GET_OPTIONS, uapi.SET_OPTIONS, uapi.FIGURES, uapi.RESET)
 FILES = (PROMPT, CHAT)
 
 
@@ -576,13 +576,13 @@ def call(
 
 def changed(**fields: Any) -> bytes:
     """The default options, but for these fields."""
-    options = abi.IocOptions(
-        top_p=abi.RATIO,
-        repeat_penalty=abi.RATIO,
+    options = uapi.IocOptions(
+        top_p=uapi.RATIO,
+        repeat_penalty=uapi.RATIO,
         max_tokens=256,
         speculate=7,
         chat_template=-1,
-        n_system=abi.OWN_SYSTEM,
+        n_system=uapi.OWN_SYSTEM,
     )
     for name, value in fields.items():
         setattr(options, name, value)
@@ -591,33 +591,33 @@ def changed(**fields: Any) -> bytes:
 
 def stop(text: bytes, n: int) -> bytes:
     """The default options, but for a stop text that is said to have so many bytes."""
-    options = abi.IocOptions.from_buffer_copy(changed(n_stops=1))
+    options = uapi.IocOptions.from_buffer_copy(changed(n_stops=1))
     options.stop_bytes[0] = n
     ctypes.memmove(options.stops[0], text, len(text))
     return bytes(options)
 
 
 def test_an_unknown_ioctl(lab: Guest) -> None:
-    size = ctypes.sizeof(abi.IocOptions)
+    size = ctypes.sizeof(uapi.IocOptions)
     unknown = (
         0xBE00,
         0xBE05,
         0xBEFF,
         0x5401,  # a terminal's
-        abi.GET_OPTIONS ^ 3 << 30,  # the other direction
-        abi.SET_OPTIONS | 3 << 30,
-        abi.RESET | 1 << 30,
-        abi.GET_OPTIONS + (1 << 16),  # another size
-        abi.SET_OPTIONS - (1 << 16),
-        abi.SET_OPTIONS - (size << 16),
-        abi.FIGURES + (8 << 16),
-        abi.GET_OPTIONS + (1 << 8),  # another letter
+        uapi.GET_OPTIONS ^ 3 << 30,  # the other direction
+        uapi.SET_OPTIONS | 3 << 30,
+        uapi.RESET | 1 << 30,
+        uapi.GET_OPTIONS + (1 << 16),  # another size
+        uapi.SET_OPTIONS - (1 << 16),
+        uapi.SET_OPTIONS - (size << 16),
+        uapi.FIGURES + (8 << 16),
+        uapi.GET_OPTIONS + (1 << 8),  # another letter
     )
     with loaded(lab):
         for path in FILES:
             for command in unknown:
                 assert call(lab, path, command, changed())[0] == errno.ENOTTY, hex(command)
-        assert call(lab, PROMPT, abi.GET_OPTIONS, bytes(size)) == (0, changed())
+        assert call(lab, PROMPT, uapi.GET_OPTIONS, bytes(size)) == (0, changed())
 
 
 def test_ioctls_of_files_that_take_none(lab: Guest) -> None:
@@ -632,16 +632,16 @@ def test_ioctls_of_files_that_take_none(lab: Guest) -> None:
 def test_a_bad_address(lab: Guest) -> None:
     wrong = [
         (command, where)
-        for command in (abi.GET_OPTIONS, abi.SET_OPTIONS, abi.FIGURES)
+        for command in (uapi.GET_OPTIONS, uapi.SET_OPTIONS, uapi.FIGURES)
         for where in ("null", "kernel", "edge", "constant")
-        if (command, where) != (abi.SET_OPTIONS, "constant")
+        if (command, where) != (uapi.SET_OPTIONS, "constant")
     ]
     with loaded(lab):
         for path in FILES:
             for command, where in wrong:
                 found = call(lab, path, command, changed(), where)
                 assert found[0] == errno.EFAULT, (hex(command), where)
-        assert call(lab, PROMPT, abi.SET_OPTIONS, changed(), "constant")[0] == 0
+        assert call(lab, PROMPT, uapi.SET_OPTIONS, changed(), "constant")[0] == 0
 
 
 BAD_OPTIONS = {
@@ -678,7 +678,7 @@ def test_bad_values_in_options(lab: Guest) -> None:
     with loaded(lab):
         for what, (data, message) in BAD_OPTIONS.items():
             with new_lines(lab) as lines:
-                assert call(lab, PROMPT, abi.SET_OPTIONS, data)[0] == errno.EINVAL, what
+                assert call(lab, PROMPT, uapi.SET_OPTIONS, data)[0] == errno.EINVAL, what
             assert lines == [f"options: {message}"], what
             lab.check("sleep 1")  # such lines are rate-limited
 
@@ -687,21 +687,21 @@ def test_options_without_a_shape(lab: Guest) -> None:
     with loaded(lab), new_lines(lab) as lines:
         for what, (data, error) in SHAPELESS_OPTIONS.items():
             for path in FILES:
-                assert call(lab, path, abi.SET_OPTIONS, data)[0] == error, what
-        assert call(lab, CHAT, abi.SET_OPTIONS, stop("€".encode(), 3))[0] == 0
+                assert call(lab, path, uapi.SET_OPTIONS, data)[0] == error, what
+        assert call(lab, CHAT, uapi.SET_OPTIONS, stop("€".encode(), 3))[0] == 0
     assert lines == []
 
 
 def test_bad_options_change_nothing(lab: Guest) -> None:
     """Those of the session, which an ioctl on a file that is written to alone changes."""
-    size = ctypes.sizeof(abi.IocOptions)
+    size = ctypes.sizeof(uapi.IocOptions)
     good = changed(seed=2**64 - 1, top_k=5, n_system=3, system=b"abc")
     with loaded(lab):
         lab.check(f"exec 4<{PROMPT}; echo reset >{OPTIONS}")
-        assert call(lab, PROMPT, abi.SET_OPTIONS, good, mode=">")[0] == 0
+        assert call(lab, PROMPT, uapi.SET_OPTIONS, good, mode=">")[0] == 0
         for data in (BAD_OPTIONS["max_tokens"][0], SHAPELESS_OPTIONS["reserved"][0]):
-            assert call(lab, PROMPT, abi.SET_OPTIONS, data, mode=">")[0] == errno.EINVAL
-        assert call(lab, PROMPT, abi.GET_OPTIONS, bytes(size), mode="<") == (0, good)
+            assert call(lab, PROMPT, uapi.SET_OPTIONS, data, mode=">")[0] == errno.EINVAL
+        assert call(lab, PROMPT, uapi.GET_OPTIONS, bytes(size), mode="<") == (0, good)
         assert "seed 18446744073709551615\n" in lab.check(f"cat {OPTIONS}")
 
 
@@ -711,7 +711,7 @@ def test_a_reset_while_somebody_reads(lab: Guest) -> None:
             lab.check(f"printf 'template chatml\nmax_tokens 9\n' >{OPTIONS}; echo a >{path}")
             whole = lab.check(f"cat {path}")
             reading = f"exec 4<{path} 3>{path}; dd bs=1 count=1 <&4 >/dev/null 2>&1"
-            reset = f"chmod +x /file_call; /file_call {abi.RESET} </dev/null"
+            reset = f"chmod +x /file_call; /file_call {uapi.RESET} </dev/null"
             done = lab.run(f"{reading}; {reset}; echo $?; cat <&4; exec 4<&-; {reset}; echo $?")
             assert done.text == f"{errno.EBUSY}\n{whole[1:]}0\n"
             fails(lab, f"cat {path}", errno.ENODATA)
