@@ -25,7 +25,7 @@ static int rotate(const struct pass *p, const q32 *head, u32 t, struct llama_wor
 	size_t at = (size_t)t * m->n_rot / 2;
 
 	return p->path->vector->rotate(head, m->n_head_dim, m->n_rot, p->s->sin + at, p->s->cos + at,
-				      &w->tmp);
+				       &w->tmp);
 }
 
 /* One layer's attention. */
@@ -178,9 +178,9 @@ static void score_positions(struct walk *a)
 		path->scores(&s);
 		for (i = 0; i < a->n_queries; i++)
 			path->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,
-					   in_chunk(a->q[i].n, c),
-					   w->score + (size_t)i * a->stride + c * LLAMA_KV_CHUNK,
-					   &a->q[i].top);
+					    in_chunk(a->q[i].n, c),
+					    w->score + (size_t)i * a->stride + c * LLAMA_KV_CHUNK,
+					    &a->q[i].top);
 		breathe(a);
 	}
 }

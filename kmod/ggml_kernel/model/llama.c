@@ -77,7 +77,7 @@ static void multiply_slice(void *arg, u32 i, u32 worker)
 			  o->y + part.row, o->w->n_out);
 	for (t = 0; o->x && t < p->n_tokens; t++)
 		path->vector->add(o->x + (size_t)t * o->w->n_out + part.row,
-				 o->y + (size_t)t * o->w->n_out + part.row, part.rows);
+				  o->y + (size_t)t * o->w->n_out + part.row, part.rows);
 	llama_path_end(path);
 }
 
@@ -113,7 +113,7 @@ static void rmsnorm(void *arg, u32 t, u32 worker)
 
 	llama_path_begin(p->path);
 	p->path->vector->rmsnorm(&s->in, t, s->x + (size_t)t * p->m->n_embd, n->norm->w,
-				n->norm->e, p->m->eps, &s->workers[worker].tmp);
+				 n->norm->e, p->m->eps, &s->workers[worker].tmp);
 	llama_path_end(p->path);
 }
 
@@ -224,7 +224,7 @@ static void output_slice(void *arg, u32 i, u32 worker)
 				  TILE_ROWS);
 		for (t = 0; t < p->n_tokens; t++)
 			path->vector->to_q16(w->y + t * TILE_ROWS, rows,
-					    o->logits + (size_t)t * m->n_vocab + row);
+					     o->logits + (size_t)t * m->n_vocab + row);
 	}
 	llama_path_end(path);
 }

@@ -656,7 +656,8 @@ struct way {
 	u32 many_from;
 };
 
-#define BLOCK_WAY(name, ...) [GGML_TYPE_##name] = WAY(name),
+#define BLOCK_WAY(name, ...) \
+	[GGML_TYPE_##name] = WAY(name),
 
 static const struct way ways[] = {
 	LLAMA_BLOCK_TYPES(BLOCK_WAY)

@@ -10,7 +10,7 @@
 #ifndef LLAMA_VOCAB_H
 #define LLAMA_VOCAB_H
 
-#include "file/gguf.h"
+#include "file/gguf_values.h"
 
 #define LLAMA_TOKEN_NONE U32_MAX
 #define LLAMA_MAX_VOCAB (1u << 20)
