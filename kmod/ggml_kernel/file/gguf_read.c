@@ -37,7 +37,8 @@ int llama_gguf_bad_tensor(struct llama_diag *diag, const struct gguf_tensor *t, 
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	return llama_fail(diag, -EINVAL, "tensor %.*s: %s", gguf_shown(t->name), t->name.data, what);
+	return llama_fail(diag, -EINVAL, "tensor %.*s: %s", gguf_shown(t->name), t->name.data,
+			  what);
 }
 
 u64 llama_gguf_left(const struct gguf_reader *r)
@@ -198,7 +199,9 @@ static int tensor_size(struct gguf_tensor *t, struct llama_diag *diag)
 	size = t->ne[0] / traits->block;
 	for (i = 0; i < t->n_dims; i++)
 		if (check_mul_overflow(size, i ? t->ne[i] : traits->bytes, &size))
-			return llama_gguf_bad_tensor(diag, t, "its size overflows at dimension %u", i);
+			return llama_gguf_bad_tensor(diag, t,
+						     "its size overflows at dimension %u",
+						     i);
 	t->size = size;
 	return 0;
 }
