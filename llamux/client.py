@@ -218,7 +218,7 @@ def session_options() -> str:
 
 
 def set_session_options(changes: Sequence[tuple[str, str]]) -> None:
-    """Change some of them, all or none; keys and values are those of docs/procfs-uapi.md."""
+    """Change some of them, all or none; keys and values are those of docs/procfs-abi.md."""
     lines = []
     for key, value in changes:
         escaped = value.replace("\\", "\\\\").replace("\n", "\\n") if key in _TEXTS else value

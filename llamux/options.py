@@ -58,7 +58,7 @@ def text_bytes(name: str, value: str, least: int = 0, most: int = sys.maxsize) -
 
 @dataclass(frozen=True)
 class Options:
-    """How an answer shall be made; docs/procfs-uapi.md has the ranges."""
+    """How an answer shall be made; docs/procfs-abi.md has the ranges."""
 
     temperature: float = 0.0
     top_k: int = 0

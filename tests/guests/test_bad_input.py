@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bad input in a guest: every row of the table in docs/procfs-uapi.md."""
+"""Bad input in a guest: every row of the table in docs/procfs-abi.md."""
 
 import ctypes
 import errno
@@ -534,7 +534,7 @@ def ioctls() -> set[str]:
 
 def table_rows() -> list[list[str]]:
     """Cells of the table of bad input."""
-    text = (ROOT / "docs" / "procfs-uapi.md").read_text().split("## Bad input\n")[1]
+    text = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input\n")[1]
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [line.strip("|").split("|") for line in lines[2:]]
 
@@ -638,8 +638,8 @@ def test_structures_of_other_versions(lab: Guest, path: str) -> None:
         assert (code, found[-8:]) == (0, rest)
         for size in (0, first - 1):
             for command in (uapi.GET_OPTIONS, uapi.SET_OPTIONS):
-                found = call(lab, path, resized(command, size), changed())
-                assert found == (errno.EINVAL, b""), (hex(command), size)
+                answer = call(lab, path, resized(command, size), changed())
+                assert answer == (errno.EINVAL, b""), (hex(command), size)
         assert (
             call(lab, path, resized(uapi.FIGURES, figures - 1), bytes(figures))[0] == errno.EINVAL
         )
