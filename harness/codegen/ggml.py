@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Quantisation block traits and tensor names, from the ``gguf`` package."""
+"""The core's tables of weight types and tensor names, with the numbers of the ``gguf`` package."""
 
 from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH, MODEL_TENSOR, MODEL_TENSORS, TENSOR_NAMES
 from gguf.constants import GGMLQuantizationType as Type
 
 from harness.codegen import template
-from harness.models.weight_types import COMPUTED
+from harness.models.weight_types import BLOCK_TYPES, COMPUTED
 
 WEIGHTS = (
     MODEL_TENSOR.TOKEN_EMBD,
@@ -38,7 +38,7 @@ def _names() -> list[tuple[str, str]]:
 
 
 def render() -> dict[str, str]:
-    """The three headers."""
+    """Return the four headers."""
     computed = [(t.name, int(t), *GGML_QUANT_SIZES[t]) for t in COMPUTED]
     other = [(t.name, int(t)) for t in Type if t not in COMPUTED]
     core = "kmod/ggml_kernel"
@@ -49,6 +49,9 @@ def render() -> dict[str, str]:
         ),
         f"{core}/file/generated/ggml_traits.h": template("ggml_traits.h.j2").render(
             computed=computed, other=other
+        ),
+        f"{core}/arithmetic/generated/block_types.h": template("block_types.h.j2").render(
+            types=BLOCK_TYPES
         ),
         f"{core}/model/generated/tensor_names.h": template("tensor_names.h.j2").render(
             names=_names()

@@ -8,6 +8,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 
 from harness.codegen import template
+from harness.models.weight_types import BLOCK_TYPES
 from harness.reference import fixedpoint as fp
 from harness.reference import twin
 from harness.reference.fixedpoint import I64
@@ -19,10 +20,7 @@ CHUNK, DIM, MAX_DIM = 64, 64, 80
 HEADS = ((DIM, 7, 64), (MAX_DIM, 6, 50), (26, 5, 31))
 """Dimension, queries and positions."""
 
-TYPES = (
-    *(Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0),
-    *(Type.Q2_K, Type.Q3_K, Type.Q4_K, Type.Q5_K, Type.Q6_K, Type.F16),
-)
+TYPES = (*(t.kind for t in BLOCK_TYPES), Type.F16)
 
 _WORD = (1 << 64) - 1
 

@@ -6,7 +6,9 @@
 
 #include "arithmetic/bfp.h"
 #include "arithmetic/fixed.h"
-#include "arithmetic/weights.h"
+#include "arithmetic/floats.h"
+#include "arithmetic/prepare.h"
+#include "arithmetic/weights_row.h"
 
 void llamuxu_shift_round(const s64 *v, const s32 *s, size_t n, s64 *out)
 {

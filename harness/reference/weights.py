@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Weight matrices of GGUF files as integers: docs/numerics.md, section 3.
 
-The bytes are unpacked here from ggml's block layouts; the ``gguf`` package only
-says where a tensor's bytes lie.
+The bytes are unpacked here from ggml's block layouts. The sizes of blocks and the shifts of
+section 3 are those of :mod:`harness.models.weight_types`; the ``gguf`` package says where a
+tensor's bytes lie.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 from numpy.typing import NDArray
 
+from harness.models.weight_types import BLOCK_TYPES
 from harness.reference.fixedpoint import (
     BLOCK,
     F64,
@@ -155,32 +157,22 @@ def _q6_k(block: U8) -> Unpacked:
     )
 
 
-@dataclass(frozen=True)
-class Format:
-    """A block format: elements and bytes of a block, and the law's constants.
-
-    r and t are the roundings of a K-quant's block sums.
-    """
-
-    elements: int
-    size: int
-    unpack: Callable[[U8], Unpacked]
-    r: int = 0
-    t: int = 0
-
-
-FORMATS: dict[Type, Format] = {
-    Type.Q4_0: Format(32, 18, lambda b: _legacy(b, minimum=False, fifth=False)),
-    Type.Q4_1: Format(32, 20, lambda b: _legacy(b, minimum=True, fifth=False)),
-    Type.Q5_0: Format(32, 22, lambda b: _legacy(b, minimum=False, fifth=True)),
-    Type.Q5_1: Format(32, 24, lambda b: _legacy(b, minimum=True, fifth=True)),
-    Type.Q8_0: Format(32, 34, _q8_0),
-    Type.Q2_K: Format(256, 84, _q2_k, 6, 4),
-    Type.Q3_K: Format(256, 110, _q3_k, 7),
-    Type.Q4_K: Format(256, 144, _q4_k, 10, 6),
-    Type.Q5_K: Format(256, 176, _q5_k, 11, 6),
-    Type.Q6_K: Format(256, 210, _q6_k, 12),
+_UNPACK: dict[Type, Callable[[U8], Unpacked]] = {
+    Type.Q4_0: lambda b: _legacy(b, minimum=False, fifth=False),
+    Type.Q4_1: lambda b: _legacy(b, minimum=True, fifth=False),
+    Type.Q5_0: lambda b: _legacy(b, minimum=False, fifth=True),
+    Type.Q5_1: lambda b: _legacy(b, minimum=True, fifth=True),
+    Type.Q8_0: _q8_0,
+    Type.Q2_K: _q2_k,
+    Type.Q3_K: _q3_k,
+    Type.Q4_K: _q4_k,
+    Type.Q5_K: _q5_k,
+    Type.Q6_K: _q6_k,
 }
+"""Functions that unpack blocks (..., bytes of a block)."""
+
+FORMATS = {kind.kind: kind for kind in BLOCK_TYPES}
+"""Types in blocks, by their numbers in files."""
 
 
 def row_size(kind: Type, n: int) -> int:
@@ -190,14 +182,15 @@ def row_size(kind: Type, n: int) -> int:
     fmt = FORMATS[kind]
     if n % fmt.elements:
         raise ValueError(f"{n} elements are no whole blocks of {kind.name}")
-    return n // fmt.elements * fmt.size
+    return n // fmt.elements * fmt.bytes
 
 
 def unpack(kind: Type, raw: U8, n: int) -> Unpacked:
     """Rows of a quantised type, (rows, row_size) bytes, as their numbers."""
     fmt = FORMATS[kind]
     rows = raw.shape[0]
-    parts = fmt.unpack(np.ascontiguousarray(raw).reshape(rows, n // fmt.elements, fmt.size))
+    blocks_of_rows = np.ascontiguousarray(raw).reshape(rows, n // fmt.elements, fmt.bytes)
+    parts = _UNPACK[kind](blocks_of_rows)
 
     def flat(v: I64 | None) -> I64 | None:
         return None if v is None else v.reshape(rows, -1)
@@ -310,14 +303,14 @@ class Matrix:
             return shift_round(exact_matmul(weights.transpose(1, 0, 2), columns), shift)
 
         codes = part.codes[rows].reshape(n_rows, part.a.shape[1], -1).astype(np.float64)
-        inner = by_block(part.a, codes, wide, fmt.r)
+        inner = by_block(part.a, codes, wide, fmt.shift)
         a = (scale.T[:, :, None] * inner).sum(axis=0)
-        y = to_q32(a, e_d[:, None] + x.e + fmt.r)
+        y = to_q32(a, e_d[:, None] + x.e + fmt.shift)
         if self._minima is not None:
             assert part.b is not None
             low, e_n = self._minima[0][rows], self._minima[1][rows]
             sums = wide.reshape(wide.shape[0], part.b.shape[1], -1).sum(axis=-1)
-            inner = by_block(part.b, np.ones((1, 1, 1)), sums, fmt.t)
+            inner = by_block(part.b, np.ones((1, 1, 1)), sums, fmt.minima_shift)
             z = (low.T[:, :, None] * inner).sum(axis=0)
-            y = y - to_q32(z, e_n[:, None] + x.e + fmt.t)
+            y = y - to_q32(z, e_n[:, None] + x.e + fmt.minima_shift)
         return clamp_q32(y)

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "arithmetic/prepare.h"
+#include "arithmetic/weights_row.h"
 #include "file/generated/ggml_types.h"
 #include "generated/weights.h"
 #include "support.h"

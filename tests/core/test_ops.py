@@ -274,7 +274,7 @@ def test_product_at_the_limits(isa: str, kind: Type, signs: str) -> None:
         halves[0] &= (1 << top) - 1
         halves[1] |= 1 << top
     else:
-        blocks = raw.reshape(rows, -1, FORMATS[kind].size)
+        blocks = raw.reshape(rows, -1, FORMATS[kind].bytes)
         for at in SCALES_AT[kind]:
             blocks[..., at], blocks[..., at + 1] = 0xFF, 0x7B
     values = Matrix(kind, raw, n).row(3)
@@ -339,7 +339,7 @@ def test_floats_that_are_none_are_refused(kind: Type, bad: int) -> None:
         elif kind == Type.F16:
             raw.view("<u2")[2, 200] = bad
         else:
-            last = raw[2, -FORMATS[kind].size :]
+            last = raw[2, -FORMATS[kind].bytes :]
             last[at], last[at + 1] = bad & 0xFF, bad >> 8
         with pytest.raises(Refused) as refused, OPS.weights(kind, raw, 256):
             pass

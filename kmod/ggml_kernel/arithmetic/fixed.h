@@ -20,6 +20,11 @@ typedef s64 q32;	/* Q31.32: the residual stream and whatever joins it */
 /* Every q32 in the core lies in [-Q32_LIMIT, Q32_LIMIT]. */
 #define Q32_LIMIT (1LL << 60)
 
+static __always_inline q32 clamp_q32(s64 v)
+{
+	return clamp_t(s64, v, -Q32_LIMIT, Q32_LIMIT);
+}
+
 /* Position of the highest set bit plus one; 0 for 0. */
 static inline int bit_length(u64 v)
 {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Whether a path computes right. harness/codegen/selftest.py does the same with the twin. */
 #include "arithmetic/selftest.h"
-#include "file/generated/ggml_types.h"
+#include "arithmetic/block_type.h"
 #include "arithmetic/generated/selftest.h"
+#include "arithmetic/prepare.h"
+#include "arithmetic/weights_row.h"
+#include "file/generated/ggml_types.h"
 
 #define N 512
 #define N_ODD 509	/* no whole blocks, no whole vectors */
@@ -395,7 +398,7 @@ static void split(struct test *t)
 }
 
 #define STEP(name) { #name, name, 0, SELFTEST_##name }
-#define PRODUCT(name) { #name, product, GGML_TYPE_##name, SELFTEST_##name }
+#define PRODUCT(name, ...) { #name, product, GGML_TYPE_##name, SELFTEST_##name },
 
 /* Products multiply what quantize() made. */
 static const struct step {
@@ -405,8 +408,7 @@ static const struct step {
 	u64 hash;
 } steps[] = {
 	STEP(quantize), STEP(quantize_into), STEP(quantize1), STEP(normalize), STEP(finish),
-	PRODUCT(Q4_0), PRODUCT(Q4_1), PRODUCT(Q5_0), PRODUCT(Q5_1), PRODUCT(Q8_0),
-	PRODUCT(Q2_K), PRODUCT(Q3_K), PRODUCT(Q4_K), PRODUCT(Q5_K), PRODUCT(Q6_K), PRODUCT(F16),
+	LLAMA_BLOCK_TYPES(PRODUCT) PRODUCT(F16)
 	STEP(scores), STEP(values), STEP(rmsnorm), STEP(swiglu), STEP(rotate), STEP(add),
 	STEP(to_q16), STEP(score), STEP(weigh), STEP(output), STEP(most), STEP(mass), STEP(split),
 };

@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "base/team.h"
 #include "arithmetic/vector.h"
+#include "arithmetic/weights_row.h"
 
 #define LLAMA_MAX_BATCH 64	/* tokens of one pass */
 #define LLAMA_MAX_QUERIES 4	/* that share a walk over keys and values */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Reading a llama model out of a GGUF file: hyper-parameters, shapes, weights. */
 #include "model/model.h"
+#include "arithmetic/floats.h"
+#include "arithmetic/prepare.h"
 #include "file/generated/ggml_types.h"
 #include "model/generated/tensor_names.h"
 

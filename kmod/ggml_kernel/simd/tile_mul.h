@@ -41,6 +41,7 @@
  * QUAD_VECTORS vectors. With ROW_PAIRS besides BYTE_CODES, many
  * vectors go two at a time.
  */
+#include "arithmetic/block_type.h"
 #include "arithmetic/path.h"
 #include "file/generated/ggml_types.h"
 
@@ -636,17 +637,12 @@ static noinline_for_stack void unpack_##name(const struct weights *w, u32 tile, 
 #define WAY(name) { one_##name }
 #endif
 
-/*   words, offset, sub, minima, r, t */
-TYPE(Q4_0, 4, 8, 0, false)
-TYPE(Q4_1, 4, 0, 0, true)
-TYPE(Q5_0, 5, 16, 0, false)
-TYPE(Q5_1, 5, 0, 0, true)
-TYPE(Q8_0, 8, Q8_OFFSET, 0, false)
-TYPE(Q2_K, 20, 0, 16, true, 6, 4)
-TYPE(Q3_K, 27, 4, 16, false, 7)
-TYPE(Q4_K, 35, 0, 32, true, 10, 6)
-TYPE(Q5_K, 43, 0, 32, true, 11, 6)
-TYPE(Q6_K, 52, 32, 16, false, 12)
+/* Paths with unsigned lanes take an offset off the signed codes of Q8_0, too. */
+#define CODE_OFFSET(type, offset) ((type) == GGML_TYPE_Q8_0 ? Q8_OFFSET : (offset))
+#define BLOCK_TYPE(name, words, d, n, sub, r, t, offset) \
+	TYPE(name, words, CODE_OFFSET(GGML_TYPE_##name, offset), sub, (n) != LLAMA_NO_FIELD, r, t)
+
+LLAMA_BLOCK_TYPES(BLOCK_TYPE)
 #ifndef UNSIGNED_LANES
 MUL(one, F16, 1, false, 0)	/* and the other floats */
 MUL(four, F16, FOUR, false, 0)
@@ -660,17 +656,10 @@ struct way {
 	u32 many_from;
 };
 
+#define BLOCK_WAY(name, ...) [GGML_TYPE_##name] = WAY(name),
+
 static const struct way ways[] = {
-	[GGML_TYPE_Q4_0] = WAY(Q4_0),
-	[GGML_TYPE_Q4_1] = WAY(Q4_1),
-	[GGML_TYPE_Q5_0] = WAY(Q5_0),
-	[GGML_TYPE_Q5_1] = WAY(Q5_1),
-	[GGML_TYPE_Q8_0] = WAY(Q8_0),
-	[GGML_TYPE_Q2_K] = WAY(Q2_K),
-	[GGML_TYPE_Q3_K] = WAY(Q3_K),
-	[GGML_TYPE_Q4_K] = WAY(Q4_K),
-	[GGML_TYPE_Q5_K] = WAY(Q5_K),
-	[GGML_TYPE_Q6_K] = WAY(Q6_K),
+	LLAMA_BLOCK_TYPES(BLOCK_WAY)
 #ifndef UNSIGNED_LANES
 	[GGML_TYPE_F32] = { one_F16, NULL, four_F16 },
 	[GGML_TYPE_F16] = { one_F16, NULL, four_F16 },

@@ -398,11 +398,6 @@ static int rotate(const q32 *head, u32 dim, u32 n_rot, const q30 *sin, const q30
 	return shift - 32;
 }
 
-static __always_inline s64 clamp_q32(s64 v)
-{
-	return clamp_t(s64, v, -Q32_LIMIT, Q32_LIMIT);
-}
-
 /* As round_right(), for any @s from 1 on. */
 static __always_inline s64 round_far(s64 v, s32 s)
 {
