@@ -9,18 +9,10 @@ import argparse
 import sys
 import time
 
-from harness.core.library import ISAS, library, select_isa
+from harness.core.library import ISAS, path_name, select_isa
+from harness.core.options import CHAT_NONE, DEFAULT_N_CTX, MAX_DRAFT, TEMPLATE_AUTO, Options
 from harness.core.sampler import parse_q16
-from harness.core.session import (
-    CHAT_NONE,
-    DEFAULT_N_CTX,
-    MAX_DRAFT,
-    TEMPLATE_AUTO,
-    Model,
-    Options,
-    Session,
-    default_threads,
-)
+from harness.core.session import Model, Session, default_threads
 from harness.guests.guest import Guest
 from harness.host.architectures import DEBUG_KERNELS, KERNELS
 from harness.host.errors import HarnessError, UsageError
@@ -119,7 +111,7 @@ def _answer_native(args: argparse.Namespace) -> None:
             f"{(first - start) * 1000:.0f} ms, then {(counts.answer - 1) / seconds:.1f} tokens/s, "
             f"{counts.accepted} of {counts.drafted} guesses right, "
             f"{threads} {'thread' if threads == 1 else 'threads'}, "
-            f"integer path {library().llama_path_name().decode()}",
+            f"integer path {path_name()}",
             file=sys.stderr,
         )
 

@@ -18,7 +18,7 @@ from typing import Any
 from gguf.constants import GGMLQuantizationType
 
 from harness.core import gguf
-from harness.core.gguf import Gguf, Verdict, private_image
+from harness.core.gguf import Gguf, LoadVerdict, private_image
 from harness.core.library import CoreError
 from harness.models.catalog import resolve
 
@@ -101,7 +101,7 @@ def _size(n: int) -> str:
     return f"{value:.2f} GiB"
 
 
-def _facts(header: Header | None, verdict: Verdict) -> list[tuple[str, str]]:
+def _facts(header: Header | None, verdict: LoadVerdict) -> list[tuple[str, str]]:
     """Lines of label and text."""
     facts = [("size", f"{_size(verdict.file)}")]
     if header is not None:

@@ -14,13 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.core.library import library
-from harness.core.ops import Ops
-from harness.core.session import Model
+from harness.core.library import select_isa, usable_isas
+from harness.core.session import MAX_BATCH, Model
 from harness.host.errors import UsageError
 from harness.models.catalog import resolve
-
-MAX_BATCH = 64  # LLAMA_MAX_BATCH
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,11 +44,9 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.batch <= MAX_BATCH:
         raise UsageError(f"--batch must be from 1 to {MAX_BATCH}")
     tokens = _read_tokens(args.tokens)
-    ops = Ops(library())
-    if args.isa is not None:
-        if args.isa not in ops.isas():
-            raise UsageError(f"--isa {args.isa}: this machine has {', '.join(ops.isas())}")
-        ops.select(args.isa)
+    if args.isa not in (None, *usable_isas()):
+        raise UsageError(f"--isa {args.isa}: this machine has {', '.join(usable_isas())}")
+    select_isa(args.isa)
     with Model(resolve(args.model)) as model:
         if not all(0 <= i < model.n_vocab for i in tokens):
             raise UsageError(f"token ids must be from 0 to {model.n_vocab - 1}")

@@ -11,15 +11,8 @@ would begin with a space, so does the text.
 import argparse
 import json
 
-from harness.core.session import (
-    CHAT_NONE,
-    DEFAULT_N_CTX,
-    TEMPLATE_AUTO,
-    Model,
-    Options,
-    Session,
-    default_threads,
-)
+from harness.core.options import CHAT_NONE, DEFAULT_N_CTX, TEMPLATE_AUTO, Options
+from harness.core.session import Model, Session, default_threads
 from harness.models.catalog import resolve
 
 

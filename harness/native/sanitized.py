@@ -62,7 +62,7 @@ def environment() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckVerdict:
     """Result of loading a file."""
 
     errno: int
@@ -85,9 +85,9 @@ def run(program: Path, text: str) -> str:
     return done.stdout
 
 
-def load_check(paths: Sequence[Path]) -> list[Verdict]:
+def load_check(paths: Sequence[Path]) -> list[CheckVerdict]:
     """Load each file as the module would, all in one sanitized process."""
     program = executable(HOST_PROGRAMS / "load_check.c")
     lines = run(program, "".join(f"{path}\n" for path in paths)).splitlines()
     split = [line.split("\t", 1) for line in lines]
-    return [Verdict(int(number), text) for number, text in split]
+    return [CheckVerdict(int(number), text) for number, text in split]

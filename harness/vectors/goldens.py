@@ -40,7 +40,7 @@ _FIRST = 8
 
 
 @dataclass(frozen=True)
-class Recipe:
+class GoldenRecipe:
     """Recipe of a golden file; ``shape`` is "smollm2" or one of harness.models.synthetic."""
 
     shape: str
@@ -63,14 +63,14 @@ class Recipe:
 
 
 RECIPES = (
-    *(Recipe("tiny-256", kind) for kind in TYPES),
-    *(Recipe("tiny-odd", kind) for kind in ("F32", "F16", "BF16")),
-    Recipe("tiny", "Q4_0", n_tokens=200),  # several chunks of the KV cache
-    Recipe("tiny-mha", "Q5_0"),
-    Recipe("tiny-tied", "Q8_0"),
-    Recipe("tiny-rope", "Q4_1", n_tokens=150),
-    Recipe("tiny-spm", "Q5_1"),
-    Recipe(SMOLLM2, "Q4_1"),
+    *(GoldenRecipe("tiny-256", kind) for kind in TYPES),
+    *(GoldenRecipe("tiny-odd", kind) for kind in ("F32", "F16", "BF16")),
+    GoldenRecipe("tiny", "Q4_0", n_tokens=200),  # several chunks of the KV cache
+    GoldenRecipe("tiny-mha", "Q5_0"),
+    GoldenRecipe("tiny-tied", "Q8_0"),
+    GoldenRecipe("tiny-rope", "Q4_1", n_tokens=150),
+    GoldenRecipe("tiny-spm", "Q5_1"),
+    GoldenRecipe(SMOLLM2, "Q4_1"),
 )
 
 
@@ -79,7 +79,7 @@ class Golden:
     """A golden file. ``first`` are the last position's first logits, Q16, for a person."""
 
     name: str
-    recipe: Recipe
+    recipe: GoldenRecipe
     model_sha256: str
     tokens: tuple[int, ...]
     n_vocab: int
@@ -119,7 +119,7 @@ def load() -> list[Golden]:
     return [_read(path) for path in sorted(FOLDER.glob("*.json"))]
 
 
-def make(recipe: Recipe) -> Golden:
+def make(recipe: GoldenRecipe) -> Golden:
     """Compute a golden file's content. HarnessError where core and twin disagree."""
     path = _model(recipe, "new")
     tokens = recipe.tokens()
@@ -190,7 +190,7 @@ def _read(path: Path) -> Golden:
     model, logits = content["model"], content["logits"]
     return Golden(
         name=path.stem,
-        recipe=Recipe(model["shape"], model["type"], len(content["tokens"]), model["seed"]),
+        recipe=GoldenRecipe(model["shape"], model["type"], len(content["tokens"]), model["seed"]),
         model_sha256=model["sha256"],
         tokens=tuple(content["tokens"]),
         n_vocab=logits["shape"][1],
@@ -199,7 +199,7 @@ def _read(path: Path) -> Golden:
     )
 
 
-def _model(recipe: Recipe, version: str) -> Path:
+def _model(recipe: GoldenRecipe, version: str) -> Path:
     """The model; ``version`` is its SHA-256, under which it is kept, or "new" to make it anew."""
     if recipe.shape == SMOLLM2:
         return packaged.smollm2()

@@ -26,7 +26,8 @@ from typing import Any, ClassVar, Self
 import pexpect
 import pytest
 
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.guests.guest import Guest, Result
 from harness.host.paths import ROOT, cache_dir
 from llamux import abi, bench, client, doctor
