@@ -151,7 +151,7 @@ class NativeScore(Structure):
     """struct llama_score."""
 
     _fields_ = (
-        ("generation", c_void_p),
+        ("g", c_void_p),
         ("known", c_bool),
         ("done", c_bool),
         ("n_tokens", c_uint32),
