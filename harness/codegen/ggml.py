@@ -22,11 +22,11 @@ WEIGHTS = (
     MODEL_TENSOR.FFN_UP,
     MODEL_TENSOR.FFN_DOWN,
 )
-"""The tensors of the architecture ``llama`` without experts."""
+"""Tensors of the architecture ``llama`` without experts."""
 
 
 def _names() -> list[tuple[str, str]]:
-    """Macro and name of each tensor; a layer's holds one ``%u``."""
+    """Return macro and name of each tensor; the name of a layer's tensor holds one ``%u``."""
     known = MODEL_TENSORS[MODEL_ARCH.LLAMA]
     names = []
     for tensor in WEIGHTS:

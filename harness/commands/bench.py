@@ -170,7 +170,7 @@ def earlier(path: Path) -> BenchResult:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the verb."""
+    """Run the verb; return the exit code."""
     if args.repeat < 1:
         raise UsageError(f"--repeat must be at least 1, not {args.repeat}")
     if not args.model and not args.results:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Answer a prompt, natively or in a guest; the same bytes everywhere.
+"""Answer a prompt, natively or in a guest; the answer has the same bytes everywhere.
 
-With --figures a native answer ends with a line on standard error: tokens, time
-to the first one, tokens per second, threads, and the path that multiplied the weights.
+With --figures a native answer ends with a line on standard error: tokens, time to
+the first one, tokens per second, threads, and the path that multiplied the weights.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     if args.max_tokens < 1:
         raise UsageError("--max-tokens must be at least 1")
     if not 0 <= args.speculate <= MAX_DRAFT:

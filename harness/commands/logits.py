@@ -4,8 +4,8 @@
 python -m harness logits smollm2 tokens.json out.npy
 
 TOKENS.json is a JSON list of token ids. OUT.npy gets float64, (T, n_vocab); each
-number is exactly an integer over 65536. All instruction sets and batch sizes give
-the same.
+number is an integer divided by 65536. All instruction sets and batch sizes give
+the same numbers.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def _read_tokens(path: Path) -> list[int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     if not 1 <= args.batch <= MAX_BATCH:
         raise UsageError(f"--batch must be from 1 to {MAX_BATCH}")
     tokens = _read_tokens(args.tokens)

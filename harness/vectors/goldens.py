@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Golden logits: fixed tokens on fixed models, and the integers that must come out.
+"""Golden logits: fixed tokens on fixed models, and the integers that they must give.
 
-``fixtures/golden/*.json``, one file each, hold the SHA-256 of the logits of every position
-as little-endian int32, row by row. They are checked in userspace, in the twin and in every
-guest, and written only where core and twin agree.
+Each of ``fixtures/golden/*.json`` holds the SHA-256 of the logits of every position as
+little-endian int32, row by row. They are checked in userspace, in the twin and in every guest,
+and written only if core and twin agree.
 """
 
 import hashlib
@@ -50,11 +50,11 @@ class GoldenRecipe:
 
     @property
     def name(self) -> str:
-        """Of the file, without its ending."""
+        """Name of the file without its ending."""
         return f"{self.shape}-{self.kind}"
 
     def tokens(self) -> list[int]:
-        """The first and the last id, and random ones."""
+        """Return the first and the last id, and random ones."""
         if self.shape == SMOLLM2:
             return list(_CHAT_TURN)
         n_vocab = SHAPES[self.shape].n_vocab
@@ -76,7 +76,7 @@ RECIPES = (
 
 @dataclass(frozen=True)
 class Golden:
-    """A golden file. ``first`` are the last position's first logits, Q16, for a person."""
+    """A golden file. ``first`` holds the first logits of the last position, Q16, for a person."""
 
     name: str
     recipe: GoldenRecipe
@@ -88,11 +88,11 @@ class Golden:
 
     @property
     def tiny(self) -> bool:
-        """Small enough for the twin to be quick."""
+        """Whether the model is small enough for the twin to be quick."""
         return self.recipe.shape != SMOLLM2
 
     def model_path(self) -> Path:
-        """The model's file, made or fetched if need be. HarnessError if it comes out different."""
+        """Return the model's file, made or fetched if need be. HarnessError if it differs."""
         return self._path
 
     @cached_property
@@ -104,23 +104,23 @@ class Golden:
                 path.unlink()
             raise HarnessError(
                 f"{self.name}: the model's SHA-256 is {found}, not {self.model_sha256}: "
-                f"if that is meant, run `{COMMAND}`"
+                f"if you meant to change it, run `{COMMAND}`"
             )
         return path
 
 
 def logits_sha256(logits: NDArray[np.int32]) -> str:
-    """Of logits (t, n_vocab) as little-endian bytes."""
+    """Return the SHA-256 of logits (t, n_vocab) as little-endian bytes."""
     return hashlib.sha256(np.ascontiguousarray(logits, dtype="<i4").tobytes()).hexdigest()
 
 
 def load() -> list[Golden]:
-    """All golden files, in order of their names."""
+    """Return all golden files in the order of their names."""
     return [_read(path) for path in sorted(FOLDER.glob("*.json"))]
 
 
 def make(recipe: GoldenRecipe) -> Golden:
-    """Compute a golden file's content. HarnessError where core and twin disagree."""
+    """Compute a golden file's content. HarnessError if core and twin disagree."""
     path = _model(recipe, "new")
     tokens = recipe.tokens()
     with Model(path) as model:
@@ -139,7 +139,7 @@ def make(recipe: GoldenRecipe) -> Golden:
 
 
 def check(golden: Golden) -> bool:
-    """Whether the core in userspace still gives the integers."""
+    """Return whether the core in userspace still gives the integers."""
     with Model(golden.model_path()) as model:
         return logits_sha256(model.logits(golden.tokens)) == golden.sha256
 
@@ -168,7 +168,7 @@ def write(golden: Golden) -> Path:
 
 
 def _one_line_lists(content: dict[str, Any]) -> str:
-    """JSON, indented, each list of numbers on one line."""
+    """Return indented JSON with each list of numbers on one line."""
     lists: list[str] = []
 
     def mark(value: Any) -> Any:
@@ -200,7 +200,7 @@ def _read(path: Path) -> Golden:
 
 
 def _model(recipe: GoldenRecipe, version: str) -> Path:
-    """The model; ``version`` is its SHA-256, under which it is kept, or "new" to make it anew."""
+    """Return the model; ``version`` is the SHA-256 that names it, or "new" to make it again."""
     if recipe.shape == SMOLLM2:
         return packaged.smollm2()
     name = f"{recipe.name}-{recipe.seed}-{version[:16]}.gguf"
