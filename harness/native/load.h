@@ -8,19 +8,19 @@
 #include "llama_core.h"
 
 /**
- * struct llamuxu_load_report - What came of it.
+ * struct llamuxu_load_report - Result of loading a file.
  * @index_bytes: Memory for the index, needed only while loading.
  * @arena_bytes: Memory besides the image that the model keeps.
- * @kv_chunk_bytes: Of a conversation, for each LLAMA_KV_CHUNK positions.
- * @scratch_bytes: Of one running pass at n_ctx_train and a whole batch.
- * @n_params:    Weights in all.
- * @n_ctx_train: Context.
- * @n_vocab:     Tokens.
- * @diag:        Why it was refused, or empty.
+ * @kv_chunk_bytes: Memory of a conversation for each LLAMA_KV_CHUNK positions.
+ * @scratch_bytes: Memory of one running pass at n_ctx_train and a whole batch.
+ * @n_params:    Number of weights.
+ * @n_ctx_train: Positions of the context.
+ * @n_vocab:     Number of tokens.
+ * @diag:        Diagnosis, or empty.
  * @chat:        Name of the chat template's family, or empty.
  * @file_type:   The type that most weights have, or empty.
  *
- * What comes behind the step that refused the file is 0.
+ * Fields that later steps fill are 0 if a step refuses the file.
  */
 struct llamuxu_load_report {
 	u64 index_bytes;
@@ -36,8 +36,8 @@ struct llamuxu_load_report {
 };
 
 /**
- * llamuxu_load_check() - Whether the module would take a file.
- * @data: (size,) image, writable, aligned to 64; changed.
+ * llamuxu_load_check() - Load a file as the module would.
+ * @data: (size,) image, writable, aligned to 64; changed by the call.
  * @size: Bytes.
  * @report: Filled.
  *
@@ -45,7 +45,7 @@ struct llamuxu_load_report {
  */
 int llamuxu_load_check(void *data, u64 size, struct llamuxu_load_report *report);
 
-/** llamuxu_alloc() - At least one byte, aligned as the core wants it, or NULL. */
+/** llamuxu_alloc() - Allocate memory with the core's alignment. Return: NULL if there is none. */
 void *llamuxu_alloc(size_t size);
 
 #endif

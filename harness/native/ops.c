@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The core's integer operations, over arrays, for harness/ops.py.
- */
+/* The core's integer operations on arrays, for harness/core/ops.py. */
 #include <stdlib.h>
 
 #include "arithmetic/bfp.h"
@@ -89,7 +87,7 @@ int llamuxu_bf16_parts(const u16 *bits, size_t n, s32 *m, s32 *e)
 	return 0;
 }
 
-/* An arena with memory of its own behind it. */
+/* Open an arena with memory of its own. */
 static bool arena_open(struct llama_arena *arena, size_t size)
 {
 	size = (size + LLAMA_ALIGN - 1) & ~(size_t)(LLAMA_ALIGN - 1);
@@ -103,8 +101,8 @@ static bool arena_open(struct llama_arena *arena, size_t size)
 }
 
 /*
- * llama_bfp_quantize() as vector @token of @n_tokens: @q (bfp_padded(n),), @h
- * (bfp_blocks(n),), @e (1,).
+ * Call llama_bfp_quantize() for vector @token of @n_tokens and copy the result: @q
+ * (bfp_padded(n),), @h (bfp_blocks(n),), @e (1,).
  */
 int llamuxu_bfp_quantize(const s64 *v, u32 n, s32 e_in, u32 token, u32 n_tokens, s16 *q, u8 *h,
 			 s32 *e)
@@ -125,10 +123,10 @@ int llamuxu_bfp_quantize(const s64 *v, u32 n, s32 e_in, u32 token, u32 n_tokens,
 }
 
 /**
- * struct llamuxu_weights - A matrix with all it needs around it.
+ * struct llamuxu_weights - A matrix and its memory.
  * @w:     The matrix.
- * @image: Its bytes, prepared in place.
- * @arena: Behind @w.
+ * @image: Bytes of the matrix, prepared in place.
+ * @arena: Memory of @w.
  */
 struct llamuxu_weights {
 	struct weights w;
@@ -193,8 +191,8 @@ int llamuxu_weights_embed(const struct llamuxu_weights *m, u32 row, s64 *y)
 }
 
 /*
- * Rows [row0, row0 + n_rows) times the vectors @v (n_tokens, n_in), quantized
- * from exponents @e (n_tokens,): @y (n_tokens, n_out), row0 in its column 0.
+ * Multiply rows [row0, row0 + n_rows) by the vectors @v (n_tokens, n_in), quantized from
+ * exponents @e (n_tokens,). @y is (n_tokens, n_out); its column 0 holds row0.
  */
 int llamuxu_weights_mul(const struct llamuxu_weights *m, u32 row0, u32 n_rows, const s64 *v,
 			const s32 *e, u32 n_tokens, s64 *y)

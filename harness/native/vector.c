@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Steps of the path in use, one by one, for tests. */
+/* Single steps of the path in use, for harness/core/steps.py. */
 #include "arithmetic/path.h"
 
 static const struct vector_ops *ops(void)
