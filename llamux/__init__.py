@@ -21,6 +21,8 @@ from llamux.client import (
     stats,
 )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AccessError",
     "BadValueError",

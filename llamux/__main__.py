@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 
-from llamux import abi, client
+from llamux import __version__, abi, client
 from llamux import bench as measure
 from llamux.client import Conversation, LlamuxError, Options
 from llamux.doctor import access, findings
@@ -173,6 +173,7 @@ def positive(word: str) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="llamux", description=__doc__)
+    top.add_argument("--version", action="version", version=f"llamux {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
