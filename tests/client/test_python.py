@@ -19,7 +19,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from shutil import copy, copytree
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
@@ -156,20 +155,6 @@ def test_options_at_their_limits_fit() -> None:
     most = Options(16, 2**32 - 1, 1, 1, 16.0, 2**64 - 1, 2**32 - 1, 7, "llama-3")
     for options in (least, most):
         assert Options.unpacked(options.packed()) == options
-
-
-def test_the_package_is_typed_and_stands_alone(tmp_path: Path) -> None:
-    """Nothing has to be installed with the client, and type checkers look into it."""
-    copytree(ROOT / "llamux", tmp_path / "llamux")
-    copy(ROOT / "pyproject.toml", tmp_path)
-    program = "import setuptools; setuptools.setup()"
-    build = [sys.executable, "-c", program, "--quiet", "egg_info", "build_py", "--build-lib", "lib"]
-    subprocess.run(build, cwd=tmp_path, check=True)
-    requires = (tmp_path / "llamux.egg-info" / "requires.txt").read_text()
-    assert requires.strip().startswith("[")  # the name of an extra
-    assert (tmp_path / "lib" / "llamux" / "py.typed").exists()
-    program = "import sys; sys.path.append('lib'); import llamux.cli"
-    subprocess.run([sys.executable, "-I", "-S", "-c", program], cwd=tmp_path, check=True)
 
 
 class Recorder:
