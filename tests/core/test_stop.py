@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Stop texts: an answer ends before the first of them that is complete, however its bytes come."""
+"""Check stop texts: the first complete one ends an answer, however its bytes arrive."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ WORDS = st.text("abc", min_size=1, max_size=5)
 
 
 def passed(pieces: Sequence[str], stops: Sequence[str]) -> tuple[str, bool]:
-    """What comes out of the filter, and whether a stop text ended it."""
+    """Return the output of the filter, and whether a stop text ended it."""
     state, text = Filter(stops), b""
     for piece in pieces:
         out, done = state.push(piece.encode())

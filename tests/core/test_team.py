@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Teams: every round of a loop exactly once, whoever takes it."""
+"""Check teams of workers: every round of a loop runs exactly once."""
 
 import hashlib
 import itertools
@@ -29,7 +29,7 @@ TOOLS = HOST_PROGRAMS
 
 @contextmanager
 def opened(n_workers: int) -> Iterator[c_void_p]:
-    """A team."""
+    """Yield a team, and close it afterwards."""
     lib = library()
     team = c_void_p(lib.llamuxu_team_open(n_workers))
     assert team
@@ -45,13 +45,13 @@ def run(
     work: Callable[[int, int], None],
     hook: Callable[[], int] | None = None,
 ) -> int:
-    """llama_team_run() with rounds and a hook of Python."""
+    """Call llama_team_run() with rounds and a hook in Python; return its result."""
     errors: list[BaseException] = []
 
     def call(_: object, i: int, worker: int) -> None:
         try:
             work(i, worker)
-        except BaseException as error:  # ctypes would drop it
+        except BaseException as error:  # ctypes would drop the exception
             errors.append(error)
 
     loop = Loop(Round(call), None, n)
@@ -62,14 +62,14 @@ def run(
 
 
 def rounds_of(team: c_void_p | None, n: int) -> list[tuple[int, int]]:
-    """A loop's rounds as they ran, each with its worker."""
+    """Return a loop's rounds in the order in which they ran, each with its worker."""
     seen: list[tuple[int, int]] = []
     assert run(team, n, lambda i, worker: seen.append((i, worker))) == 0
     return seen
 
 
 def n_threads() -> int:
-    """Threads of this process."""
+    """Return the number of threads of this process."""
     return len(os.listdir("/proc/self/task"))
 
 
@@ -95,9 +95,9 @@ def test_helpers_take_part() -> None:
 
             def work(_: int, worker: int, seen: set[int] = seen) -> None:
                 seen.add(worker)
-                together.wait(timeout=30)  # passes only when four are here at once
+                together.wait(timeout=30)  # passes only when four workers are here at once
 
-            time.sleep(pause)  # after which they are asleep
+            time.sleep(pause)  # long pauses let the workers fall asleep
             assert run(team, 4, work) == 0
             assert seen == {0, 1, 2, 3}
 
@@ -111,13 +111,13 @@ def test_a_helper_waits_for_its_caller(n_workers: int) -> None:
     def work(_: int, worker: int) -> None:
         counts[worker] += 1
         if worker == 0 and counts[0] == 1:
-            held.wait(timeout=1)  # the caller does not come to run
+            held.wait(timeout=1)  # the caller cannot run
 
     with opened(n_workers) as team:
         assert run(team, n, work) == 0
         first = list(counts)
     assert sum(first) == n
-    # Ahead of the caller's first round by a share: the rest was left for it.
+    # Workers got at most one share ahead of the caller's first round and left it the rest.
     assert first[0] > 1
     share = n // n_workers + 1
     assert all(count <= first[0] + share for count in first[1:])
@@ -153,7 +153,7 @@ def test_the_hook_stops_the_work(n_workers: int, n: int, at: int) -> None:
             assert calls == at
         else:
             assert sorted(seen) == list(range(n))
-        # Rounds that were left out come back in no later loop.
+        # Skipped rounds do not run in a later loop.
         before = len(seen)
         assert sorted(i for i, _ in rounds_of(team, n)) == list(range(n))
         assert len(seen) == before
@@ -188,7 +188,7 @@ def test_bounds() -> None:
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_logits_are_the_same_bits(threads: int) -> None:
-    """Every weight type and shape, in batches of one, some and many tokens, on paths in turn."""
+    """Check every weight type and shape in batches of 1, 13 and 64 tokens, on the paths in turn."""
     wrong = []
     isas = itertools.cycle(usable_isas())
     for golden in goldens.load():
@@ -210,7 +210,7 @@ def test_threads_out_of_range() -> None:
 
 
 def test_stress_under_tsan() -> None:
-    """Teams side by side, with loops of all sizes, stops, naps and closing, for some seconds."""
+    """Run parallel teams with loops of all sizes, stops, pauses and closing for some seconds."""
     program = sanitized.executable(TOOLS / "team_stress.c", "thread")
     out = sanitized.run(program, "5\n")
     loops, rounds = map(int, out.split())
@@ -219,7 +219,7 @@ def test_stress_under_tsan() -> None:
 
 
 def test_passes_under_tsan(tmp_path: Path) -> None:
-    """Teams over one model, stopped and resumed at will: no race, and the integers of one."""
+    """Check teams over one model, stopped and resumed at random: no race, and equal integers."""
     model = make_model("tiny", "Q4_0", tmp_path / "tiny.gguf")
     program = sanitized.executable(TOOLS / "pass_stress.c", "thread")
     passes, stops = map(int, sanitized.run(program, f"6 {model}\n").split())
