@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What another module gets from llamux.ko: kmod/samples asks, in a guest."""
+"""Check the in-kernel API of llamux.ko with the module of kmod/samples, in a guest."""
 
 import errno
 import time
@@ -19,13 +19,13 @@ from tests.support.sample import asked, bring_sample, parse, sample
 TINY_N_CTX = 256
 QUESTION = "What is a kernel module?"
 PROMPT = f"""prompt='"{QUESTION}"'"""
-"""As the kernel wants a value with spaces."""
+"""Module parameter with spaces, quoted for the kernel."""
 LONG = f"{PROMPT} max_tokens=1000"
 
 
 @pytest.fixture
 def asker(lab: Guest, arch: str, kernel: str | None) -> Guest:
-    """A lab with the sample."""
+    """Yield a lab with the sample module."""
     return bring_sample(lab, arch, kernel)
 
 
@@ -77,7 +77,7 @@ def test_a_signal_ends_a_request(asker: Guest) -> None:
 
 
 def scores(texts: list[str]) -> tuple[Score, ...]:
-    """By the library."""
+    """Return the scores that the library gives."""
     path = Path(str(guest_lab.files()[TINY]))
     with Model(path) as model, Session(model, TINY_N_CTX) as session:
         encoded = [text.encode() for text in texts]
@@ -95,7 +95,7 @@ def test_scores_are_those_of_the_library(asker: Guest) -> None:
 
 
 def test_deadline_and_cancel_leave_what_there_is(asker: Guest) -> None:
-    """Of an answer that would take half a minute, as its reader is slow."""
+    """Check the partial answer of a request that would take half a minute with a slow reader."""
     path = Path(str(guest_lab.files()[TINY]))
     with Model(path) as model, Session(model, TINY_N_CTX) as session:
         whole = b"".join(session.answer(QUESTION.encode(), Options(max_tokens=0)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The same arguments give the same bytes natively and in each guest."""
+"""Check that the same arguments give the same bytes natively and in each guest."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.lab import TINY, TINY_SPM, files
 
 
 def generated(capfdbinary: pytest.CaptureFixture[bytes], where: str, *arguments: str) -> bytes:
-    """What the verb prints."""
+    """Return the verb's output."""
     capfdbinary.readouterr()
     assert main(["generate", *arguments, "--on", where]) == 0
     return capfdbinary.readouterr().out

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel that looks for data races in modules sees one.
+"""Check that the data race detector sees a race in a module.
 
-`make verify` runs the guests' tests on it first.
+`make verify` first runs the guest tests on this kernel.
 """
 
 import pytest

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A module without a certificate takes what the kernel's own keyrings vouch for.
+"""Check that a module without a certificate trusts the keys in the kernel's own keyrings.
 
-Debian's private keys are Debian's alone. A kernel of images/debug.config was built with
-a key of its own, which lies beside it.
+Debian's private keys are not public, so a kernel of images/debug.config is built with a key
+of its own, which is stored beside it.
 """
 
 import errno

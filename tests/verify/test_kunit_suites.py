@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The KUnit suites pass in kernels that look for faults, on both architectures."""
+"""Check that the KUnit suites pass in kernels with sanitizers, on both architectures."""
 
 from harness.checks import kunit
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernels that look for faults find every processor of their machine."""
+"""Check that kernels with sanitizers find every processor of their machine."""
 
 from harness.guests.guest import Guest
 
