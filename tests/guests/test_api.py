@@ -111,6 +111,7 @@ def test_deadline_and_cancel_leave_what_there_is(asker: Guest) -> None:
 def test_each_failure_has_its_errno(asker: Guest) -> None:
     with loaded(asker, arguments="max_conversations=1 n_ctx=64"):
         scored, long = "candidates=a,b", "abcdefghij" * 40
+        many = ",".join(["abcdefghij" * 3] * 8)  # takes longer than a millisecond
         for arguments, code in (
             ("model=nobody", errno.ENOENT),
             (f"model=nobody {scored}", errno.ENOENT),
@@ -120,7 +121,7 @@ def test_each_failure_has_its_errno(asker: Guest) -> None:
             (f"prompt={long}", errno.EMSGSIZE),
             (f"prompt={long} {scored}", errno.EMSGSIZE),
             (f"prompt=a candidates={long}", errno.EMSGSIZE),
-            (f"timeout_ms=1 {scored}", errno.ETIME),
+            (f"timeout_ms=1 candidates={many}", errno.ETIME),
             (r"prompt=$(printf '\377')", errno.EILSEQ),
             (r"prompt=$(printf 'a\303')", errno.EILSEQ),
             (r"prompt=$(printf 'a\303') candidates=b", errno.EILSEQ),

@@ -9,7 +9,7 @@ import pytest
 
 from harness.cli import main as harness_main
 from harness.host.paths import ROOT
-from llamux.__main__ import main as client_main
+from llamux.cli import main as client_main
 
 VERBS = sorted(
     path.stem.replace("_", "-")

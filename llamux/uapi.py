@@ -2,6 +2,10 @@
 """kmod/include/uapi/llamux.h for ctypes; a test holds the two against each other."""
 
 import ctypes
+from pathlib import Path
+
+ROOT = Path("/proc/llamux")
+"""Folder of the module's files."""
 
 MODEL_BYTES = 64
 SYSTEM_BYTES = 4096
@@ -33,6 +37,7 @@ class IocOptions(ctypes.Structure):
         ("stops", (ctypes.c_char * STOP_BYTES) * STOPS),
         ("model", ctypes.c_char * MODEL_BYTES),
         ("system", ctypes.c_char * SYSTEM_BYTES),
+        ("room", ctypes.c_uint64 * 16),
     )
 
 
