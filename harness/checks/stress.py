@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.core import chat
+from harness.core.options import MAX_DRAFT, TEMPLATE_AUTO, Options
 from harness.core.sampler import parse_q16
-from harness.core.session import MAX_DRAFT, TEMPLATE_AUTO, Model, Options, Session
+from harness.core.session import Model, Session
 from harness.guests.guest import MODULE_PATH, Guest
 from harness.host import patience
 from harness.host.errors import HarnessError

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Fuzz a part of the core with libFuzzer and sanitizers.
 
-Replays the target's seeds, then looks for new inputs until the time is over.
-Prints the executions; exits 1 where something was found.
+The verb replays the target's seeds, then looks for new inputs until the time is
+over. It prints the number of executions and exits with 1 if it found a fault.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     for target in fuzz_core.targets() if args.target == "all" else [args.target]:
         result = fuzz_core.run(target, args.seconds)
         if args.json:

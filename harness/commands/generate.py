@@ -1,26 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Answer a prompt, natively or in a guest; the same bytes everywhere.
+"""Answer a prompt, natively or in a guest; the answer has the same bytes everywhere.
 
-With --figures a native answer ends with a line on standard error: tokens, time
-to the first one, tokens per second, threads, and the path that multiplied the weights.
+With --figures a native answer ends with a line on standard error: tokens, time to
+the first one, tokens per second, threads, and the path that multiplied the weights.
 """
 
 import argparse
 import sys
 import time
 
-from harness.core.library import ISAS, library, select_isa
+from harness.core.library import ISAS, path_name, select_isa
+from harness.core.options import CHAT_NONE, DEFAULT_N_CTX, MAX_DRAFT, TEMPLATE_AUTO, Options
 from harness.core.sampler import parse_q16
-from harness.core.session import (
-    CHAT_NONE,
-    DEFAULT_N_CTX,
-    MAX_DRAFT,
-    TEMPLATE_AUTO,
-    Model,
-    Options,
-    Session,
-    default_threads,
-)
+from harness.core.session import Model, Session, default_threads
 from harness.guests.guest import Guest
 from harness.host.architectures import DEBUG_KERNELS, KERNELS
 from harness.host.errors import HarnessError, UsageError
@@ -68,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     if args.max_tokens < 1:
         raise UsageError("--max-tokens must be at least 1")
     if not 0 <= args.speculate <= MAX_DRAFT:
@@ -119,7 +111,7 @@ def _answer_native(args: argparse.Namespace) -> None:
             f"{(first - start) * 1000:.0f} ms, then {(counts.answer - 1) / seconds:.1f} tokens/s, "
             f"{counts.accepted} of {counts.drafted} guesses right, "
             f"{threads} {'thread' if threads == 1 else 'threads'}, "
-            f"integer path {library().llama_path_name().decode()}",
+            f"integer path {path_name()}",
             file=sys.stderr,
         )
 

@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     stale = 0
     for name, text in codegen.render_all().items():
         path = ROOT / name

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     if args.update:
         paths = {goldens.write(goldens.make(recipe)) for recipe in goldens.RECIPES}
         for path in set(goldens.FOLDER.glob("*.json")) - paths:

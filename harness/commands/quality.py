@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     try:
         text = args.text.read_bytes()
     except OSError as error:
@@ -70,5 +70,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show(name: str, *values: str) -> None:
-    """A line of the table, a column for each engine."""
+    """Print a line of the table with a column for each engine."""
     print(f"{name:14}" + "".join(f"{value:12}" for value in values).rstrip())

@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Say how likely given texts are as the answer to a prompt, the likeliest first.
+"""Print how likely given texts are as the answer to a prompt, the likeliest first.
 
 python -m harness score smollm2 --prompt 'Is Rome a city?' --candidate Yes --candidate No
 
 Each line has the log-probability (natural) of all tokens of a text together, their
-number, and the text. A text follows the prompt byte by byte: where the model
-would begin with a space, so does the text.
+number, and the text. A text follows the prompt byte by byte: if the model would
+begin with a space, the text must, too.
 """
 
 import argparse
 import json
 
-from harness.core.session import (
-    CHAT_NONE,
-    DEFAULT_N_CTX,
-    TEMPLATE_AUTO,
-    Model,
-    Options,
-    Session,
-    default_threads,
-)
+from harness.core.options import CHAT_NONE, DEFAULT_N_CTX, TEMPLATE_AUTO, Options
+from harness.core.session import Model, Session, default_threads
 from harness.models.catalog import resolve
 
 
@@ -37,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     options = Options(chat=CHAT_NONE if args.raw else TEMPLATE_AUTO, system=args.system)
     texts = [text.encode() for text in args.candidate]
     with (

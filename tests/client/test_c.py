@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.guests.guest import Guest, Result
 from harness.host.paths import GUEST_PROGRAMS, INCLUDE, LIBRARY
 from tests.support import lab as guest_lab

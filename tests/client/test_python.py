@@ -25,8 +25,8 @@ from typing import Any, ClassVar, Self
 import pexpect
 import pytest
 
+from harness.core.options import Options as CoreOptions
 from harness.core.session import Model, Session
-from harness.core.session import Options as CoreOptions
 from harness.guests.guest import Guest, Result
 from harness.host import patience
 from harness.host.paths import ROOT, cache_dir

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from harness.core import library
 from harness.core.ops import Ops
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.models.catalog import resolve
 from harness.reference.score import log_prob, margin
 
 Logits = NDArray[np.int32]
-OPS = Ops(library.library())
+OPS = Ops()
 
 
 @pytest.fixture(autouse=True, scope="module")

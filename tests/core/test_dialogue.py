@@ -9,7 +9,8 @@ import pytest
 
 from harness.core import chat
 from harness.core.library import CoreError
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.models.catalog import resolve
 from tests.support import model_files
 
@@ -20,7 +21,7 @@ WORDS = ("a", "w1 w2", "What?", "w3", "no", "yes w9")
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("models") / "tiny.gguf"
-    return Path(model_files.write(model_files.Recipe(n_ctx=N_CTX, n_layer=1, seed=1), path))
+    return Path(model_files.write(model_files.ModelRecipe(n_ctx=N_CTX, n_layer=1, seed=1), path))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from gguf import GGUFReader, quants
 from harness.models.synthetic import SHAPES, Shape, make_model
 from harness.reference import float64 as ref
 from harness.reference.float64 import F64, Float64Model
-from tests.support.model_files import Recipe, write
+from tests.support.model_files import ModelRecipe, write
 
 TOKENS = [3, 299, 17, 17, 120, 64, 5, 88]
 
@@ -147,7 +147,7 @@ def test_rope_leaves_what_is_past_its_dimensions() -> None:
 def scaled(
     path: Path, factor: float | None, older: float | None, scaling: str = "linear"
 ) -> Float64Model:
-    recipe = Recipe(
+    recipe = ModelRecipe(
         kind=Type.F32, rope_factor=factor, rope_scale_linear=older, rope_scaling=scaling
     )
     return Float64Model(write(recipe, path))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The GGUF parser against the ``gguf`` package, and at its limits."""
 
-import ctypes
 import errno
 import random
 import struct
@@ -41,21 +40,12 @@ def test_headers_are_fresh() -> None:
 
 
 def test_traits_are_those_of_the_package() -> None:
-    class Traits(ctypes.Structure):
-        _fields_ = (
-            ("name", ctypes.c_char_p),
-            ("block", ctypes.c_uint16),
-            ("bytes", ctypes.c_uint16),
-        )
-
     lib = library()
-    lib.llama_type_traits.restype = ctypes.POINTER(Traits)
-    lib.llama_type_name.restype = ctypes.c_char_p
     names = {int(t): t.name for t in gguf.GGMLQuantizationType}
     for number in [*range(200), 1 << 31, (1 << 32) - 1]:
-        name = lib.llama_type_name(ctypes.c_uint32(number))
+        name = lib.llama_type_name(number)
         assert (name.decode() if name else None) == names.get(number)
-        traits = lib.llama_type_traits(ctypes.c_uint32(number))
+        traits = lib.llama_type_traits(number)
         assert bool(traits) == (number in [int(t) for t in weight_types.COMPUTED])
         if traits:
             t = traits.contents

@@ -11,8 +11,7 @@ import pytest
 from gguf import GGUFReader
 
 from harness.cli import main
-from harness.core.library import library
-from harness.core.ops import Ops
+from harness.core.library import select_isa, usable_isas
 from harness.core.session import Model
 from harness.host.errors import HarnessError
 from harness.models.synthetic import SHAPES, TYPES, make_model
@@ -47,12 +46,11 @@ def test_userspace(golden: Golden) -> None:
 
 @TINY
 def test_every_instruction_set(golden: Golden) -> None:
-    ops = Ops(library())
     with Model(golden.model_path()) as model:
-        for isa in ops.isas():
-            ops.select(isa)
+        for isa in usable_isas():
+            select_isa(isa)
             assert goldens.logits_sha256(model.logits(golden.tokens)) == golden.sha256, isa
-    ops.select(ops.isas()[-1])
+    select_isa(None)
 
 
 @TINY

@@ -14,9 +14,13 @@ from harness.native import sanitized
 
 KNOWN = {errno.EINVAL, errno.ENOENT, errno.ENOEXEC, errno.EOPNOTSUPP}
 
+Corpus = list[tuple[str, str, sanitized.CheckVerdict]]
+
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, sanitized.Verdict]]:
+def corpus(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Corpus:
     """Every file: its name, what is expected and what came."""
     folder = tmp_path_factory.mktemp("malformed")
     written = malformed.write_all(folder)
@@ -26,14 +30,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, san
     ]
 
 
-def test_there_are_enough(corpus: list[tuple[str, str, sanitized.Verdict]]) -> None:
+def test_there_are_enough(corpus: Corpus) -> None:
     names = [name for name, _, _ in corpus]
     assert len(names) == len(set(names)) >= 60
     assert len({verdict.text for _, _, verdict in corpus}) >= 180
 
 
 def test_each_is_refused_with_its_message(
-    corpus: list[tuple[str, str, sanitized.Verdict]],
+    corpus: Corpus,
 ) -> None:
     wrong = [
         (name, expect, verdict)
@@ -52,7 +56,7 @@ def test_the_base_is_sound(version: int, tokenizer: str, tmp_path: Path) -> None
         malformed.spm(image)
     path = tmp_path / "base.gguf"
     path.write_bytes(image.bytes())
-    assert sanitized.load_check([path]) == [sanitized.Verdict(0, "")]
+    assert sanitized.load_check([path]) == [sanitized.CheckVerdict(0, "")]
 
 
 def test_sound_variants_load(tmp_path: Path) -> None:
@@ -81,7 +85,7 @@ def test_sound_variants_load(tmp_path: Path) -> None:
             image.place()
         files.append(tmp_path / f"{i}.gguf")
         files[-1].write_bytes(image.bytes())
-    assert sanitized.load_check(files) == [sanitized.Verdict(0, "")] * len(files)
+    assert sanitized.load_check(files) == [sanitized.CheckVerdict(0, "")] * len(files)
 
 
 def test_truncation_at_every_boundary(tmp_path: Path) -> None:

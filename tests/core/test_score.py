@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """How likely given texts are: the twin, the logits of a real model, and what a score leaves."""
 
-import ctypes
 import errno
 import json
 from collections.abc import Iterator
-from ctypes import CFUNCTYPE, byref, c_int, c_void_p
+from ctypes import byref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,11 @@ from hypothesis import strategies as st
 
 from harness.cli import main
 from harness.core.chat import CONT, Chat
-from harness.core.library import CoreError, Diag, library
-from harness.core.session import Model, NativeScore, Options, Score, Session
+from harness.core.declarations import Diag, Hook, NativeScore, Yield
+from harness.core.figures import Score
+from harness.core.library import CoreError, library
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.models.catalog import resolve
 from harness.reference import score as law
 from harness.reference.twin import Twin
@@ -37,7 +39,7 @@ class Tiny:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
-    recipe = model_files.Recipe(n_ctx=N_CTX, n_layer=1)
+    recipe = model_files.ModelRecipe(n_ctx=N_CTX, n_layer=1)
     path: Path = model_files.write(recipe, tmp_path_factory.mktemp("models") / "tiny.gguf")
     with Model(path) as model, Chat(path.read_bytes()) as vocabulary:
         yield Tiny(model, Twin(path), vocabulary)
@@ -154,15 +156,6 @@ def test_an_answer_that_has_begun_has_no_scores(tiny: Tiny) -> None:
         assert library().llamuxu_score_init(session.handle, byref(score)) == -errno.EINVAL
 
 
-HOOK = CFUNCTYPE(c_int, c_void_p)
-
-
-class Yield(ctypes.Structure):
-    """struct llama_yield."""
-
-    _fields_ = (("fn", HOOK), ("arg", c_void_p))
-
-
 def test_a_step_that_is_stopped_can_be_made_again(tiny: Tiny) -> None:
     """Each attempt gets one call of the hook further than the one before."""
     patience, stopped = 0, 0
@@ -172,7 +165,7 @@ def test_a_step_that_is_stopped_can_be_made_again(tiny: Tiny) -> None:
         patience -= 1
         return -errno.EINTR if patience < 0 else 0
 
-    hook = Yield(HOOK(stop), None)
+    hook = Yield(Hook(stop), None)
     lib, score, text = library(), NativeScore(), b"bababab babab"
     with Session(tiny.model, N_CTX, 4) as session:
         (want,) = session.score(b"abcabc", [text], Options())

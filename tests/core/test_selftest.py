@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the module does when it is loaded: hold every path against known answers."""
 
-import ctypes
 import hashlib
 import itertools
 import multiprocessing
@@ -17,31 +16,21 @@ LIMIT_S = 0.05
 """For all paths of a machine; they take a tenth of it."""
 
 
-def lib() -> ctypes.CDLL:
-    """The library, with its functions that return texts."""
-    native = library()
-    for name in ("selftest", "wrong_name", "selftest_wrong"):
-        getattr(native, f"llamuxu_{name}").restype = ctypes.c_char_p
-    return native
-
-
 def usable_paths() -> list[int]:
     """Places of the paths that this machine can run, the best one first."""
     native = library()
-    native.llama_path_at.restype = ctypes.c_void_p
-    native.llama_path_usable.restype = ctypes.c_bool
     paths = itertools.takewhile(native.llama_path_at, itertools.count())
     return [i for i in paths if native.llama_path_usable(i)]
 
 
 def test_every_path_passes() -> None:
     assert len(usable_isas()) > 1
-    assert [lib().llamuxu_selftest(i) for i in range(len(ISAS))] == [None] * len(ISAS)
+    assert [library().llamuxu_selftest(i) for i in range(len(ISAS))] == [None] * len(ISAS)
 
 
 def test_every_wrong_function_is_found() -> None:
     """Of each path, one at a time; of the generic one too, which has no product of tiles."""
-    native = lib()
+    native = library()
     functions = range(native.llamuxu_functions())
     names = [native.llamuxu_wrong_name(0, f) for f in functions]
     assert len(set(names)) == len(names) == 19
@@ -79,7 +68,7 @@ def test_the_next_best_path_is_used(n: int) -> None:
 
 def test_it_takes_little_time() -> None:
     """Of the processor: what others do beside it does not count."""
-    native, times = lib(), []
+    native, times = library(), []
     for _ in range(5):
         start = time.process_time()
         for i in range(len(ISAS)):

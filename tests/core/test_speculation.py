@@ -12,15 +12,17 @@ from gguf import GGMLQuantizationType as Type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.core.figures import Counts
 from harness.core.library import CoreError, select_isa, usable_isas
-from harness.core.session import MAX_DRAFT, Counts, Model, Options, Session
+from harness.core.options import MAX_DRAFT, Options
+from harness.core.session import Model, Session
 from harness.models.catalog import resolve
 from tests.support import model_files
 
 N_CTX = 64
 
 
-RECIPE = model_files.Recipe(n_ctx=N_CTX, n_layer=1, seed=1)
+RECIPE = model_files.ModelRecipe(n_ctx=N_CTX, n_layer=1, seed=1)
 RECIPES = (
     RECIPE,
     replace(RECIPE, kind=Type.Q4_1),

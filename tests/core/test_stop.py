@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core.session import STOP_BYTES
+from harness.core.declarations import STOP_BYTES
 from harness.core.stop import Filter
 from harness.host.errors import UsageError
 from harness.reference.stop import cut

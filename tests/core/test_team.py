@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_int, c_uint32, c_void_p
+from ctypes import byref, c_void_p
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.core.declarations import Hook, Loop, Round, Yield
 from harness.core.library import library, select_isa, usable_isas
 from harness.core.session import MAX_THREADS, Model, Session
 from harness.host import patience
@@ -24,32 +25,13 @@ from harness.models.synthetic import make_model
 from harness.native import sanitized
 from harness.vectors import goldens
 
-ROUND = CFUNCTYPE(None, c_void_p, c_uint32, c_uint32)
-HOOK = CFUNCTYPE(c_int, c_void_p)
 TOOLS = HOST_PROGRAMS
-
-
-class Loop(Structure):
-    """struct llama_loop."""
-
-    _fields_ = (("fn", ROUND), ("arg", c_void_p), ("n", c_uint32))
-
-
-class Yield(Structure):
-    """struct llama_yield."""
-
-    _fields_ = (("fn", HOOK), ("arg", c_void_p))
 
 
 @contextmanager
 def opened(n_workers: int) -> Iterator[c_void_p]:
     """A team."""
     lib = library()
-    lib.llamuxu_team_open.argtypes = [c_uint32]
-    lib.llamuxu_team_open.restype = c_void_p
-    lib.llamuxu_team_close.argtypes = [c_void_p]
-    lib.llamuxu_team_close.restype = None
-    lib.llama_team_run.argtypes = [c_void_p, POINTER(Loop), POINTER(Yield)]
     team = c_void_p(lib.llamuxu_team_open(n_workers))
     assert team
     try:
@@ -73,8 +55,8 @@ def run(
         except BaseException as error:  # ctypes would drop it
             errors.append(error)
 
-    loop = Loop(ROUND(call), None, n)
-    stop = Yield(HOOK(lambda _: hook() if hook else 0), None)
+    loop = Loop(Round(call), None, n)
+    stop = Yield(Hook(lambda _: hook() if hook else 0), None)
     result = int(library().llama_team_run(team, byref(loop), byref(stop)))
     assert not errors, errors
     return result
@@ -198,8 +180,6 @@ def test_closing_ends_the_threads() -> None:
 
 def test_bounds() -> None:
     lib = library()
-    lib.llamuxu_team_open.argtypes = [c_uint32]
-    lib.llamuxu_team_open.restype = c_void_p
     for n in (0, MAX_THREADS + 1, 2**32 - 1):
         assert not lib.llamuxu_team_open(n)
     with opened(MAX_THREADS) as team:

@@ -10,7 +10,7 @@ from gguf import GGUFReader, quants
 from numpy.typing import NDArray
 
 from harness.reference.twin import Twin
-from tests.support.model_files import Recipe, write
+from tests.support.model_files import ModelRecipe, write
 from tests.support.weight_bytes import TYPES
 
 F64 = NDArray[np.float64]
@@ -30,7 +30,7 @@ def rotate(x: F64, angle: F64) -> F64:
     return y
 
 
-def float64_logits(path: Path, r: Recipe, tokens: list[int]) -> F64:
+def float64_logits(path: Path, r: ModelRecipe, tokens: list[int]) -> F64:
     """The equations of a llama model, on the weights that the gguf package gives."""
     w = {
         t.name.removesuffix(".weight"): quants.dequantize(t.data, t.tensor_type)
@@ -69,16 +69,16 @@ def log_softmax(x: F64) -> F64:
 
 
 RECIPES = [
-    *(Recipe(kind=kind, n_embd=256, n_head=4, n_head_kv=2, n_ff=512) for kind in TYPES),
-    Recipe(n_embd=60, n_head=6, n_head_kv=3, n_ff=44, tied=True),
-    Recipe(n_rot=8, rope_base=500.0, n_ctx=128),
-    Recipe(rope_factor=3.3, rope_freqs=(1.0, 1.0, 2.5, 8.0, 1.5, 1.6, 32.0, 7.7)),
-    Recipe(n_head=3, n_head_kv=1, n_embd=48, n_head_dim=24),
+    *(ModelRecipe(kind=kind, n_embd=256, n_head=4, n_head_kv=2, n_ff=512) for kind in TYPES),
+    ModelRecipe(n_embd=60, n_head=6, n_head_kv=3, n_ff=44, tied=True),
+    ModelRecipe(n_rot=8, rope_base=500.0, n_ctx=128),
+    ModelRecipe(rope_factor=3.3, rope_freqs=(1.0, 1.0, 2.5, 8.0, 1.5, 1.6, 32.0, 7.7)),
+    ModelRecipe(n_head=3, n_head_kv=1, n_embd=48, n_head_dim=24),
 ]
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.kind.name}-{r.n_embd}-{r.n_rot}")
-def test_twin_is_close_to_float64(recipe: Recipe, tmp_path: Path) -> None:
+def test_twin_is_close_to_float64(recipe: ModelRecipe, tmp_path: Path) -> None:
     """Within what 16-bit inputs allow where random weights make attention sharp.
 
     A wrong equation is off by several per cent; a real model's figures are in the README.

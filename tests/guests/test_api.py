@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.session import Model, Options, Score, Session
+from harness.core.figures import Score
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.guests.guest import Guest
 from harness.guests.pool import GuestPool
 from harness.host import patience

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.guests.guest import MODEL_PATH, Guest
 from llamux import uapi
 from llamux.options import Options as ClientOptions

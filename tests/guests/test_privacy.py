@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.guests.guest import Guest
 from tests.support import lab as guest_lab
 from tests.support.lab import CHAT, LOGITS, OPTIONS, PROMPT, loaded

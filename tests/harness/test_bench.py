@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Benchmarks: what they take, whom they ask, and what they print. No times: those are no test's."""
+"""Benchmarks: measures, engines and reports; times themselves are not tested."""
 
+import dataclasses
 import itertools
 import json
 import re
@@ -18,6 +19,7 @@ from matplotlib.container import ErrorbarContainer
 from harness.bench import engines, llama_cpp_build, plan, report
 from harness.bench import machine as bench_machine
 from harness.bench import measure as bench
+from harness.bench.results import BenchResult, Row
 from harness.bench.uml import UmlEngine
 from harness.bench.userspace import Native, read_bandwidth
 from harness.bench.worker import tokens
@@ -30,12 +32,12 @@ from harness.models.synthetic import make_model
 
 FAKE_PEER = """
 import sys
-from harness.bench.worker import serve
+from harness.bench.worker import Loaded, serve
 
 class Fake:
     def load(self, path, threads, n_ctx, isa):
         print("a library that talks")
-        return {"seconds": 4.0, "isa": "native", "about": f"fake peer, {threads} threads"}
+        return Loaded(4.0, "native", f"fake peer, {threads} threads")
     def prefill(self, n, batch):
         return n / 100.0
     def fill(self, n):
@@ -196,7 +198,7 @@ def take_turns(shares: Sequence[float], repeat: int) -> tuple[list[str], list[fl
     """The order of turns, and how busy others were in the rounds that counted."""
     log: list[str] = []
     some = [Scripted("a", log), Scripted("b", log)]
-    measure = plan.Measure("prefill", "tokens/s", 1, lambda e: e.prefill(1))
+    measure = plan.BenchMeasure("prefill", "tokens/s", 1, lambda e: e.prefill(1))
     samples = bench.take_turns(some, measure, repeat, Neighbours(shares), patience=3)
     assert [len(v) for v in samples.values] == [len(samples.elsewhere)] * 2
     return log, samples.elsewhere
@@ -239,7 +241,7 @@ def test_what_ended_processes_took_was_no_other_s() -> None:
 def test_native_worker_decodes_as_the_core_does(model: Path) -> None:
     """The loop in C takes the likeliest token after each, whatever was in the cache before."""
     worker = Native()
-    assert worker.load(str(model), 1, 64, "generic")["isa"] == "generic"
+    assert worker.load(str(model), 1, 64, "generic").isa == "generic"
     worker.fill(40)
     assert worker.decode(8, 16) > 0
     with session.Model(model) as m:
@@ -366,10 +368,20 @@ def test_earlier_results_are_shown_together(
     both = json.loads(capsys.readouterr().out)
     assert both["rows"] == one["rows"] + two["rows"]
     assert set(both["machine"]["read_bandwidth"]) == {"1", "2"}
-    for bad in ("{}", "no JSON", '{"machine": 1, "rows": []}'):
+    lacking = json.dumps(one | {"rows": [one["rows"][0], {"engine": "llamux"}]})
+    wrong = json.dumps(one | {"rows": [one["rows"][0] | {"samples": [1, "2"]}]})
+    for bad, reason in (
+        ("{}", "machine is missing"),
+        ("[]", "the whole is not an object"),
+        ("no JSON", "Expecting value"),
+        ('{"machine": 1, "rows": []}', "machine is not an object"),
+        (json.dumps(one | {"more": 1}), "more is unknown"),
+        (lacking, "rows[1].model is missing"),
+        (wrong, "rows[0].samples[1] is not a number"),
+    ):
         files[0].write_text(bad)
         assert main(["bench", "--results", str(files[0])]) == 2
-        assert "is not what --json prints" in capsys.readouterr().err
+        assert f"is not what --json prints: {reason}" in capsys.readouterr().err
     assert main(["bench", "--results", str(tmp_path / "none")]) == 2
     assert main(["bench"]) == 2
     assert "name a model" in capsys.readouterr().err
@@ -383,50 +395,53 @@ def test_module_takes_part_where_it_can(model: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.usefixtures("fake_peer")
 def test_table_and_page_show_every_figure(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(model), "--threads", "1", "--repeat", "2", "--peer", "llama.cpp"]
-    result = measured(capsys, *arguments)
+    result = BenchResult.from_json(measured(capsys, *arguments))
     text = report.table(result)
     page = report.page(result, {"tiny.gguf": Path("docs/tiny.png")})
-    for row in result["rows"]:
+    for row in result.rows:
         assert report.figure(row) in text
-        assert row["curve"] or f"| {report.figure(row)} |" in page
+        assert row.curve or f"| {report.figure(row)} |" in page
     assert "llamux / llama.cpp" in text
     assert "% of the" in text
     assert "2 rounds" in text
     assert "![Speed of tiny.gguf](tiny.png)" in page
-    (command,) = result["machine"]["commands"].values()
+    (command,) = result.machine.commands.values()
     assert f"```\n{command}\n```" in page
     assert str(model.parent) not in page
     assert verb.numbers("4,1,4", "--threads", 1, 4) == (1, 4)
 
 
-def made(kind: str, threads: int, median: float, **of: Any) -> dict[str, Any]:
-    """A row by hand."""
-    return {
-        "engine": "llamux",
-        "model": "a",
-        "on": "native",
-        "threads": threads,
-        "kind": kind,
-        "tokens": 64,
-        "unit": "tokens/s",
-        "median": median,
-        "spread": [median - 1, median + 2],
-        "samples": [median],
-        "curve": "@" in kind or "/" in kind,
-        "elsewhere": 0.0,
-        **of,
-    }
+def made(kind: str, threads: int, median: float, **of: Any) -> Row:
+    """Return a row made by hand."""
+    row = Row(
+        engine="llamux",
+        model="a",
+        on="native",
+        isa="avx2",
+        threads=threads,
+        kind=kind,
+        tokens_per_second=median,
+        spread=(median - 1, median + 2),
+        ratio_to_peer=None,
+        unit="tokens/s",
+        median=median,
+        tokens=64,
+        curve="@" in kind or "/" in kind,
+        samples=(median,),
+        elsewhere=0.0,
+    )
+    return dataclasses.replace(row, **of)
 
 
 def test_sections_name_their_own_bandwidth_and_commands() -> None:
     """Each of its run, whatever the machine's is in another."""
     results = []
     for model, rate, threads in (("a", 10e9, 1), ("b", 20e9, 1), ("b", 40e9, 2)):
-        machine = bench_machine.describe() | {"peer": None, "read_bandwidth": {threads: rate}}
-        machine["commands"] = {model: f"bench {model} --threads {threads}"}
+        commands = {model: f"bench {model} --threads {threads}"}
+        machine = bench_machine.describe({threads: rate}, None, commands)
         figures = {"bytes_per_second": 5e9, "of_bandwidth": 5e9 / rate}
-        some = [made("decode", threads, 100.0, model=model, **figures)]
-        results.append({"machine": machine, "rows": some})
+        some = (made("decode", threads, 100.0, model=model, **figures),)
+        results.append(BenchResult(machine, some))
     page = report.page(report.merged(results), {})
     before, a, b = page.split("\n## ")[1:]
     assert "GB/s" not in before
@@ -474,7 +489,8 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         ("prefill, 2 threads", "tokens in a pass"): {"llama.cpp": [[1, 101], [8, 108]]},
     }
     assert report.draw("a", some).axes[0].get_ylabel() == "tokens per second"
-    result = {"rows": [*some, *({**row, "model": "b.gguf"} for row in some)]}
+    more = [dataclasses.replace(row, model="b.gguf") for row in some]
+    result = BenchResult(bench_machine.describe({}, None, {}), (*some, *more))
     files = report.write_plots(result, tmp_path)
     assert files == {"a": tmp_path / "benchmarks-a.png", "b.gguf": tmp_path / "benchmarks-b.png"}
     first = files["a"].read_bytes()
@@ -498,13 +514,13 @@ def test_page_and_plots_are_written_from_results(
     plots = tmp_path / "some" / "plots"
     arguments = ["--results", str(file), "--write-docs", "--plots", str(plots)]
     assert main(["bench", *arguments]) == 0
-    result = report.merged([json.loads(file.read_text())])
+    result = report.merged([BenchResult.from_json(json.loads(file.read_text()))])
     picture = tmp_path / "docs" / "benchmarks-tiny.png"
     page = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert page == report.page(result, {"tiny.gguf": picture})
     assert "](benchmarks-tiny.png)" in page
     assert picture.read_bytes() == (plots / "benchmarks-tiny.png").read_bytes()
-    titles = [axes.get_title() for axes in report.draw("tiny.gguf", result["rows"]).axes]
+    titles = [axes.get_title() for axes in report.draw("tiny.gguf", result.rows).axes]
     assert titles == ["decode", "prefill", "decode, 2 threads", "prefill, 2 threads"]
 
 
@@ -546,10 +562,11 @@ def test_module_s_figures_stand_beside_those_of_userspace(
         assert row["ratio_to_native"] == pytest.approx(statistics.median(want))
         assert row["ratio_to_peer"] is not None
     assert ours[0]["samples"] == [4, 8, 16]
-    page = report.page(result, {})
+    read = BenchResult.from_json(result)
+    page = report.page(read, {})
     assert "| llamux on uml | llamux | llama.cpp | llamux on uml / llama.cpp | " in page
     assert " | llamux on uml / native | " in page
-    assert f" | {report.ratio(ours[0], 'native')} | " in page
+    assert f" | {report.ratio(read.rows[0], 'native')} | " in page
     assert "--on uml" in result["machine"]["commands"]["tiny.gguf"]
 
 

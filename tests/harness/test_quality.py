@@ -19,12 +19,12 @@ from harness.reference.float64 import Float64Model
 
 FAKE_PEER = """
 import numpy as np
-from harness.bench.worker import serve
+from harness.bench.worker import Loaded, serve
 
 class Fake:
     prefill = fill = decode = first_token = None
     def load(self, path, threads, n_ctx, isa):
-        return {"seconds": 0.0, "isa": "native", "about": f"fake peer, {n_ctx} positions"}
+        return Loaded(0.0, "native", f"fake peer, {n_ctx} positions")
     def logits(self, tokens, path):
         np.save(path, (np.arange(len(tokens) * N_VOCAB) % 7).reshape(len(tokens), N_VOCAB))
 

@@ -12,7 +12,7 @@ from tests.support.weight_bytes import random_rows
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelRecipe:
     """What to write. ``types`` and what follows it name single tensors by their last part.
 
     ``middles`` are the powers of two about which the ordinary weights of float matrices lie.
@@ -56,7 +56,7 @@ def _vocabulary(writer: GGUFWriter, n: int) -> None:
     writer.add_eos_token_id(2)
 
 
-def _keys(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
+def _keys(writer: GGUFWriter, r: ModelRecipe, head_dim: int) -> None:
     """The hyper-parameters."""
     writer.add_name("test")
     writer.add_context_length(r.n_ctx)
@@ -79,7 +79,7 @@ def _keys(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
         writer.add_float32("llama.rope.scale_linear", r.rope_scale_linear)
 
 
-def _tensors(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
+def _tensors(writer: GGUFWriter, r: ModelRecipe, head_dim: int) -> None:
     """The weights, drawn in the order of the file."""
     rng = np.random.default_rng(r.seed)
 
@@ -114,7 +114,7 @@ def _tensors(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
         writer.add_tensor("rope_freqs.weight", np.array(r.rope_freqs, dtype=np.float32))
 
 
-def write(recipe: Recipe, path: Path) -> Path:
+def write(recipe: ModelRecipe, path: Path) -> Path:
     """Write the model; the same recipe gives the same bytes."""
     head_dim = recipe.n_head_dim or recipe.n_embd // recipe.n_head
     writer = GGUFWriter(path, "llama")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from harness.core.session import Score
+from harness.core.figures import Score
 from harness.guests.guest import Guest
 from harness.host.architectures import architecture
 from harness.host.paths import ROOT

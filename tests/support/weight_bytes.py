@@ -5,6 +5,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 from numpy.typing import NDArray
 
+from harness.models.weight_types import BLOCK_TYPES
 from harness.reference.weights import FLOATS, FORMATS, row_size
 
 TYPES = [*FLOATS, *FORMATS]
@@ -18,19 +19,8 @@ More are for single tensors of singles: "spread" covers the range of Q32 element
 row that is not zero, "null" none.
 """
 
-SCALES_AT = {
-    Type.Q4_0: (0,),
-    Type.Q4_1: (0, 2),
-    Type.Q5_0: (0,),
-    Type.Q5_1: (0, 2),
-    Type.Q8_0: (0,),
-    Type.Q2_K: (80, 82),
-    Type.Q3_K: (108,),
-    Type.Q4_K: (0, 2),
-    Type.Q5_K: (0, 2),
-    Type.Q6_K: (208,),
-}
-"""Where a block's halves begin."""
+SCALES_AT = {t.kind: (t.scale,) if t.minimum is None else (t.scale, t.minimum) for t in BLOCK_TYPES}
+"""Byte offsets of a block's halves."""
 
 ORDINARY = {
     Type.F32: (-4,),
@@ -47,7 +37,7 @@ ORDINARY = {
     Type.Q5_K: (-13, -9),
     Type.Q6_K: (-14,),
 }
-"""The exponents of each float that make weights of about 1/10."""
+"""Exponents of each float that make weights of about 1/10; -8 for a type that is not listed."""
 
 _BITS = {Type.F32: (8, 23), Type.F16: (5, 10), Type.BF16: (8, 7)}
 
@@ -98,12 +88,13 @@ def random_rows(
     middles: tuple[int, ...] | None = None,
 ) -> NDArray[np.uint8]:
     """(rows, row_size(kind, n)) bytes; with "largest" many codes are extreme too."""
-    middles = middles or ORDINARY[kind]
+    if middles is None:
+        middles = ORDINARY.get(kind) or (-8,) * len(SCALES_AT[kind])
     if kind in FLOATS:
         dtype = FLOATS[kind][0]
         return random_floats(rng, kind, (rows, n), style, middles[0]).astype(dtype).view(np.uint8)
     fmt = FORMATS[kind]
-    blocks = rng.integers(0, 256, (rows, n // fmt.elements, fmt.size), dtype=np.uint8)
+    blocks = rng.integers(0, 256, (rows, n // fmt.elements, fmt.bytes), dtype=np.uint8)
     if style == "largest":
         # whole rows of all bits clear, all set, only signs set, and chance
         blocks[0::4] = 0x00
