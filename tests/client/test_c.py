@@ -14,6 +14,8 @@ from harness.host.paths import GUEST_PROGRAMS, INCLUDE, LIBRARY
 from tests.support import lab as guest_lab
 from tests.support.lab import EXAMPLE, loaded
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
 SHORT = Options(max_tokens=24)
 """As the example has it."""

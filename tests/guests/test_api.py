@@ -17,6 +17,8 @@ from tests.support import lab as guest_lab
 from tests.support.lab import TINY, loaded, stats
 from tests.support.sample import asked, bring_sample, parse, sample
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 TINY_N_CTX = 256
 QUESTION = "What is a kernel module?"
 PROMPT = f"""prompt='"{QUESTION}"'"""

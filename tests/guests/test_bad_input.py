@@ -29,6 +29,8 @@ from tests.support.lab import (
     new_lines,
 )
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 
 def fails(guest: Guest, command: str, error: int) -> None:
     """The command fails, and its errors name `error`."""

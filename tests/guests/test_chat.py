@@ -13,6 +13,8 @@ from llamux.options import Options as ClientOptions
 from tests.support import lab as guest_lab
 from tests.support.lab import CHAT, CONTROL, OPTIONS, PROMPT, TINY, TINY_SPM, loaded, stats
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 CHATML = "template chatml\nmax_tokens 8\n"
 N_CTX = 256
 

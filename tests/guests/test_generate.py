@@ -7,6 +7,8 @@ from harness.cli import main
 from harness.host.architectures import UML
 from tests.support.lab import TINY, TINY_SPM, files
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 
 def generated(capfdbinary: pytest.CaptureFixture[bytes], where: str, *arguments: str) -> bytes:
     """What the verb prints."""

@@ -20,6 +20,8 @@ from llamux import uapi
 from tests.support import lab as guest_lab
 from tests.support.lab import OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 STATS = [
     "model",
     "isa",

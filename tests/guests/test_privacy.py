@@ -14,6 +14,8 @@ from harness.guests.guest import Guest
 from tests.support import lab as guest_lab
 from tests.support.lab import CHAT, LOGITS, OPTIONS, PROMPT, loaded
 
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
 PAGE = 4096
 LARGE = 256 << 20
 HALVES = ("the gardener Quillfeather said", " that Zanzibar sleeps beneath it")

@@ -25,6 +25,7 @@ QUICK = 3
 
 # An emulator takes long enough over SmolLM2 to be interrupted.
 pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan"),
     pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True),
     pytest.mark.parametrize("kind", SIGNALS, ids=lambda kind: kind.name),
 ]
