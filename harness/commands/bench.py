@@ -50,23 +50,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="show what --json printed earlier, too; may be given again",
+        help="include what --json printed earlier; may be given several times",
     )
     parser.add_argument(
-        "--threads", default="", metavar="LIST", help="as 1,2 (default: 1 and every processor)"
+        "--threads",
+        default="",
+        metavar="LIST",
+        help="numbers of threads, as 1,2 (default: 1 and all processors)",
     )
-    parser.add_argument("--prompt-tokens", type=int, metavar="N", help="of prefill (default 512)")
-    parser.add_argument("--gen-tokens", type=int, metavar="N", help="of decode (default 64)")
     parser.add_argument(
-        "--depth", metavar="LIST", help="decode from these positions too (default 2000)"
+        "--prompt-tokens", type=int, metavar="N", help="tokens of prefill (default 512)"
     )
-    parser.add_argument("--isa", metavar="NAME", help=f"of {', '.join(library.ISAS)}")
+    parser.add_argument("--gen-tokens", type=int, metavar="N", help="tokens of decode (default 64)")
     parser.add_argument(
-        "--on", choices=["native", "uml"], default="native", help="where (default native)"
+        "--depth", metavar="LIST", help="decode from these positions, too (default 2000)"
     )
-    parser.add_argument("--peer", choices=[PEER], help="measure it in alternation")
+    parser.add_argument(
+        "--isa", metavar="NAME", help=f"path to compute with: {', '.join(library.ISAS)}"
+    )
+    parser.add_argument(
+        "--on",
+        choices=["native", "uml"],
+        default="native",
+        help="where to measure (default native)",
+    )
+    parser.add_argument("--peer", choices=[PEER], help="measure this engine, too")
     parser.add_argument("--repeat", type=int, default=10, metavar="N", help="rounds (default 10)")
-    parser.add_argument("--json", action="store_true", help="for programs, on standard output")
+    parser.add_argument("--json", action="store_true", help="print the result for programs")
     parser.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="plot speed against threads, context, batch"
     )
