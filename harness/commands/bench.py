@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.bench import machine, report, uml
+from harness.bench import machine, plots, report, uml
 from harness.bench.engines import PEER, Engine, NativeEngine, PeerEngine
 from harness.bench.measure import QUIET, check_isa, measure_model
 from harness.bench.plan import N_CTX, BenchPlan
@@ -198,9 +198,9 @@ def run(args: argparse.Namespace) -> int:
         print(report.table(result), end="")
     if args.plots:
         args.plots.mkdir(parents=True, exist_ok=True)
-        report.write_plots(result, args.plots)
+        plots.write(result, args.plots)
     if args.write_docs:
         folder = ROOT / "docs"
-        plots = report.write_plots(result, folder)
-        (folder / "benchmarks.md").write_text(report.page(result, plots))
+        files = plots.write(result, folder)
+        (folder / "benchmarks.md").write_text(report.page(result, files))
     return 0

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from harness.bench import engines, llama_cpp_build, plan, report
+from harness.bench import engines, llama_cpp_build, plan, plots, report
 from harness.bench import machine as bench_machine
 from harness.bench import measure as bench
 from harness.bench.results import BenchResult, Row
@@ -466,7 +466,7 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         made("load", 1, 1.0, unit="s"),
     ]
     shown = {}
-    for axes in report.draw("a", some).axes:
+    for axes in plots.draw("a", some).axes:
         curves = {}
         for curve in axes.containers:
             assert isinstance(curve, ErrorbarContainer)
@@ -488,14 +488,14 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         },
         ("prefill, 2 threads", "tokens in a pass"): {"llama.cpp": [[1, 101], [8, 108]]},
     }
-    assert report.draw("a", some).axes[0].get_ylabel() == "tokens per second"
+    assert plots.draw("a", some).axes[0].get_ylabel() == "tokens per second"
     more = [dataclasses.replace(row, model="b.gguf") for row in some]
     result = BenchResult(bench_machine.describe({}, None, {}), (*some, *more))
-    files = report.write_plots(result, tmp_path)
+    files = plots.write(result, tmp_path)
     assert files == {"a": tmp_path / "benchmarks-a.png", "b.gguf": tmp_path / "benchmarks-b.png"}
     first = files["a"].read_bytes()
     assert first.startswith(b"\x89PNG")
-    assert report.write_plots(result, tmp_path)["a"].read_bytes() == first
+    assert plots.write(result, tmp_path)["a"].read_bytes() == first
 
 
 @pytest.mark.usefixtures("fake_peer")
@@ -511,16 +511,16 @@ def test_page_and_plots_are_written_from_results(
     file.write_text(json.dumps(measured(capsys, str(model), *quick)))
     monkeypatch.setattr("harness.commands.bench.ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
-    plots = tmp_path / "some" / "plots"
-    arguments = ["--results", str(file), "--write-docs", "--plots", str(plots)]
+    folder = tmp_path / "some" / "plots"
+    arguments = ["--results", str(file), "--write-docs", "--plots", str(folder)]
     assert main(["bench", *arguments]) == 0
     result = report.merged([BenchResult.from_json(json.loads(file.read_text()))])
     picture = tmp_path / "docs" / "benchmarks-tiny.png"
     page = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert page == report.page(result, {"tiny.gguf": picture})
     assert "](benchmarks-tiny.png)" in page
-    assert picture.read_bytes() == (plots / "benchmarks-tiny.png").read_bytes()
-    titles = [axes.get_title() for axes in report.draw("tiny.gguf", result.rows).axes]
+    assert picture.read_bytes() == (folder / "benchmarks-tiny.png").read_bytes()
+    titles = [axes.get_title() for axes in plots.draw("tiny.gguf", result.rows).axes]
     assert titles == ["decode", "prefill", "decode, 2 threads", "prefill, 2 threads"]
 
 
