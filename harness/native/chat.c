@@ -44,7 +44,7 @@ static int open_file(struct llamuxu_chat *c, const void *data, u64 size, struct 
 	return llama_vocab_init(&c->v, &c->g, &arena, NULL, diag);
 }
 
-/* Open an image, which must outlive the result. Return: NULL with *@err if it is refused. */
+/* @data must outlive the result. Return: NULL with *@err set on failure. */
 struct llamuxu_chat *llamuxu_chat_open(const void *data, u64 size, int *err,
 				       struct llama_diag *diag)
 {
@@ -58,7 +58,7 @@ struct llamuxu_chat *llamuxu_chat_open(const void *data, u64 size, int *err,
 	return c;
 }
 
-/* Return: the family; *@text and *@n are the default system prompt, inside the image. */
+/* Return: the family; *@text, *@n: the default system prompt, inside the image. */
 int llamuxu_chat_detect(const struct llamuxu_chat *c, const char **text, u32 *n)
 {
 	struct gguf_str s;
@@ -79,7 +79,7 @@ int llamuxu_chat_by_name(const char *name)
 	return llama_chat_by_name(name);
 }
 
-/* Call llama_chat_tokenize() with no more room than llama_chat_bounds() says. */
+/* See llama_chat_tokenize(); ids and scratch have the sizes of llama_chat_bounds(). */
 long llamuxu_chat_tokenize(const struct llamuxu_chat *c, int t, const char *system, u32 n_system,
 			   const char *user, u32 n_user, int first, u32 *ids, size_t max_ids)
 {
@@ -97,7 +97,7 @@ long llamuxu_chat_tokenize(const struct llamuxu_chat *c, int t, const char *syst
 	return n;
 }
 
-/* Call llama_tokenize(). */
+/* llama_tokenize(), for comparison. */
 long llamuxu_chat_plain(const struct llamuxu_chat *c, const char *text, size_t n, u32 flags,
 			u32 *ids, size_t max_ids)
 {
@@ -126,7 +126,7 @@ static int count(void *arg)
 	return ++hook->calls == hook->stop_at ? -EINTR : 0;
 }
 
-/* Call llama_tokenize() with a hook that counts its calls and stops at call @stop_at. */
+/* llama_tokenize() with a hook that counts its calls and stops at one of them. */
 long llamuxu_chat_yields(const struct llamuxu_chat *c, const char *text, size_t n, u32 stop_at,
 			 u32 *calls)
 {

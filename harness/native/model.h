@@ -11,21 +11,23 @@ struct llamuxu_model;
 struct llamuxu_session;
 
 /**
- * llamuxu_model_open() - Prepare a file's image for computing.
- * @image: (size,) aligned to 64; the call changes it, and it must outlive the model.
+ * llamuxu_model_open() - Make a model of a file image.
+ * @image: (size,) writable, aligned to 64; changed; must outlive the model.
  * @size:  Bytes.
  * @err:   0 or -errno.
- * @diag:  Diagnosis if it is refused.
- * Return: NULL with @err set.
+ * @diag:  Names the cause on failure.
+ *
+ * Return: the model, or NULL with @err set.
  */
 struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct llama_diag *diag);
 
-/** llamuxu_model_facts() - Write n_vocab, n_ctx_train, n_layer, n_embd, arena and chunk bytes. */
+/** llamuxu_model_facts() - List n_vocab, n_ctx_train, n_layer, n_embd, bytes of arena and KV chunk. */
 void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6]);
 
 /**
- * llamuxu_session_open() - Reserve memory for passes of @n_batch tokens over @n_ctx positions.
- * Return: NULL if memory is short or the threads cannot be started.
+ * llamuxu_session_open() - Allocate for passes of @n_batch tokens over @n_ctx positions.
+ *
+ * Return: NULL if memory or threads are not available.
  */
 struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch,
 					     u32 n_threads);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The core's integer operations on arrays, for harness/core/ops.py. */
+/*
+ * The core's integer operations on arrays, for harness/core/ops.py.
+ */
 #include <stdlib.h>
 
 #include "arithmetic/bfp.h"
@@ -44,7 +46,7 @@ void llamuxu_sincos_turn(const u64 *phase, size_t n, s32 *sin, s32 *cos)
 		llama_sincos(phase[i], &sin[i], &cos[i]);
 }
 
-/* Return: 0, or the error of the first value that has no parts. */
+/* Return: 0, or the error of the first value that cannot be decoded. */
 int llamuxu_f32_parts(const u32 *bits, size_t n, s32 *m, s32 *e)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -87,7 +89,7 @@ int llamuxu_bf16_parts(const u16 *bits, size_t n, s32 *m, s32 *e)
 	return 0;
 }
 
-/* Open an arena with memory of its own. */
+/* Allocate an arena. */
 static bool arena_open(struct llama_arena *arena, size_t size)
 {
 	size = (size + LLAMA_ALIGN - 1) & ~(size_t)(LLAMA_ALIGN - 1);
@@ -101,8 +103,8 @@ static bool arena_open(struct llama_arena *arena, size_t size)
 }
 
 /*
- * Call llama_bfp_quantize() for vector @token of @n_tokens and copy the result: @q
- * (bfp_padded(n),), @h (bfp_blocks(n),), @e (1,).
+ * llama_bfp_quantize() to vector @token of @n_tokens: @q (bfp_padded(n),), @h
+ * (bfp_blocks(n),), @e (1,).
  */
 int llamuxu_bfp_quantize(const s64 *v, u32 n, s32 e_in, u32 token, u32 n_tokens, s16 *q, u8 *h,
 			 s32 *e)
@@ -123,9 +125,9 @@ int llamuxu_bfp_quantize(const s64 *v, u32 n, s32 e_in, u32 token, u32 n_tokens,
 }
 
 /**
- * struct llamuxu_weights - A matrix and its memory.
+ * struct llamuxu_weights - A matrix that owns its memory.
  * @w:     The matrix.
- * @image: Bytes of the matrix, prepared in place.
+ * @image: Its bytes, prepared in place.
  * @arena: Memory of @w.
  */
 struct llamuxu_weights {
@@ -191,8 +193,8 @@ int llamuxu_weights_embed(const struct llamuxu_weights *m, u32 row, s64 *y)
 }
 
 /*
- * Multiply rows [row0, row0 + n_rows) by the vectors @v (n_tokens, n_in), quantized from
- * exponents @e (n_tokens,). @y is (n_tokens, n_out); its column 0 holds row0.
+ * Multiply rows [row0, row0 + n_rows) with the vectors @v (n_tokens, n_in), quantized
+ * from exponents @e (n_tokens,): @y (n_tokens, n_out), row0 in its column 0.
  */
 int llamuxu_weights_mul(const struct llamuxu_weights *m, u32 row0, u32 n_rows, const s64 *v,
 			const s32 *e, u32 n_tokens, s64 *y)

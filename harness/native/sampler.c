@@ -10,7 +10,7 @@ struct llamuxu_sampler {
 	size_t scratch_size;
 };
 
-/* @error has room for a struct llama_diag; it is empty if memory is short. Return: or NULL. */
+/* @error: a struct llama_diag's text; empty if memory is missing. Return: NULL on failure. */
 struct llamuxu_sampler *llamuxu_sampler_new(u32 temperature, u32 top_k, u32 top_p, u32 min_p,
 					    u32 repeat_penalty, u64 seed, char *error)
 {

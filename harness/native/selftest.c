@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The self-test of the paths, and of paths that compute wrong. */
+/* The self-test, on right and on wrong paths. */
 #include <stdlib.h>
 
 #include "llama_core.h"
@@ -8,7 +8,7 @@
 static const char *test(const struct llama_path *path)
 {
 	struct llama_arena arena = { .size = llama_selftest_size() };
-	const char *wrong = "nothing, since memory is short";
+	const char *wrong = "nothing, for want of memory";
 
 	arena.base = aligned_alloc(LLAMA_ALIGN, arena.size);
 	if (arena.base)
@@ -17,25 +17,25 @@ static const char *test(const struct llama_path *path)
 	return wrong;
 }
 
-/* Return: what llama_selftest() says of path @i; NULL if it passes or there is no such path. */
+/* Run llama_selftest() on path @i. Return: NULL on success, or if there is no path @i. */
 const char *llamuxu_selftest(u32 i)
 {
 	return llama_path_at(i) && llama_path_usable(i) ? test(llama_path_at(i)) : NULL;
 }
 
-/* Return: the number of functions of a path. */
+/* Return the number of functions of a path. */
 u32 llamuxu_functions(void)
 {
 	return ARRAY_SIZE(wrong_functions);
 }
 
-/* Return: the step that must be named if function @f of path @i is wrong; NULL if it has none. */
+/* Return the expected result for path @i with function @f wrong; NULL if it has none. */
 const char *llamuxu_wrong_name(u32 i, u32 f)
 {
 	return f || llama_path_at(i)->mul ? wrong_functions[f].found : NULL;
 }
 
-/* Return: the step that the self-test names then. */
+/* Return the self-test's result for it. */
 const char *llamuxu_selftest_wrong(u32 i, u32 f)
 {
 	struct vector_ops ops;

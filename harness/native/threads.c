@@ -8,7 +8,7 @@
 
 #include "threads.h"
 
-#define SPIN_NS 50000	/* time to spin before sleeping */
+#define SPIN_NS 50000	/* how long to wait before sleeping */
 
 struct pool;
 
@@ -18,7 +18,7 @@ struct worker {
 	pthread_t thread;
 } __aligned(64);
 
-/* @lock and @work serve sleeping workers; @sleepers counts those that sleep or are about to. */
+/* @lock and @work are for sleeping only; @sleepers counts threads that are about to sleep. */
 struct pool {
 	struct llama_team team;
 	struct llama_rounds rounds;
@@ -47,7 +47,7 @@ static void relax(void)
 #endif
 }
 
-/* Spin, since another loop mostly follows at once. Return: whether one did. */
+/* Spin for another loop, which mostly follows at once. Return: whether one began. */
 static bool spin(struct worker *w)
 {
 	u64 end = now_ns() + SPIN_NS;
@@ -63,7 +63,7 @@ static bool spin(struct worker *w)
 	return false;
 }
 
-/* Sleep until there is a loop. Return: false if the team is closed. */
+/* Sleep until there is work. Return: whether to continue. */
 static bool sleep_until_wanted(struct worker *w)
 {
 	struct pool *p = w->pool;
@@ -145,7 +145,7 @@ void llamuxu_team_close(struct llama_team *team)
 	free(p);
 }
 
-/* Start worker @i with all signals blocked: the program's own threads take them. */
+/* Signals belong to the program's own threads. */
 static bool start(struct pool *p, u32 i)
 {
 	struct worker *w = &p->workers[i];
