@@ -28,6 +28,7 @@ import pytest
 from harness.core.options import Options as CoreOptions
 from harness.core.session import Model, Session
 from harness.guests.guest import Guest, Result
+from harness.host import patience
 from harness.host.paths import ROOT, cache_dir
 from llamux import bench, client, doctor, errors, uapi
 from llamux.cli import main
@@ -293,7 +294,7 @@ sys.exit(cli.main(["stats", "--watch", "0.1"]))
         sys.executable,
         ["-c", program],
         cwd=str(ROOT),
-        timeout=60,
+        timeout=patience.scaled(60),
         # A shell's background job ignores Ctrl-C, and so would what it starts.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
