@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The arm64 paths, on models of the processors that they are for: the generic path's integers."""
+"""The arm64 paths give the generic path's integers, on models of their processors."""
 
 import platform
 import subprocess
@@ -22,12 +22,12 @@ PROCESSORS = {
 
 
 def models() -> list[str]:
-    """A file of each type, one with several chunks of the KV cache, and other shapes."""
+    """Make a file of each type, one with several chunks of the KV cache, and other shapes."""
     return [str(golden.model_path()) for golden in goldens.load() if golden.tiny]
 
 
 def hashes(command: list[str], isa: str) -> list[str]:
-    """What a path computes, a line for each product, attention and model."""
+    """Return the results of a path, a line for each product, attention and model."""
     done = subprocess.run(
         [*command, isa, *models()],
         capture_output=True,
@@ -40,7 +40,7 @@ def hashes(command: list[str], isa: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def generic() -> list[str]:
-    """What this machine computes by the path that defines the result."""
+    """Return the results of the generic path on this machine."""
     lines = hashes([str(cross.executable(PROGRAM, platform.machine()))], "generic")
     assert len(lines) > 400
     assert len(lines) == len({line.split()[0] for line in lines})
@@ -49,7 +49,7 @@ def generic() -> list[str]:
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    """The same for arm64."""
+    """Build the program for arm64."""
     return cross.executable(PROGRAM, "aarch64")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Chat templates: the core's token ids against jinja2's text, tokenized whole."""
+"""Chat templates: the core's token ids equal those of jinja2's text, tokenized whole."""
 
 import errno
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ MERGES = [
 
 
 def byte_characters() -> list[str]:
-    """The 256 characters that byte-level BPE writes bytes as."""
+    """Return the 256 characters that stand for bytes in byte-level BPE."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     rest = [b for b in range(256) if b not in plain]
     table = {b: chr(b) for b in plain} | {b: chr(0x100 + i) for i, b in enumerate(rest)}
@@ -64,7 +64,7 @@ def vocabulary(
 
 
 def bpe(controls: Sequence[str], pre: str, template: str | None, add_bos: bool = False) -> bytes:
-    """The controls (BOS first, EOS second), the bytes, and a few merges."""
+    """Return the control tokens (BOS first, EOS second), the bytes, and a few merges."""
     merged = ["".join(m.split()) for m in MERGES]
     tokens = [(c, CONTROL, 0.0) for c in controls]
     tokens += [(c, NORMAL, 0.0) for c in [*byte_characters(), *merged]]
@@ -75,7 +75,7 @@ def bpe(controls: Sequence[str], pre: str, template: str | None, add_bos: bool =
 
 
 def spm(template: str | None, controls: Sequence[str] = (), add_bos: bool = True) -> bytes:
-    """<unk>, <s>, </s>, bytes, letters and a few longer pieces."""
+    """Return <unk>, <s>, </s>, bytes, letters and a few longer pieces."""
     pieces = ["▁", "▁▁", "he", "ll", "hell", "hello", "▁h", "▁hello", "us", "er", "user", "|>"]
     pieces += ["IN", "ST", "INST", "[/", "▁[", "SYS", ">>", "<<", "▁th", "th", "in", "▁in", "st"]
     singles = [chr(c) for c in range(0x21, 0x7F)] + ["é", "日"]
@@ -99,7 +99,7 @@ ZEPHYR_CONTROLS = ["<|begin|>", "<|end|>", "<|user|>", "<|system|>", "<|assistan
 
 @dataclass(frozen=True)
 class File:
-    """A file's template, what it is, the texts of BOS and EOS, and whether BOS comes first."""
+    """A template, its family, the texts of BOS and EOS, and whether BOS comes first."""
 
     family: str
     template: str
@@ -153,12 +153,12 @@ FILES = {
 
 @cache
 def opened(name: str) -> chat.Chat:
-    """Kept for all tests: opening is slower than a turn."""
+    """Open a file and keep it for all tests, since opening is slow."""
     return chat.Chat(FILES[name].image)
 
 
 def expected(name: str, messages: Sequence[tuple[str, str]]) -> list[int]:
-    """The rendered text, tokenized whole with its control tokens, and one BOS at the most."""
+    """Return the ids of the rendered text, tokenized whole with its control tokens and one BOS."""
     file = FILES[name]
     text = render(file.template, messages, file.bos, file.eos)
     if file.begins_with_bos and not text.startswith(file.bos):

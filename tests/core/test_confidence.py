@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How sure a model was: docs/sampling.md in Python, float64, and every path."""
+"""Confidence of a model: docs/sampling.md in Python, in float64, and on every path."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def best_path_again() -> Iterator[None]:
 
 
 def law(logits: Logits, token: int) -> tuple[int, int]:
-    """The same as docs/sampling.md has it."""
+    """Compute confidence by docs/sampling.md."""
     return log_prob(logits, token), margin(logits, token)
 
 

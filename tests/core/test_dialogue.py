@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Turns of a dialogue: what is kept is never evaluated twice, and never shows in the answers."""
+"""Dialogues: reused positions are never evaluated twice, and never change the answers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def model(path: Path) -> Iterator[Model]:
 
 
 def check_answer(model: Model, session: Session) -> None:
-    """The latest answer is what one pass over all its tokens says."""
+    """Compare the latest answer with one pass over all its tokens."""
     tokens, prompt = session.tokens(), session.counts().prompt
     logits = np.empty((len(tokens), model.n_vocab), np.int32)
     with Session(model, N_CTX, 64) as fresh:

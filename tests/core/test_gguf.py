@@ -28,7 +28,7 @@ F32 = 0
 
 
 def refusal(data: bytes, slack: int = 0) -> tuple[int, str]:
-    """The errno and diagnosis with which the parser refuses ``data``."""
+    """Return the errno and diagnosis with which the parser refuses ``data``."""
     with pytest.raises(CoreError) as caught, Gguf(data, slack):
         pass
     return caught.value.errno, str(caught.value)

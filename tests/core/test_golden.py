@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Golden logits in userspace and in the twin, and the models that they are made on."""
+"""Golden logits in userspace and in the twin, and their models."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def test_every_recipe_has_its_file() -> None:
 
 @EVERY
 def test_userspace(golden: Golden) -> None:
-    """One token at a time and as many as a pass takes."""
+    """Evaluate one token at a time, and as many as a pass takes."""
     with Model(golden.model_path()) as model:
         for batch in (1, 64):
             logits = model.logits(golden.tokens, batch)

@@ -21,7 +21,7 @@ Corpus = list[tuple[str, str, sanitized.CheckVerdict]]
 def corpus(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Corpus:
-    """Every file: its name, what is expected and what came."""
+    """Return the name, the expected message and the verdict of every file."""
     folder = tmp_path_factory.mktemp("malformed")
     written = malformed.write_all(folder)
     verdicts = sanitized.load_check([folder / name for name, _ in written])
@@ -60,7 +60,7 @@ def test_the_base_is_sound(version: int, tokenizer: str, tmp_path: Path) -> None
 
 
 def test_sound_variants_load(tmp_path: Path) -> None:
-    """What the recipes change is refused for the change and not for changing at all."""
+    """A recipe is refused for its change, not for being changed at all."""
     optional = (
         "llama.vocab_size",
         "llama.attention.head_count_kv",
@@ -113,7 +113,7 @@ def test_truncation_at_every_byte(tmp_path: Path) -> None:
 
 
 def test_random_damage(tmp_path: Path) -> None:
-    """Nothing but a clean verdict, whatever is damaged; most damage to the header is noticed."""
+    """Any damage gives a clean verdict; most damage to the header is noticed."""
     rng = random.Random(11)
     image = malformed.base()
     data = image.bytes()
@@ -132,7 +132,7 @@ def test_random_damage(tmp_path: Path) -> None:
 
 
 def test_a_sanitizer_is_on(tmp_path: Path) -> None:
-    """The program of these tests would notice a read past the end."""
+    """A read past the end is found in a program that is built in the same way."""
     source = tmp_path / "overrun.c"
     source.write_text(
         '#include "load.h"\n'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The sampler against its twin, bit for bit, and both against what the words mean."""
+"""The sampler equals its twin, and both have the properties of docs/sampling.md."""
 
 import time
 from fractions import Fraction
@@ -105,10 +105,10 @@ def test_the_generator_is_splitmix64() -> None:
 
 
 def test_a_known_choice() -> None:
-    """Both at once could be wrong in the same way; these tokens are worked out by hand.
+    """These tokens are computed by hand, in case sampler and twin are wrong in the same way.
 
     At temperature 1 the logits ln 4, ln 2, ln 2 (Q16) weigh 1/2, 1/4 and 1/4, so that the two
-    highest bits of the generator's number say which.
+    highest bits of the generator's number select the token.
     """
     logits = [45426, 90852, 45426]
     generator = twin.Sampler(twin.Parameters(seed=5))
@@ -118,7 +118,7 @@ def test_a_known_choice() -> None:
 
 
 def seed_for(r: int) -> int:
-    """The seed with which the generator's first number is r."""
+    """Return the seed with which the generator's first number is r."""
 
     def undo(z: int, shift: int) -> int:
         x = z
@@ -132,7 +132,7 @@ def seed_for(r: int) -> int:
 
 
 def draw_at(logits: ArrayLike, position: int, total: int, **options: int) -> int | None:
-    """The token where the running sum of weights passes ``position`` of ``total``."""
+    """Return the token where the running sum of weights passes ``position`` of ``total``."""
     r = -(-(position << 64) // total)
     assert r * total >> 64 == position
     seed = seed_for(r)
@@ -153,7 +153,7 @@ def test_the_draw_is_exact_at_its_boundaries() -> None:
 
 
 def test_the_faintest_weights_count() -> None:
-    """1000 tokens of weight 1, the smallest that is not 0, and one that has 0."""
+    """1000 tokens have weight 1, the smallest above 0, and one has weight 0."""
     differences = np.arange(16 * ONE, 24 * ONE)
     weights = twin.weights(differences, ONE)
     one, nought = (int(differences[weights == w][0]) for w in (1, 0))
@@ -163,7 +163,7 @@ def test_the_faintest_weights_count() -> None:
 
 
 def test_top_p_is_rounded_up() -> None:
-    """The first weight alone is a fraction of a unit short of top_p of the sum."""
+    """The first weight alone is a fraction of a unit below top_p of the sum."""
     difference, top_p = 22849, 33125
     weight = int(twin.weights(np.array([difference]), 16 * ONE)[0])
     total = (1 << 30) + weight
@@ -250,7 +250,7 @@ def test_what_each_filter_keeps(options: dict[str, int], kept: set[int]) -> None
     ],
 )
 def test_repetition_penalty(logit: int, penalty: int, result: int) -> None:
-    """What the penalised logit became shows in which rival it still beats."""
+    """The rival that a penalised logit still exceeds shows its value."""
     assert twin.penalized(logit, penalty) == result
     with sampler.Sampler(temperature=0, repeat_penalty=penalty) as s:
         s.accept(1)
@@ -292,7 +292,7 @@ def test_ranges(name: str, good: list[int], bad: list[int]) -> None:
 
 
 def test_weights_never_grow_with_the_difference() -> None:
-    """What lets top-k, min-p and top-p all keep a prefix of one ranking."""
+    """Top-k, min-p and top-p all keep a prefix of one ranking for this reason."""
     edges = (np.arange(1, 31 * 64)[:, None] << 14) + np.arange(-3, 3)
     w = fp.i64(fp.exp2_neg(edges.ravel()))
     assert np.all(np.diff(w) <= 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How likely given texts are: the twin, the logits of a real model, and what a score leaves."""
+"""Scores of given texts: the twin, the logits of a real model, and the state after a score."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ EOS = 2
 
 @dataclass(frozen=True)
 class Tiny:
-    """A small model by the core, its twin, and its vocabulary."""
+    """A small model in the core, its twin, and its vocabulary."""
 
     model: Model
     twin: Twin
@@ -68,7 +68,7 @@ def test_the_twin_agrees(
 
 
 def test_a_candidate_follows_the_prompt_byte_by_byte(tiny: Tiny) -> None:
-    """No space of the tokenizer's own in front, and a control token's text is only text."""
+    """The tokenizer puts no space in front, and the name of a control token is only text."""
     with Session(tiny.model, N_CTX) as session:
         texts = [b" b", b"b", b"</s>"]
         sizes = [score.tokens for score in session.score(b"a", texts, Options(), end=False)]
@@ -76,7 +76,7 @@ def test_a_candidate_follows_the_prompt_byte_by_byte(tiny: Tiny) -> None:
 
 
 def test_an_answers_confidence_is_its_score() -> None:
-    """The same tokens, a real model's end included."""
+    """The tokens are the same, with a real model's end."""
     with Model(resolve("smollm2")) as model, Session(model, 256) as session:
         options = Options(max_tokens=12)
         prompt = b"What is the capital of France? Name it."

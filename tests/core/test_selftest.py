@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the module does when it is loaded: hold every path against known answers."""
+"""The self-test that the module runs when it is loaded: every path against known hashes."""
 
 import hashlib
 import itertools
@@ -17,7 +17,7 @@ LIMIT_S = 0.05
 
 
 def usable_paths() -> list[int]:
-    """Places of the paths that this machine can run, the best one first."""
+    """Return the places of the paths that this machine can run, the best one first."""
     native = library()
     paths = itertools.takewhile(native.llama_path_at, itertools.count())
     return [i for i in paths if native.llama_path_usable(i)]
@@ -29,7 +29,7 @@ def test_every_path_passes() -> None:
 
 
 def test_every_wrong_function_is_found() -> None:
-    """Of each path, one at a time; of the generic one too, which has no product of tiles."""
+    """One function of a path is wrong at a time; the generic path has no product of tiles."""
     native = library()
     functions = range(native.llamuxu_functions())
     names = [native.llamuxu_wrong_name(0, f) for f in functions]
@@ -43,7 +43,7 @@ def test_every_wrong_function_is_found() -> None:
 
 
 def without(n: int) -> tuple[str, list[str]]:
-    """The path in use where the best ``n`` computed wrong, and hashes of the goldens."""
+    """Disable the best ``n`` paths; return the path in use then, and hashes of the goldens."""
     native = library()
     for i in usable_paths()[:n]:
         native.llama_path_disable(i)
@@ -59,7 +59,7 @@ def without(n: int) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_the_next_best_path_is_used(n: int) -> None:
-    """In a process of its own, since nothing is ever used again that was wrong once."""
+    """A process of its own is needed, since a disabled path stays disabled."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         isa, found = pool.apply(without, (n,))
     assert isa == usable_isas()[-1 - n]
@@ -67,7 +67,7 @@ def test_the_next_best_path_is_used(n: int) -> None:
 
 
 def test_it_takes_little_time() -> None:
-    """Of the processor: what others do beside it does not count."""
+    """Only processor time counts, so that other processes do not matter."""
     native, times = library(), []
     for _ in range(5):
         start = time.process_time()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Prompt look-up and reused positions change how fast an answer comes, never the answer."""
+"""Prompt look-up and reused positions change the speed of an answer, never its text."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -33,7 +33,7 @@ RECIPES = (
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Model, ...]]:
-    """Models whose greedy answers soon repeat themselves."""
+    """Make models whose greedy answers soon repeat themselves."""
     folder: Path = tmp_path_factory.mktemp("models")
     with ExitStack() as stack:
         paths = [model_files.write(r, folder / f"{i}.gguf") for i, r in enumerate(RECIPES)]
@@ -42,7 +42,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Model, ..
 
 @pytest.fixture(scope="module")
 def model(models: tuple[Model, ...]) -> Model:
-    """The first of them."""
+    """Return the first of the models."""
     return models[0]
 
 
@@ -54,7 +54,7 @@ def ask(
     batch: int = 32,
     threads: int = 1,
 ) -> tuple[bytes, Counts]:
-    """An answer from a session of its own."""
+    """Return an answer from a session of its own."""
     with Session(model, n_ctx, batch, threads) as session:
         return b"".join(session.answer(prompt, options)), session.counts()
 
@@ -87,7 +87,7 @@ def test_speculation_never_shows(
     isa: str,
     threads: int,
 ) -> None:
-    """Neither do path and threads: without it, the generic path answers alone."""
+    """The answer of every path with threads is that of the generic path without speculation."""
     text = "".join(prompt).encode()
     texts, lengths = set(), set()
     for n in (0, speculate):

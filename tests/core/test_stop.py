@@ -16,7 +16,7 @@ WORDS = st.text("abc", min_size=1, max_size=5)
 
 
 def passed(pieces: Sequence[str], stops: Sequence[str]) -> tuple[str, bool]:
-    """What comes out of the filter, and whether a stop text ended it."""
+    """Return the output of the filter, and whether a stop text ended it."""
     state, text = Filter(stops), b""
     for piece in pieces:
         out, done = state.push(piece.encode())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Teams: every round of a loop exactly once, whoever takes it."""
+"""Teams run every round of a loop exactly once, on any worker."""
 
 import hashlib
 import itertools
@@ -30,7 +30,7 @@ TOOLS = HOST_PROGRAMS
 
 @contextmanager
 def opened(n_workers: int) -> Iterator[c_void_p]:
-    """A team."""
+    """Open a team."""
     lib = library()
     team = c_void_p(lib.llamuxu_team_open(n_workers))
     assert team
@@ -46,7 +46,7 @@ def run(
     work: Callable[[int, int], None],
     hook: Callable[[], int] | None = None,
 ) -> int:
-    """llama_team_run() with rounds and a hook of Python."""
+    """Call llama_team_run() with rounds and a hook in Python."""
     errors: list[BaseException] = []
 
     def call(_: object, i: int, worker: int) -> None:
@@ -63,14 +63,14 @@ def run(
 
 
 def rounds_of(team: c_void_p | None, n: int) -> list[tuple[int, int]]:
-    """A loop's rounds as they ran, each with its worker."""
+    """Return the rounds of a loop in the order in which they ran, each with its worker."""
     seen: list[tuple[int, int]] = []
     assert run(team, n, lambda i, worker: seen.append((i, worker))) == 0
     return seen
 
 
 def n_threads() -> int:
-    """Threads of this process."""
+    """Return the number of threads of this process."""
     return len(os.listdir("/proc/self/task"))
 
 
@@ -189,7 +189,7 @@ def test_bounds() -> None:
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_logits_are_the_same_bits(threads: int) -> None:
-    """Every weight type and shape, in batches of one, some and many tokens, on paths in turn."""
+    """Batches of one, some and many tokens, on paths in turn, for every weight type and shape."""
     wrong = []
     isas = itertools.cycle(usable_isas())
     for golden in goldens.load():
@@ -211,7 +211,7 @@ def test_threads_out_of_range() -> None:
 
 
 def test_stress_under_tsan() -> None:
-    """Teams side by side, with loops of all sizes, stops, naps and closing, for some seconds."""
+    """Teams run side by side: loops of all sizes, stops, sleeps and closing."""
     program = sanitized.executable(TOOLS / "team_stress.c", "thread")
     out = sanitized.run(program, "5\n")
     loops, rounds = map(int, out.split())
@@ -220,7 +220,7 @@ def test_stress_under_tsan() -> None:
 
 
 def test_passes_under_tsan(tmp_path: Path) -> None:
-    """Teams over one model, stopped and resumed at will: no race, and the integers of one."""
+    """Teams over one model, stopped and resumed, give the integers of a single thread."""
     model = make_model("tiny", "Q4_0", tmp_path / "tiny.gguf")
     program = sanitized.executable(TOOLS / "pass_stress.c", "thread")
     passes, stops = map(int, sanitized.run(program, f"6 {model}\n").split())

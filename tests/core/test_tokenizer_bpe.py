@@ -34,7 +34,7 @@ MISSING = bytes([0x04, 0x06, 0x13, 0x14, 0x16, 0x1D])
 
 @cache
 def vocabulary() -> tuple[list[str], list[tuple[str, str]]]:
-    """SmolLM2's tokens and merges."""
+    """Return SmolLM2's tokens and merges."""
     reader = GGUFReader(smollm2())
     tokens = list(field(reader, "tokenizer.ggml.tokens"))
     merges = [tuple(m.split(" ")) for m in field(reader, "tokenizer.ggml.merges")]
@@ -42,7 +42,7 @@ def vocabulary() -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def reference(pre: str) -> Tokenizer:
-    """The library's tokenizer for SmolLM2's vocabulary and merges."""
+    """Return the library's tokenizer for SmolLM2's vocabulary and merges."""
     tokens, merges = vocabulary()
     tokenizer = Tokenizer(
         models.BPE({t: i for i, t in enumerate(tokens)}, merges, ignore_merges=pre == "llama-bpe")
@@ -61,7 +61,7 @@ def reference(pre: str) -> Tokenizer:
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Chat, Tokenizer]]:
-    """Ours and the library's."""
+    """Return the core's tokenizer and the library's."""
     out = tmp_path_factory.mktemp("vocab") / "vocab.gguf"
     with Chat(with_pre_tokenizer(smollm2(), request.param, out).read_bytes()) as ours:
         yield ours, reference(request.param)
@@ -84,7 +84,7 @@ def test_decodes_to_the_same_text(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def test_every_character(pair: tuple[Chat, Tokenizer]) -> None:
-    """Each assigned or unassigned code point, between letters, numbers and spaces."""
+    """Tokenize each code point, assigned or not, between letters, numbers and spaces."""
     ours, library = pair
     cps = [*range(0x3000), *range(0x3000, 0x110000, 97)]
     for cp in cps:
@@ -95,7 +95,7 @@ def test_every_character(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def in_class(expression: str) -> set[int]:
-    """The code points that the library's regular expressions say are of a class."""
+    """Return the code points that the library's regular expressions count to a class."""
     remove = pre_tokenizers.Split(Regex(expression), "removed")
     found = set()
     for start in range(0, 0x110000, 0x400):
@@ -106,7 +106,7 @@ def in_class(expression: str) -> set[int]:
 
 
 def test_classes_of_all_characters() -> None:
-    """Every code point is a letter, a number or white space where the library says so."""
+    """Every code point is a letter, a number or white space exactly if it is one in the library."""
     ours: dict[int, set[int]] = {0: set(), 1: set(), 2: set(), 3: set()}
     for cp in range(0x110000):
         if not 0xD800 <= cp < 0xE000:
@@ -119,7 +119,7 @@ def test_classes_of_all_characters() -> None:
 
 
 def test_user_defined_tokens_are_found_in_plain_text(tmp_path: Path) -> None:
-    """The longest of those that begin first, as the library has it."""
+    """The longest of the tokens that begin first is taken, as in the library."""
     added = ["<file_sep>", "<filename>", " the", "<fi", "ing"]
     tokens, _ = vocabulary()
     tokens = [*tokens, *(a for a in added if a not in tokens)]
@@ -148,7 +148,7 @@ def test_user_text_has_no_control_tokens(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def test_the_hook_is_called_and_obeyed(pair: tuple[Chat, Tokenizer]) -> None:
-    """At least once for each 64 KiB, of one word or of many."""
+    """The hook is called at least once for each 64 KiB, of one word or of many."""
     ours, _ = pair
     for text in (b"a" * 200000, b"The cat sat. " * 16000, "é, ".encode() * 50000):
         calls, n = ours.yields(text)
@@ -158,7 +158,7 @@ def test_the_hook_is_called_and_obeyed(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def test_time_is_not_quadratic(pair: tuple[Chat, Tokenizer]) -> None:
-    """Ten times the text may take 20 times as long, not 100 times."""
+    """A text that is ten times as long may take 20 times as long, not 100 times."""
     ours, _ = pair
 
     def seconds(n: int) -> float:
@@ -176,7 +176,7 @@ def test_time_is_not_quadratic(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def run(verb: str, *args: str, stdin: bytes) -> bytes:
-    """The verb's output."""
+    """Return the verb's output."""
     command = [sys.executable, "-m", "harness", verb, "smollm2", *args]
     return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True).stdout
 
@@ -208,7 +208,7 @@ def test_vocabulary_only_files_are_enough(tmp_path: Path) -> None:
 
 
 def changed(**kinds: int) -> bytes:
-    """A small BPE file in which the tokens named are of other kinds."""
+    """Make a small BPE file in which the named tokens are of other kinds."""
     image = malformed.base()
     tokens = image.array("tokenizer.ggml.tokens")
     types = image.array("tokenizer.ggml.token_type")

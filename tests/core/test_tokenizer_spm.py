@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""SentencePiece-style tokenization against the library itself."""
+"""SentencePiece tokenization against the library sentencepiece."""
 
 import random
 import time
@@ -22,7 +22,7 @@ N_TEXTS = 5000
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
-    """The model as a GGUF file."""
+    """Return the model as a GGUF file, opened by the core."""
     out = tmp_path_factory.mktemp("vocab") / "spm.gguf"
     with Chat(from_sentencepiece(sentencepiece_model(), out).read_bytes()) as vocabulary:
         yield vocabulary
@@ -30,7 +30,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
 
 @pytest.fixture(scope="module")
 def library() -> sentencepiece.SentencePieceProcessor:
-    """The library's processor."""
+    """Return the library's processor."""
     return sentencepiece.SentencePieceProcessor(model_file=str(sentencepiece_model()))
 
 
@@ -59,7 +59,7 @@ def test_user_text_has_no_control_tokens(ours: Chat) -> None:
 
 
 def test_time_is_not_quadratic(ours: Chat) -> None:
-    """Ten times the text may take 20 times as long, not 100 times."""
+    """A text that is ten times as long may take 20 times as long, not 100 times."""
 
     def seconds(n: int) -> float:
         start = time.process_time()

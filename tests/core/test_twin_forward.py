@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The core's whole forward pass equals the integer twin, bit for bit."""
+"""The core's whole forward pass equals the integer twin, bit by bit."""
 
 import itertools
 import tempfile
@@ -36,7 +36,7 @@ WHOLE_BLOCKS = ModelRecipe(n_embd=256, n_head=4, n_head_kv=2, n_ff=512)
 
 
 def ids(recipe: ModelRecipe, n: int) -> list[int]:
-    """Token ids, the first and last of the vocabulary among them."""
+    """Return token ids, the first and last of the vocabulary among them."""
     rng = np.random.default_rng(recipe.seed)
     return [int(i) for i in [recipe.n_vocab - 1, 0, *rng.integers(0, recipe.n_vocab, n)][:n]]
 
@@ -58,7 +58,7 @@ def agree(
 
 
 def tells(logits: I64) -> None:
-    """The logits are of a real model's size, and no two positions have the same."""
+    """Return whether the logits are as large as a real model's and differ between positions."""
     assert len(np.unique(logits, axis=0)) == len(logits)
     assert (logits.std(axis=1) > 2**14).all()
 
@@ -71,7 +71,7 @@ def test_every_type(kind: Type) -> None:
 @EVERY_TYPE
 @pytest.mark.parametrize("style", [s for s in STYLES if s != "ordinary"])
 def test_extreme_weights(kind: Type, style: str) -> None:
-    """Largest, smallest, wildly different and zero weights: saturation and empty rows."""
+    """Largest, smallest, very different and zero weights lead to saturation and empty rows."""
     shape = ODD if kind in FLOATS else WHOLE_BLOCKS
     agree(replace(shape, kind=kind, style=style, n_layer=1), n=6, batches=(1, 6))
 
@@ -115,7 +115,7 @@ def test_every_hyper_parameter(recipe: ModelRecipe) -> None:
 
 
 def test_rope_scaling_matters() -> None:
-    """Each of its keys changes the logits, and "none" does not."""
+    """Each key of the scaling changes the logits; "none" does not."""
     plain = agree(ModelRecipe(), batches=(64,))
     for change in (
         replace(ModelRecipe(), rope_base=500.0),
@@ -130,7 +130,7 @@ def test_rope_scaling_matters() -> None:
 
 
 def test_a_file_of_mixed_types() -> None:
-    """As Q4_K_M and its like are."""
+    """The types of tensors differ as in a file of type Q4_K_M."""
     types = {
         "token_embd": Type.Q8_0,
         "attn_q": Type.Q4_K,
@@ -146,13 +146,13 @@ def test_a_file_of_mixed_types() -> None:
 
 
 def test_longest_context() -> None:
-    """Every position of the context, over many pieces of the cache."""
+    """Every position of the context is evaluated, over many chunks of the cache."""
     recipe = ModelRecipe(n_ctx=1030, n_embd=32, n_head=2, n_head_kv=1, n_ff=32, n_layer=1)
     tells(agree(recipe, n=1030, batches=(1, 3, 64)))
 
 
 def test_widest_heads() -> None:
-    """More keys than vector registers are held for at a time, and values behind them."""
+    """Heads have more keys than vector registers are held for at a time."""
     recipe = ModelRecipe(n_ctx=600, n_embd=32, n_head=2, n_head_kv=1, n_head_dim=256, n_layer=1)
     tells(agree(recipe, n=600, batches=(3, 64)))
 
@@ -178,7 +178,7 @@ WIDE_STYLES = st.sampled_from(
 @example(n_embd=20, style="ordinary", norm="ordinary", size=-29, eps=2.0**-55, seed=0)
 @example(n_embd=20, style="ordinary", norm="ordinary", size=-29, eps=2.0**-126, seed=1)
 def test_rmsnorm(n_embd: int, style: str, norm: str, size: int, eps: float, seed: int) -> None:
-    """Of embedding rows, shown by an output matrix that keeps every bit of it."""
+    """An output matrix that keeps every bit shows the RMSNorm of embedding rows."""
     styles = {"token_embd": style, "output_norm": norm, "attn_output": "null", "ffn_down": "null"}
     recipe = ModelRecipe(
         kind=Type.F32, n_embd=n_embd, n_head=1, n_head_kv=1, n_ff=1, n_layer=1, eps=eps,
@@ -212,7 +212,7 @@ def test_attention(
     n: int,
     seed: int,
 ) -> None:
-    """Of one key-value head over its history; its gain drowns the embedding.
+    """One key-value head sees its history; its gain makes the embedding negligible.
 
     With spread embeddings and columns, positions differ by many powers of two.
     """
@@ -234,7 +234,7 @@ def test_attention(
 @settings(max_examples=60)
 @given(n=st.integers(2, 8), seed=st.integers(0, 2**32 - 1))
 def test_attention_over_values_of_every_size(n: int, seed: int) -> None:
-    """Each token has its own column, and so keys and values 2^40 apart from others'."""
+    """Each token has its own column, so that keys and values differ by 2^40."""
     styles = {
         "token_embd": "one",
         "attn_norm": "ramp",
@@ -258,7 +258,7 @@ def test_attention_over_values_of_every_size(n: int, seed: int) -> None:
     seed=st.integers(0, 2**32 - 1),
 )
 def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
-    """Of gates from nothing to far beyond where the sigmoid ends."""
+    """Gates lie between zero and far beyond the range of the sigmoid."""
     styles = {"ffn_gate": gate, "ffn_up": up, "attn_output": "null"}
     recipe = ModelRecipe(
         kind=Type.F32, n_embd=20, n_head=1, n_head_kv=1, n_ff=n_ff, n_layer=1, seed=seed,
@@ -270,7 +270,7 @@ def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
 @settings(max_examples=25)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_model(data: st.DataObject, seed: int) -> None:
-    """Shapes, types, weights and threads by chance, tensor by tensor."""
+    """Shapes, types, weights and threads are random for each tensor."""
     kinds = st.sampled_from(TYPES)
     names = ["token_embd", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up",
              "ffn_down", "output"]  # fmt: skip

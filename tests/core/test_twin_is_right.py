@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The integer twin against the equations in float64: the law itself is a llama model."""
+"""The integer twin against the equations of a llama model in float64."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def rmsnorm(x: F64, w: F64, eps: float) -> F64:
 
 
 def rotate(x: F64, angle: F64) -> F64:
-    """x (t, heads, d): its first pairs turned by angle (t, pairs), as complex numbers."""
+    """Turn the first pairs of x (t, heads, d) by angle (t, pairs), as complex numbers."""
     n = 2 * angle.shape[1]
     turned = (x[..., 0:n:2] + 1j * x[..., 1:n:2]) * np.exp(1j * angle)[:, None]
     y = x.copy()
@@ -31,7 +31,7 @@ def rotate(x: F64, angle: F64) -> F64:
 
 
 def float64_logits(path: Path, r: ModelRecipe, tokens: list[int]) -> F64:
-    """The equations of a llama model, on the weights that the gguf package gives."""
+    """Evaluate the equations of a llama model on the weights of the gguf package."""
     w = {
         t.name.removesuffix(".weight"): quants.dequantize(t.data, t.tensor_type)
         .astype(np.float64)
@@ -79,9 +79,9 @@ RECIPES = [
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.kind.name}-{r.n_embd}-{r.n_rot}")
 def test_twin_is_close_to_float64(recipe: ModelRecipe, tmp_path: Path) -> None:
-    """Within what 16-bit inputs allow where random weights make attention sharp.
+    """The error is that of 16-bit inputs with random weights, which make attention sharp.
 
-    A wrong equation is off by several per cent; a real model's figures are in the README.
+    A wrong equation would be off by several per cent.
     """
     recipe = replace(recipe, seed=1)
     path = write(recipe, tmp_path / "model.gguf")

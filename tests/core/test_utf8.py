@@ -93,7 +93,7 @@ def test_stream_equals_python_for_any_splitting(data: bytes, cuts: list[int]) ->
 
 
 def _decided(data: bytes) -> int:
-    """Bytes in front of an unfinished character at the end."""
+    """Return the bytes before an unfinished character at the end."""
     for n in range(1, min(3, len(data)) + 1):
         try:
             data[-n:].decode()

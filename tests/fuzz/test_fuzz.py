@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every fuzz target: its seeds, and half a minute of looking for more."""
+"""Every fuzz target: its seeds, and half a minute of new inputs."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Chat templates of well-known model families, as files carry them, and jinja2 to render them."""
+"""Chat templates of well-known model families, and jinja2 to render them."""
 
 from collections.abc import Sequence
 
@@ -88,7 +88,7 @@ UNKNOWN = "{% for message in messages %}{{ message.role + ': ' + message.content
 def render(
     source: str, messages: Sequence[tuple[str, str]], bos_token: str = "", eos_token: str = ""
 ) -> str:
-    """What a chat program makes of (role, content) messages, with the head of the next answer."""
+    """Render (role, content) messages with the head of the next answer, as a chat program does."""
 
     def raise_exception(text: str) -> None:
         raise jinja2.TemplateError(text)

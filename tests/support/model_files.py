@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Small model files of every shape and type, their weights random or extreme."""
+"""Small model files of every shape and type, with random or extreme weights."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.weight_bytes import random_rows
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """What to write. ``types`` and what follows it name single tensors by their last part.
+    """Recipe of a model file. ``types`` and later fields name single tensors by their last part.
 
     ``middles`` are the powers of two about which the ordinary weights of float matrices lie.
     """
@@ -44,7 +44,7 @@ class ModelRecipe:
 
 
 def _vocabulary(writer: GGUFWriter, n: int) -> None:
-    """A SentencePiece vocabulary: control tokens, bytes, and n - 259 made-up words."""
+    """Write a SentencePiece vocabulary: control tokens, bytes, and n - 259 invented words."""
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
     kinds = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL, *[TokenType.BYTE] * 256]
     words = [f"\u2581w{i}" for i in range(n - len(tokens))]
@@ -57,7 +57,7 @@ def _vocabulary(writer: GGUFWriter, n: int) -> None:
 
 
 def _keys(writer: GGUFWriter, r: ModelRecipe, head_dim: int) -> None:
-    """The hyper-parameters."""
+    """Write the hyper-parameters."""
     writer.add_name("test")
     writer.add_context_length(r.n_ctx)
     writer.add_embedding_length(r.n_embd)
@@ -80,7 +80,7 @@ def _keys(writer: GGUFWriter, r: ModelRecipe, head_dim: int) -> None:
 
 
 def _tensors(writer: GGUFWriter, r: ModelRecipe, head_dim: int) -> None:
-    """The weights, drawn in the order of the file."""
+    """Write the weights, drawn in the order of the file."""
     rng = np.random.default_rng(r.seed)
 
     def matrix(name: str, rows: int, n: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Random and extreme bytes of weight rows, every one of them finite."""
+"""Random and extreme bytes of weight rows; every float is finite."""
 
 import numpy as np
 from gguf import GGMLQuantizationType as Type
@@ -45,7 +45,7 @@ _BITS = {Type.F32: (8, 23), Type.F16: (5, 10), Type.BF16: (8, 7)}
 def random_floats(
     rng: np.random.Generator, kind: Type, shape: tuple[int, ...], style: str, middle: int = 0
 ) -> NDArray[np.uint32]:
-    """Bits of finite floats of a type; ordinary ones lie about 2^middle."""
+    """Return bits of finite floats of a type; ordinary ones lie about 2^middle."""
     exponent_bits, fraction_bits = _BITS[kind]
     largest = (1 << exponent_bits) - 2
     bias = (1 << exponent_bits - 1) - 1
@@ -87,7 +87,7 @@ def random_rows(
     style: str,
     middles: tuple[int, ...] | None = None,
 ) -> NDArray[np.uint8]:
-    """(rows, row_size(kind, n)) bytes; with "largest" many codes are extreme too."""
+    """Return (rows, row_size(kind, n)) bytes; with "largest" many codes are extreme, too."""
     if middles is None:
         middles = ORDINARY.get(kind) or (-8,) * len(SCALES_AT[kind])
     if kind in FLOATS:
