@@ -8,6 +8,7 @@ from tests.support.lab import OPTIONS, PROMPT, ask, loaded, stats
 
 pytestmark = [
     pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml", "x86_64"),
     pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True),
 ]
 
