@@ -3,6 +3,9 @@
 
 import os
 import platform
+import re
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,9 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 PYTHON = str(Path(".venv/bin/python").absolute())
+NEWER_PYTHONS = ("3.12", "3.13")
+"""Versions that are supported beside the oldest, 3.11."""
+
 GUESTS = (
     *("guests/module", "guests/bad_input", "guests/chat", "guests/readiness", "guests/api"),
     *("guests/golden", "guests/users", "guests/generate", "client/c"),
@@ -106,12 +112,55 @@ def bench(session: nox.Session) -> None:
         harness(session, "bench", *results, "--write-docs")
 
 
+def shell_files() -> list[str]:
+    """Return the tracked files that a shell runs."""
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True)
+    found = []
+    for name in listed.stdout.split("\0")[:-1]:
+        with Path(name).open("rb") as file:
+            if re.match(rb"#!.*\bsh\b", file.readline()):
+                found.append(name)
+    return found
+
+
+def interpreter(version: str) -> str | None:
+    """Return the program of this version of Python, or None if the machine has none that runs."""
+    path = shutil.which(f"python{version}")
+    runs = path and subprocess.run([path, "-c", ""], capture_output=True, check=False)
+    return path if runs and runs.returncode == 0 else None
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Generated headers, style and types."""
+    """Generated headers, style, types, shell scripts and newer versions of Python."""
     harness(session, "generate-headers", "--check")
     session.run(PYTHON, "-m", "ruff", "check", "--quiet", external=True)
+    session.run(PYTHON, "-m", "ruff", "format", "--check", "--quiet", external=True)
     session.run(PYTHON, "-m", "mypy", external=True)
+    for version in NEWER_PYTHONS:
+        session.run(PYTHON, "-m", "mypy", f"--python-version={version}", external=True)
+        python = interpreter(version)
+        if python is None:
+            session.log(f"no Python {version} on this machine: mypy alone has checked the sources")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            compiled = [python, "-X", f"pycache_prefix={folder}", "-m", "compileall", "-q"]
+            session.run(*compiled, "harness", "llamux", "tests", "noxfile.py", external=True)
+    if shutil.which("shellcheck") is None:
+        session.error("shellcheck is missing: run `.venv/bin/python -m harness prepare --tests`")
+    session.run("shellcheck", *shell_files(), external=True)
+
+
+@nox.session(venv_backend="venv", reuse_venv=True)
+def lock(session: nox.Session) -> None:
+    """Write requirements.lock for what pyproject.toml asks for. `-- --upgrade` takes the newest."""
+    session.install("uv")
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate"),
+        *("--python-version=3.11", "--group=dev", "--output-file=requirements.lock"),
+        "--custom-compile-command=make lock",
+        *session.posargs,
+    )
 
 
 @nox.session

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What other modules ask: include/llamux.h. */
+/* Functions for other modules: include/llamux.h. */
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
@@ -8,13 +8,17 @@
 
 #include "llama_core.h"
 #include "include/llamux.h"
-#include "log.h"
-#include "reader.h"
-#include "registry.h"
+#include "conversations/reader.h"
 
-#define PIECE 256	/* bytes of an answer at a time */
+#define PIECE 256	/* bytes of an answer that are read at a time */
 
-/* A request being served, in a private conversation. */
+/**
+ * struct call - A call of llamux_ask() or llamux_score().
+ * @r:        Request.
+ * @deadline: Time when the call fails with -ETIME.
+ * @reader:   Reader of a private conversation.
+ * @yield:    Hook that stops the call.
+ */
 struct call {
 	struct llamux_request *r;
 	ktime_t deadline;
@@ -22,10 +26,11 @@ struct call {
 	struct llama_yield yield;
 };
 
-static int heed(void *arg)
+/* Stop at a signal, at the deadline, and if the request is cancelled. */
+static int yield_call(void *arg)
 {
 	const struct call *call = arg;
-	int err = llamux_yield_caller(NULL);
+	int err = llamux_requester_yield(NULL);
 
 	if (err)
 		return err;
@@ -41,54 +46,14 @@ static int check_text(const char *text)
 	return llama_utf8_check(text, strlen(text), &tail) || tail ? -EILSEQ : 0;
 }
 
-static int take_system(struct llamux_options *to, const char *system)
-{
-	ssize_t n = strscpy(to->system, system, sizeof(to->system));
-
-	if (n < 0)
-		return -EMSGSIZE;
-	to->o.system = (struct gguf_str){ to->system, n };
-	return check_text(system);
-}
-
-static int take_options(struct llamux_options *to, const struct llamux_request *r)
-{
-	struct llamux_model *model;
-
-	llamux_options_default(to);
-	to->o.sampler = (struct llama_sampler_params){
-		.temperature = r->temperature,
-		.top_k = r->top_k,
-		.top_p = r->top_p,
-		.min_p = r->min_p,
-		.repeat_penalty = r->repeat_penalty,
-		.seed = r->seed,
-	};
-	to->o.max_tokens = r->max_tokens;
-	if (r->raw)
-		to->o.chat = LLAMA_CHAT_NONE;
-	if (r->model && strscpy(to->model, r->model, sizeof(to->model)) < 0)
-		return -ENOENT;
-	model = llamux_registry_get(to->model);
-	llamux_registry_put(model);
-	if (!model)
-		return -ENOENT;
-	return r->system ? take_system(to, r->system) : 0;
-}
-
 static int set_options(struct llamux_conversation *c, const struct llamux_request *r)
 {
-	struct llamux_options *o = kmalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
-	struct llama_diag diag = { };
-	int err = o ? take_options(o, r) : -ENOMEM;
+	struct llamux_options *o = llamux_options_prepare(NULL);
+	int err = o ? llamux_options_request(o, r) : -ENOMEM;
 
 	if (!err)
-		err = llamux_options_check(o, &diag);
-	if (!err)
-		llamux_options_set(c, o);
-	if (diag.text[0])
-		pr_info_ratelimited("options: %s\n", diag.text);
-	kfree_sensitive(o);
+		llamux_options_publish(&c->options, o);
+	llamux_options_put(o);
 	return err;
 }
 
@@ -99,14 +64,25 @@ static int write_prompt(struct llamux_reader *reader, const char *prompt)
 	ssize_t n;
 
 	iov_iter_kvec(&from, WRITE, &text, 1, text.iov_len);
-	n = llamux_write(reader, &from);
+	n = llamux_reader_write(reader, &from);
 	return min_t(ssize_t, n, 0);
 }
 
-/* What a caller of this interface makes of a failure. */
+/* Return: the errno that the caller of this interface knows. */
 static int translate(int err)
 {
 	return err == -ERESTARTSYS ? -EINTR : err;
+}
+
+static int open_private(struct llamux_reader *reader)
+{
+	struct llamux_requester who;
+	int err;
+
+	llamux_requester_current(&who);
+	err = llamux_reader_open(reader, &who, LLAMUX_PROMPT, true);
+	llamux_requester_put(&who);
+	return err;
 }
 
 static int begin(struct call *call, struct llamux_request *r)
@@ -116,19 +92,19 @@ static int begin(struct call *call, struct llamux_request *r)
 	might_sleep();
 	call->r = r;
 	call->deadline = r->timeout_ms ? ktime_add_ms(ktime_get(), r->timeout_ms) : KTIME_MAX;
-	call->yield = (struct llama_yield){ .fn = heed, .arg = call };
-	err = llamux_open(&call->reader, LLAMUX_PROMPT, true);
+	call->yield = (struct llama_yield){ .fn = yield_call, .arg = call };
+	err = open_private(&call->reader);
 	if (err)
 		return err;
 	err = set_options(call->reader.c, r);
 	if (!err)
 		err = write_prompt(&call->reader, r->prompt);
 	if (err)
-		llamux_close(&call->reader);
+		llamux_reader_close(&call->reader);
 	return translate(err);
 }
 
-/* @n bytes of the answer, whole characters, to whoever wants them. */
+/* Hand @n bytes of the answer, whole characters, to the caller's buffer and function. */
 static int deliver(struct llamux_request *r, const char *text, size_t n)
 {
 	size_t room = r->size ? r->size - 1 - r->n : n;
@@ -151,19 +127,19 @@ static int deliver(struct llamux_request *r, const char *text, size_t n)
 static int read_answer(struct call *call)
 {
 	char piece[PIECE];
-	size_t held = 0;	/* bytes of a character whose end has not come */
+	size_t held = 0;	/* bytes of a character that is not yet complete */
 
 	for (;;) {
 		struct kvec room = { .iov_base = piece + held, .iov_len = PIECE - held };
 		struct iov_iter to;
-		ssize_t n = heed(call);
+		ssize_t n = yield_call(call);
 		size_t whole;
 		int err;
 
 		if (n)
 			return n;
 		iov_iter_kvec(&to, READ, &room, 1, room.iov_len);
-		n = llamux_read(&call->reader, &to, true, &call->yield);
+		n = llamux_reader_read(&call->reader, &to, true, &call->yield);
 		if (n <= 0)
 			return n;
 		n += held;
@@ -188,7 +164,7 @@ int llamux_ask(struct llamux_request *r)
 	if (err)
 		return err;
 	err = read_answer(&call);
-	llamux_close(&call.reader);
+	llamux_reader_close(&call.reader);
 	return translate(err);
 }
 EXPORT_SYMBOL_GPL(llamux_ask);
@@ -198,7 +174,7 @@ static int score_one(struct call *call, struct llama_score *s, struct llamux_can
 {
 	size_t n = strlen(candidate->text);
 	struct gguf_str text = { candidate->text, n };
-	int err = n > llamux_engine_limits()->max_prompt ? -EMSGSIZE : check_text(text.data);
+	int err = n > llamux_sessions_limits()->max_prompt ? -EMSGSIZE : check_text(text.data);
 
 	if (!err)
 		err = llamux_conversation_score(call->reader.c, s, text, end, &call->yield);
@@ -235,13 +211,13 @@ int llamux_score(struct llamux_request *r, struct llamux_candidate *candidates, 
 	if (err)
 		return err;
 	user = call.reader.c->user;
-	if (!llamux_user_take(user, LLAMUX_PROMPTS, 1)) {
+	if (!llamux_user_reserve(user, LLAMUX_QUOTA_PROMPTS, 1)) {
 		err = -EBUSY;
 	} else {
 		err = score(&call, candidates, n, end);
-		llamux_user_return(user, LLAMUX_PROMPTS, 1);
+		llamux_user_release(user, LLAMUX_QUOTA_PROMPTS, 1);
 	}
-	llamux_close(&call.reader);
+	llamux_reader_close(&call.reader);
 	return translate(err);
 }
 EXPORT_SYMBOL_GPL(llamux_score);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* llamux.ko: a language model inside the kernel, asked through /proc/llamux. */
+/* llamux.ko runs language models inside the kernel for the users of /proc/llamux. */
 #include <linux/err.h>
 #include <linux/module.h>
 
-#include "engine.h"
 #include "llama_core.h"
-#include "log.h"
+#include "resources/log.h"
 #include "procfs/procfs.h"
-#include "registry.h"
-#include "threads.h"
+#include "models/registry.h"
+#include "conversations/sessions.h"
+#include "resources/threads.h"
 
 #define MAX_PROMPT_LIMIT (64u << 20)
 
@@ -34,7 +34,7 @@ MODULE_PARM_DESC(isa, "instruction set to compute with, such as avx2, neon, swar
 
 static bool selftest = true;
 module_param(selftest, bool, 0444);
-MODULE_PARM_DESC(selftest, "hold every path against known answers first (default yes)");
+MODULE_PARM_DESC(selftest, "compare every path with known answers first (default yes)");
 
 static uint threads;
 module_param(threads, uint, 0444);
@@ -58,7 +58,7 @@ MODULE_PARM_DESC(max_user_tokens, "tokens of one user in caches at once (default
 
 static uint max_memory;
 module_param(max_memory, uint, 0444);
-MODULE_PARM_DESC(max_memory, "MiB of models and conversations together (default 0: what there is)");
+MODULE_PARM_DESC(max_memory, "MiB of models and conversations together (default 0: no limit)");
 
 static int check_limits(void)
 {
@@ -75,7 +75,7 @@ static int check_limits(void)
 	return -EINVAL;
 }
 
-/* Do without path @i, unless all others rely on it. */
+/* Disable path @i. The generic path cannot be done without: the others rely on it. */
 static int refuse_path(u32 i, const char *wrong)
 {
 	if (llama_path_at(i) == &llama_path_generic) {
@@ -89,7 +89,7 @@ static int refuse_path(u32 i, const char *wrong)
 	return 0;
 }
 
-/* Hold every path that this machine can run against known answers. */
+/* Compare every path that this machine can run with known answers. */
 static int test_paths(void)
 {
 	struct llamux_memory memory = { };
@@ -133,9 +133,9 @@ static int __init llamux_init(void)
 		.max_conversations = max_conversations,
 		.max_prompt = max_prompt,
 		.user = {
-			[LLAMUX_CONVERSATIONS] = max_user_conversations,
-			[LLAMUX_PROMPTS] = max_user_prompts,
-			[LLAMUX_CACHE] = max_user_tokens,
+			[LLAMUX_QUOTA_CONVERSATIONS] = max_user_conversations,
+			[LLAMUX_QUOTA_PROMPTS] = max_user_prompts,
+			[LLAMUX_QUOTA_TOKENS] = max_user_tokens,
 		},
 	};
 	int err = check_limits();
@@ -146,23 +146,23 @@ static int __init llamux_init(void)
 		err = choose_path();
 	if (err)
 		return err;
-	llamux_memory_limit((u64)max_memory << 20);
+	llamux_memory_set_limit((u64)max_memory << 20);
 	err = llamux_registry_start(model, n_ctx);
 	if (err)
 		return err;
 	err = llamux_threads_start(threads);
 	if (err)
 		goto stop_registry;
-	err = llamux_engine_start(&limits);
+	err = llamux_sessions_start(&limits);
 	if (err)
 		goto stop_threads;
 	err = llamux_procfs_start(group);
 	if (err)
-		goto stop_engine;
+		goto stop_sessions;
 	return 0;
 
-stop_engine:
-	llamux_engine_stop();
+stop_sessions:
+	llamux_sessions_stop();
 stop_threads:
 	llamux_threads_stop();
 stop_registry:
@@ -173,7 +173,7 @@ stop_registry:
 static void __exit llamux_exit(void)
 {
 	llamux_procfs_stop();
-	llamux_engine_stop();
+	llamux_sessions_stop();
 	llamux_threads_stop();
 	llamux_registry_stop();
 }

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from statistics import median
 
-from llamux.client import Conversation, Figures, LlamuxError, Options
+from llamux.client import Conversation, Figures
+from llamux.errors import LlamuxError
+from llamux.options import Options
 
 _TEXT = "the quick brown fox jumps over the lazy dog while a kernel counts its pages and"
 

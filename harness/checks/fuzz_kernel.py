@@ -8,6 +8,7 @@ them at the end. Without KCOV in the kernel only the results of system calls gui
 """
 
 import hashlib
+import math
 import os
 import struct
 from collections import Counter, defaultdict, deque
@@ -21,6 +22,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from harness.guests.errors import GuestError
 from harness.guests.guest import MODULE_PATH, Guest
+from harness.host import patience
 from harness.host.architectures import architecture
 from harness.host.errors import HarnessError
 from harness.host.paths import GUEST_PROGRAMS, ROOT, cache_dir
@@ -192,7 +194,8 @@ def _execute(guest: Guest, arguments: str, timeout: float, corpus: Path | None) 
     """Run the guest's program. Whatever goes wrong names the folder with its inputs."""
     listener = _Listener(corpus)
     try:
-        done = guest.run(f"/fuzz/fuzz_kernel {arguments}", timeout=timeout, on_output=listener.feed)
+        program = f"PATIENCE={math.ceil(patience.factor())} /fuzz/fuzz_kernel {arguments}"
+        done = guest.run(program, timeout=timeout, on_output=listener.feed)
     except GuestError:
         folder = _save_finding(listener.latest)
         say(f"the latest programs lie in {folder}: run them again with --replay {folder}")

@@ -17,6 +17,7 @@ from harness.core.options import MAX_DRAFT, TEMPLATE_AUTO, Options
 from harness.core.sampler import parse_q16
 from harness.core.session import Model, Session
 from harness.guests.guest import MODULE_PATH, Guest
+from harness.host import patience
 from harness.host.errors import HarnessError
 from harness.host.paths import GUEST_PROGRAMS, cache_dir
 from harness.host.progress import step
@@ -245,11 +246,11 @@ def _under(guest: Guest, load: Load, report: Report, seed: int) -> None:
         timeout=300,
     )
     before = _settled(guest)
-    grace = round(_GRACE * guest.kernel.slowness)
+    grace = round(patience.scaled(_GRACE * guest.kernel.slowness))
     done = guest.run(
         f"/stress/stress /stress/{load.model}.questions {report.seconds} {grace} {report.clients}"
         f" {seed} /stress/{load.model}.gguf /stress/{load.other}.gguf",
-        timeout=report.seconds + _GRACE + _END,
+        timeout=report.seconds + grace + _END,
     )
     if not done.output:
         raise HarnessError(

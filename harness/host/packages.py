@@ -62,6 +62,7 @@ TESTS = (
     "qemu-user-static",
     "git",
     "openssl",
+    "shellcheck",
 )
 """To run the tests as well."""
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Measurements for harness/bench. */
+/* Measurements: harness/bench/userspace.py and harness/bench/machine.py. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>

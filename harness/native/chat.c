@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A file's vocabulary and chat template, for harness/core/chat.py. */
+/* A file's vocabulary and chat template for ctypes: harness/core/chat.py. */
 #include <stdlib.h>
 
 #include "llama_core.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A model file opened for computing, and sessions on it, for harness/core/session.py. */
+/* A model file opened for computing, and evaluations of it: harness/core/session.py. */
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -66,6 +66,11 @@ struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct l
 		return u;
 	llamuxu_model_close(u);
 	return NULL;
+}
+
+const struct llama_vocab *llamuxu_model_vocab(const struct llamuxu_model *u)
+{
+	return &u->m.vocab;
 }
 
 void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6])

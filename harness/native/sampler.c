@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The sampler, for harness/core/sampler.py. */
+/* The sampler for ctypes: harness/core/sampler.py. */
 #include <stdlib.h>
 
 #include "llama_core.h"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: What other modules can ask of llamux.ko
+ * DOC: Functions of llamux.ko for other modules
  *
- * Everything is computed in the caller's process context: its priority, its cgroups and
- * its signals. Conversations belong to the calling task's user and count within the
- * limits of /proc/llamux. A module that calls these functions keeps llamux.ko loaded.
+ * A module asks a model and gets an answer, or has answers scored, with one function call.
+ *
+ * Everything is computed in the context of the calling task, with its priority, cgroups and
+ * signals. The conversation belongs to the task's user and counts against its quotas, as those
+ * of /proc/llamux do. A module that calls these functions keeps llamux.ko loaded.
  */
 #ifndef LLAMUX_H
 #define LLAMUX_H
@@ -12,26 +14,27 @@
 #include <linux/types.h>
 
 /**
- * struct llamux_request - A prompt, how to answer it, and the handle to cancel that by.
- * @prompt: UTF-8. One newline at its end is no part of it.
- * @model:  Its name as in /proc/llamux/models; NULL for the default.
+ * struct llamux_request - A prompt, the options of its answer, and the answer.
+ * @prompt: UTF-8. One newline at its end is not part of it.
+ * @model:  Key as in /proc/llamux/models; NULL for the default.
  * @system: System prompt, UTF-8; NULL for the model's own.
- * @raw:    Go on with the prompt as it is, without a chat template.
- * @max_tokens: Of the answer, at least 1.
+ * @raw:    Continue the prompt as it is, without a chat template.
+ * @max_tokens: Tokens of the answer at the most, at least 1.
  * @temperature: In 65536ths: 0 (greedy) to 16.
- * @top_k:  0 keeps all.
+ * @top_k:  Number of likeliest tokens to choose from; 0 for all.
  * @top_p:  In 65536ths: above 0, at most 1.
  * @min_p:  In 65536ths: 0 to 1.
  * @repeat_penalty: In 65536ths: 0.5 to 16; 1 is off.
- * @seed:   Of the sampler.
- * @timeout_ms: From the call on; 0 for no deadline.
- * @answer: (size,) where the answer goes, with a NUL behind it.
- * @size:   Bytes at @answer; 0 for none.
- * @n:      Bytes of the answer that are there, the NUL not counted: whole characters.
- * @stream: Called with each piece of the answer, whole characters, as it comes; may be NULL.
- *   May sleep. Where it returns anything but 0, the request is cancelled.
+ * @seed:   Seed of the sampler.
+ * @timeout_ms: Milliseconds from the call to its deadline; 0 for none.
+ * @answer: (size,) buffer for the answer and a NUL behind it.
+ * @size:   Bytes at @answer; 0 for no buffer.
+ * @n:      Bytes of the answer at @answer, whole characters, without the NUL.
+ * @stream: Function called with each piece of the answer, whole characters; may be NULL. It may
+ *   sleep. If it returns anything but 0, the request is cancelled.
  *
- * The caller's, from llamux_request_init() to the return of the last call that uses it.
+ * The caller owns the request. It must stay valid from llamux_request_init() until the last call
+ * that uses it returns.
  */
 struct llamux_request {
 	const char *prompt;
@@ -55,9 +58,9 @@ struct llamux_request {
 };
 
 /**
- * llamux_request_init() - Ask for a greedy answer of up to 256 tokens by the default model.
- * @r:      Overwritten, and not in use.
- * @prompt: Stays the caller's, and has to be there until the last call that uses @r.
+ * llamux_request_init() - Set up a request for a greedy answer of the default model.
+ * @r:      Request that is not in use. It is overwritten. The answer has 256 tokens at the most.
+ * @prompt: Text that stays valid until the last call that uses @r.
  */
 static inline void llamux_request_init(struct llamux_request *r, const char *prompt)
 {
@@ -71,37 +74,37 @@ static inline void llamux_request_init(struct llamux_request *r, const char *pro
 
 /**
  * llamux_ask() - Answer a prompt.
- * @r: Set up by llamux_request_init(); its @answer and @n are written.
+ * @r: Request set up by llamux_request_init(); its @answer and @n are written.
  *
- * The answer is that of /proc/llamux/prompt, byte by byte.
+ * The answer has the same bytes as that of /proc/llamux/prompt.
  *
  * Context: Process context. Sleeps.
- * Return: 0 where the answer is complete. With what there is of it so far:
+ * Return: 0 if the answer is complete. With the part of the answer so far:
  *
  * * -ETIME at the deadline
  * * -ECANCELED by llamux_cancel() or @stream
  * * -EINTR on a signal
- * * -ENOSPC where it is longer than @size
+ * * -ENOSPC if the answer is longer than @size
  *
- * Without any of it:
+ * Without a part of the answer:
  *
- * * -ENOENT for a model that is not loaded
+ * * -ENOENT if no loaded model has that key
  * * -EMSGSIZE for a prompt past max_prompt or the context, or a system prompt past 4095 bytes
- * * -EILSEQ for what is not UTF-8
+ * * -EILSEQ if a text is not UTF-8
  * * -ENODATA for an empty prompt
- * * -EINVAL for options out of their ranges, which a line in the log names
- * * -EUSERS where there is no room for one more conversation
- * * -EBUSY where the user has too many prompts being answered
- * * -ENOBUFS past the user's tokens in caches
+ * * -EINVAL for an option out of its range, with a line in the log that names it
+ * * -EUSERS if there is no room for one more conversation
+ * * -EBUSY if the user has too many prompts being answered
+ * * -ENOBUFS past the user's quota of tokens in caches
  * * -ENOMEM
  */
 int llamux_ask(struct llamux_request *r);
 
 /**
  * struct llamux_candidate - A possible answer.
- * @text:     UTF-8. Follows the prompt byte by byte.
- * @tokens:   Of it, the answer's end included where it counts; 0 where it was not scored.
- * @log_prob: Sum of their log-probabilities, natural, in 65536ths.
+ * @text:     UTF-8, which follows the prompt byte by byte.
+ * @tokens:   Number of scored tokens, with the answer's end if that is scored; 0 for none.
+ * @log_prob: Sum of their natural log-probabilities, in 65536ths.
  */
 struct llamux_candidate {
 	const char *text;
@@ -110,23 +113,23 @@ struct llamux_candidate {
 };
 
 /**
- * llamux_score() - How likely the model finds each of some answers to a prompt.
- * @r:          Of its options those of the sampler play no part.
- * @candidates: (n,) in turn.
- * @n:          How many.
- * @end:        Count the answer's end behind each text, too: nothing may follow.
+ * llamux_score() - Compute how likely the model finds each of several answers to a prompt.
+ * @r:          Request; the sampler's options are not used.
+ * @candidates: (n,) answers.
+ * @n:          Number of @candidates.
+ * @end:        Score the answer's end behind each text, too: that nothing follows.
  *
  * The prompt is evaluated once.
  *
  * Context: Process context. Sleeps.
- * Return: 0; -EMSGSIZE for a candidate past max_prompt or the context; or as llamux_ask(). A
- * failure leaves the candidates scored that came before.
+ * Return: 0; -EMSGSIZE for a candidate past max_prompt or the context; or as llamux_ask(). After
+ * a failure, the candidates before it have their scores.
  */
 int llamux_score(struct llamux_request *r, struct llamux_candidate *candidates, u32 n, bool end);
 
 /**
- * llamux_cancel() - Have the call that uses @r return -ECANCELED soon, or the next one at once.
- * @r: Set up; another task may be using it.
+ * llamux_cancel() - Cancel a request: the call that uses it, or the next one, fails soon.
+ * @r: Request that is set up; another task may be using it. The call returns -ECANCELED.
  *
  * Context: Any.
  */

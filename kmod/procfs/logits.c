@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/llamux/logits: token ids in, raw logits out; for root. */
+/* /proc/llamux/logits takes token ids and gives their logits, for root. */
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 
-#include "evaluation.h"
+#include "conversations/evaluation.h"
 #include "procfs.h"
 
 static int logits_open(struct inode *inode, struct file *file)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/llamux/models: what is served; /proc/llamux/control: root changes it. */
+/* /proc/llamux/models lists the loaded models; /proc/llamux/control lets root change them. */
 #include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -8,9 +8,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "log.h"
+#include "resources/log.h"
 #include "procfs.h"
-#include "registry.h"
+#include "models/registry.h"
 
 #define MAX_COMMAND (PATH_MAX + 256)
 
@@ -40,8 +40,8 @@ static int models_release(struct inode *inode, struct file *file)
 	return err;
 }
 
-/* "VERB ARGUMENT [NAME]" */
-static int run(char *text)
+/* Execute "VERB ARGUMENT [NAME]". */
+static int execute(char *text)
 {
 	char *verb = strsep(&text, " \t");
 	char *argument = strsep(&text, " \t");
@@ -77,7 +77,7 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t n
 	text = memdup_user_nul(buf, n);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
-	err = strlen(text) == n ? run(strim(text)) : -EINVAL;
+	err = strlen(text) == n ? execute(strim(text)) : -EINVAL;
 	kfree(text);
 	return err ? err : n;
 }

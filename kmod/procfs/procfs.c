@@ -3,7 +3,7 @@
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
 
-#include "log.h"
+#include "resources/log.h"
 #include "procfs.h"
 
 #define FOLDER "llamux"
@@ -22,6 +22,17 @@ static const struct {
 	{ "control", 0600, &llamux_control_ops },
 	{ "logits", 0600, &llamux_logits_ops },
 };
+
+int llamux_procfs_open(struct llamux_reader *r, enum llamux_kind kind, bool private)
+{
+	struct llamux_requester who;
+	int err;
+
+	llamux_requester_current(&who);
+	err = llamux_reader_open(r, &who, kind, private);
+	llamux_requester_put(&who);
+	return err;
+}
 
 int llamux_procfs_start(u32 group)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/llamux/prompt and chat: a prompt in, the answer out. */
+/* /proc/llamux/prompt and chat take a prompt and give the answer. */
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
@@ -7,9 +7,9 @@
 #include <linux/uio.h>
 
 #include "procfs.h"
-#include "reader.h"
+#include "conversations/reader.h"
 
-/* An open file keeps the module, so that rmmod says EAGAIN instead of pulling it away. */
+/* An open file refers to the module, so that rmmod fails with EAGAIN. */
 static int open(struct inode *inode, struct file *file, enum llamux_kind kind)
 {
 	bool private = (file->f_mode & FMODE_READ) && (file->f_mode & FMODE_WRITE);
@@ -19,7 +19,7 @@ static int open(struct inode *inode, struct file *file, enum llamux_kind kind)
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
 	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
-	err = r ? llamux_open(r, kind, private) : -ENOMEM;
+	err = r ? llamux_procfs_open(r, kind, private) : -ENOMEM;
 	if (err) {
 		kfree(r);
 		module_put(THIS_MODULE);
@@ -42,7 +42,7 @@ static int chat_open(struct inode *inode, struct file *file)
 
 static int prompt_release(struct inode *inode, struct file *file)
 {
-	llamux_close(file->private_data);
+	llamux_reader_close(file->private_data);
 	kfree(file->private_data);
 	module_put(THIS_MODULE);
 	return 0;
@@ -53,23 +53,20 @@ static ssize_t prompt_write(struct file *file, const char __user *text, size_t n
 	struct iov_iter from;
 
 	iov_iter_ubuf(&from, WRITE, (void __user *)text, n);
-	return llamux_write(file->private_data, &from);
+	return llamux_reader_write(file->private_data, &from);
 }
 
 static ssize_t prompt_read(struct kiocb *iocb, struct iov_iter *to)
 {
-	const struct llama_yield yield = { .fn = llamux_yield_caller };
+	const struct llama_yield yield = { .fn = llamux_requester_yield };
 	bool wait = !(iocb->ki_filp->f_flags & O_NONBLOCK) && !(iocb->ki_flags & IOCB_NOWAIT);
 
-	return llamux_read(iocb->ki_filp->private_data, to, wait, &yield);
+	return llamux_reader_read(iocb->ki_filp->private_data, to, wait, &yield);
 }
 
 static __poll_t prompt_poll(struct file *file, poll_table *table)
 {
-	struct llamux_reader *r = file->private_data;
-
-	poll_wait(file, &r->c->wait, table);
-	return llamux_poll(r, poll_requested_events(table));
+	return llamux_reader_poll(file->private_data, file, table);
 }
 
 const struct proc_ops llamux_prompt_ops = {

@@ -5,18 +5,18 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
-#include "engine.h"
-#include "memory.h"
+#include "resources/memory.h"
 #include "procfs.h"
-#include "registry.h"
-#include "threads.h"
+#include "models/registry.h"
+#include "conversations/sessions.h"
+#include "resources/threads.h"
 
 static u64 mib(u64 bytes)
 {
 	return bytes >> 20;
 }
 
-/* Tenths of tokens per second. */
+/* Return: tenths of tokens per second. */
 static u64 rate(u64 tokens, u64 us)
 {
 	return us ? tokens * 10 * USEC_PER_SEC / us : 0;
@@ -27,40 +27,50 @@ static s64 mean(s64 sum, u64 n)
 	return n ? div64_s64(sum, n) : 0;
 }
 
+/* Copy the figures of the latest answer in the calling task's session. */
+static void read_figures(struct llamux_figures *f)
+{
+	struct llamux_requester who;
+
+	llamux_requester_current(&who);
+	llamux_sessions_figures(&who, f);
+	llamux_requester_put(&who);
+}
+
 static int status_show(struct seq_file *m, void *unused)
 {
 	struct llamux_model *model = llamux_registry_get("");
-	const struct llamux_limits *limits = llamux_engine_limits();
+	const struct llamux_limits *limits = llamux_sessions_limits();
 	char name[LLAMUX_NAME];
 	u32 conversations, peak;
 	u64 prefill, decode;
 
-	llamux_engine_count(&conversations, &peak);
+	llamux_sessions_count(&conversations, &peak);
 	llamux_model_name(model, name);
-	prefill = rate(llamux_total(LLAMUX_PROMPT_TOKENS), llamux_total(LLAMUX_PREFILL_US));
-	decode = rate(llamux_total(LLAMUX_TOKENS), llamux_total(LLAMUX_DECODE_US));
+	prefill = rate(llamux_figures_total(LLAMUX_PROMPT_TOKENS), llamux_figures_total(LLAMUX_PREFILL_US));
+	decode = rate(llamux_figures_total(LLAMUX_TOKENS), llamux_figures_total(LLAMUX_DECODE_US));
 	seq_printf(m, "🦙 %s, %llu million parameters in %s\n", name, model->m.n_params / 1000000,
 		   model->m.file_type);
 	seq_printf(m, "computing with  %s integer arithmetic\n", llama_path_name());
 	seq_printf(m, "threads         %u\n", llamux_threads_max());
 	seq_printf(m, "chat template   %s\n", llama_chat_name(model->m.chat));
 	seq_printf(m, "SHA-256         %*phN\n", SHA256_DIGEST_SIZE, model->identity.sha256);
-	seq_printf(m, "signature       %s\n", llamux_signature_name(model->identity.signature));
+	seq_printf(m, "signature       %s\n", llamux_verify_signature_name(model->identity.signature));
 	seq_printf(m, "context         %u tokens (the model was trained for %u)\n", model->n_ctx,
 		   model->m.n_ctx_train);
 	seq_printf(m, "memory          %llu MiB (model %llu MiB), at most %llu MiB so far\n",
 		   mib(llamux_memory_now()), mib(model->image.size + model->arena.size),
 		   mib(llamux_memory_peak()));
 	seq_printf(m, "conversations   %u of %u\n", conversations, limits->max_conversations);
-	seq_printf(m, "answers         %llu\n", llamux_total(LLAMUX_ANSWERS));
+	seq_printf(m, "answers         %llu\n", llamux_figures_total(LLAMUX_ANSWERS));
 	seq_printf(m, "prompts         %llu tokens, %llu.%llu a second\n",
-		   llamux_total(LLAMUX_PROMPT_TOKENS), prefill / 10, prefill % 10);
+		   llamux_figures_total(LLAMUX_PROMPT_TOKENS), prefill / 10, prefill % 10);
 	seq_printf(m, "answered        %llu tokens, %llu.%llu a second\n",
-		   llamux_total(LLAMUX_TOKENS), decode / 10, decode % 10);
+		   llamux_figures_total(LLAMUX_TOKENS), decode / 10, decode % 10);
 	seq_printf(m, "not evaluated   %llu tokens of prompts, known before\n",
-		   llamux_total(LLAMUX_REUSED));
+		   llamux_figures_total(LLAMUX_REUSED));
 	seq_printf(m, "guessed ahead   %llu tokens, %llu of them right\n",
-		   llamux_total(LLAMUX_DRAFTED), llamux_total(LLAMUX_ACCEPTED));
+		   llamux_figures_total(LLAMUX_DRAFTED), llamux_figures_total(LLAMUX_ACCEPTED));
 	llamux_registry_put(model);
 	return 0;
 }
@@ -72,8 +82,8 @@ static int stats_show(struct seq_file *m, void *unused)
 	u32 conversations, peak;
 	char name[LLAMUX_NAME];
 
-	llamux_engine_count(&conversations, &peak);
-	llamux_last_figures(&last);
+	llamux_sessions_count(&conversations, &peak);
+	read_figures(&last);
 	llamux_model_name(model, name);
 	seq_printf(m, "model %s\n", name);
 	seq_printf(m, "isa %s\n", llama_path_name());
@@ -85,20 +95,20 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "memory_peak_bytes %llu\n", llamux_memory_peak());
 	seq_printf(m, "conversations %u\n", conversations);
 	seq_printf(m, "conversations_peak %u\n", peak);
-	seq_printf(m, "answers %llu\n", llamux_total(LLAMUX_ANSWERS));
-	seq_printf(m, "interrupted %llu\n", llamux_total(LLAMUX_INTERRUPTED));
-	seq_printf(m, "tokens_prompt %llu\n", llamux_total(LLAMUX_PROMPT_TOKENS));
-	seq_printf(m, "tokens_generated %llu\n", llamux_total(LLAMUX_TOKENS));
-	seq_printf(m, "prefill_us %llu\n", llamux_total(LLAMUX_PREFILL_US));
-	seq_printf(m, "decode_us %llu\n", llamux_total(LLAMUX_DECODE_US));
+	seq_printf(m, "answers %llu\n", llamux_figures_total(LLAMUX_ANSWERS));
+	seq_printf(m, "interrupted %llu\n", llamux_figures_total(LLAMUX_INTERRUPTED));
+	seq_printf(m, "tokens_prompt %llu\n", llamux_figures_total(LLAMUX_PROMPT_TOKENS));
+	seq_printf(m, "tokens_generated %llu\n", llamux_figures_total(LLAMUX_TOKENS));
+	seq_printf(m, "prefill_us %llu\n", llamux_figures_total(LLAMUX_PREFILL_US));
+	seq_printf(m, "decode_us %llu\n", llamux_figures_total(LLAMUX_DECODE_US));
 	seq_printf(m, "last_prompt_tokens %llu\n", last.prompt_tokens);
 	seq_printf(m, "last_tokens %llu\n", last.tokens);
 	seq_printf(m, "last_ttft_us %llu\n", last.ttft_us);
 	seq_printf(m, "last_prefill_us %llu\n", last.prefill_us);
 	seq_printf(m, "last_decode_us %llu\n", last.decode_us);
-	seq_printf(m, "tokens_reused %llu\n", llamux_total(LLAMUX_REUSED));
-	seq_printf(m, "tokens_drafted %llu\n", llamux_total(LLAMUX_DRAFTED));
-	seq_printf(m, "tokens_accepted %llu\n", llamux_total(LLAMUX_ACCEPTED));
+	seq_printf(m, "tokens_reused %llu\n", llamux_figures_total(LLAMUX_REUSED));
+	seq_printf(m, "tokens_drafted %llu\n", llamux_figures_total(LLAMUX_DRAFTED));
+	seq_printf(m, "tokens_accepted %llu\n", llamux_figures_total(LLAMUX_ACCEPTED));
 	seq_printf(m, "last_reused %llu\n", last.reused);
 	seq_printf(m, "last_drafted %llu\n", last.drafted);
 	seq_printf(m, "last_accepted %llu\n", last.accepted);
@@ -106,7 +116,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "last_log_prob %lld\n", mean(last.log_prob, last.sampled));
 	seq_printf(m, "last_margin %lld\n", mean(last.margin, last.sampled));
 	seq_printf(m, "model_sha256 %*phN\n", SHA256_DIGEST_SIZE, model->identity.sha256);
-	seq_printf(m, "signature %s\n", llamux_signature_name(model->identity.signature));
+	seq_printf(m, "signature %s\n", llamux_verify_signature_name(model->identity.signature));
 	llamux_registry_put(model);
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asks llamux.ko once, while it is loaded, by whoever loads it; /proc/llamux_sample shows
- * what came of it:
+ * An example of a module that uses llamux.ko. It asks once, while it is being loaded, as the user
+ * who loads it. /proc/llamux_sample shows the result:
  *
  *	insmod llamux_sample.ko prompt="Is Rome a city?" candidates=Yes,No
  */

@@ -13,7 +13,7 @@ from harness.guests.guest import MODEL_PATH as SMOLLM2
 from harness.guests.guest import Guest
 from harness.host.paths import INCLUDE, ROOT
 from harness.models import malformed
-from llamux import abi
+from llamux import uapi
 from tests.support import lab as guest_lab
 from tests.support.lab import (
     CHAT,
@@ -186,12 +186,13 @@ def test_what_the_log_shows_of_an_unknown_option(lab: Guest) -> None:
 )
 def test_a_bad_value(lab: Guest, key: str, values: tuple[str, ...]) -> None:
     expected = 'there is no option "reset"' if key == "reset" else f"bad value for {key}"
+    ranges = {"0": "max_tokens must be at least 1", "8": "speculate must be from 0 to 7"}
     with loaded(lab):
         before = lab.check(f"cat {OPTIONS}")
         with new_lines(lab) as lines:
             for value in values:
                 fails(lab, f"printf '{key} {value}\\n' | cat >{OPTIONS}", errno.EINVAL)
-        assert lines == [f"options: {expected}"] * len(values)
+        assert lines == [f"options: {ranges.get(value, expected)}" for value in values]
         assert lab.check(f"cat {OPTIONS}") == before
 
 
@@ -520,7 +521,8 @@ def test_parameters_are_constant(lab: Guest) -> None:
 
 def parameters() -> set[str]:
     """Those of the module, from its source."""
-    source = "".join(path.read_text() for path in (ROOT / "kmod").glob("*.c"))
+    files = [path for path in (ROOT / "kmod").rglob("*.c") if path.parent.name != "samples"]
+    source = "".join(path.read_text() for path in files)
     return set(re.findall(r"^module_param\((\w+),", source, re.MULTILINE))
 
 
@@ -563,7 +565,7 @@ def test_the_table_names_these_tests() -> None:
 
 # --- ioctls -------------------------------------------------------------------
 
-COMMANDS = (abi.GET_OPTIONS, abi.SET_OPTIONS, abi.FIGURES, abi.RESET)
+COMMANDS = (uapi.GET_OPTIONS, uapi.SET_OPTIONS, uapi.FIGURES, uapi.RESET)
 FILES = (PROMPT, CHAT)
 
 
@@ -576,13 +578,13 @@ def call(
 
 def changed(**fields: Any) -> bytes:
     """The default options, but for these fields."""
-    options = abi.IocOptions(
-        top_p=abi.RATIO,
-        repeat_penalty=abi.RATIO,
+    options = uapi.IocOptions(
+        top_p=uapi.RATIO,
+        repeat_penalty=uapi.RATIO,
         max_tokens=256,
         speculate=7,
         chat_template=-1,
-        n_system=abi.OWN_SYSTEM,
+        n_system=uapi.OWN_SYSTEM,
     )
     for name, value in fields.items():
         setattr(options, name, value)
@@ -591,33 +593,62 @@ def changed(**fields: Any) -> bytes:
 
 def stop(text: bytes, n: int) -> bytes:
     """The default options, but for a stop text that is said to have so many bytes."""
-    options = abi.IocOptions.from_buffer_copy(changed(n_stops=1))
+    options = uapi.IocOptions.from_buffer_copy(changed(n_stops=1))
     options.stop_bytes[0] = n
     ctypes.memmove(options.stops[0], text, len(text))
     return bytes(options)
 
 
 def test_an_unknown_ioctl(lab: Guest) -> None:
-    size = ctypes.sizeof(abi.IocOptions)
+    size = ctypes.sizeof(uapi.IocOptions)
     unknown = (
         0xBE00,
         0xBE05,
         0xBEFF,
         0x5401,  # a terminal's
-        abi.GET_OPTIONS ^ 3 << 30,  # the other direction
-        abi.SET_OPTIONS | 3 << 30,
-        abi.RESET | 1 << 30,
-        abi.GET_OPTIONS + (1 << 16),  # another size
-        abi.SET_OPTIONS - (1 << 16),
-        abi.SET_OPTIONS - (size << 16),
-        abi.FIGURES + (8 << 16),
-        abi.GET_OPTIONS + (1 << 8),  # another letter
+        uapi.GET_OPTIONS ^ 3 << 30,  # the other direction
+        uapi.SET_OPTIONS | 3 << 30,
+        uapi.RESET | 1 << 30,
+        uapi.GET_OPTIONS + (1 << 8),  # another letter
     )
     with loaded(lab):
         for path in FILES:
             for command in unknown:
                 assert call(lab, path, command, changed())[0] == errno.ENOTTY, hex(command)
-        assert call(lab, PROMPT, abi.GET_OPTIONS, bytes(size)) == (0, changed())
+        assert call(lab, PROMPT, uapi.GET_OPTIONS, bytes(size)) == (0, changed())
+
+
+def resized(command: int, size: int) -> int:
+    """The command of a program whose structure has `size` bytes."""
+    return command & ~(0x3FFF << 16) | size << 16
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_structures_of_other_versions(lab: Guest, path: str) -> None:
+    """Old programs know a shorter structure, later ones a longer one."""
+    now, first = ctypes.sizeof(uapi.IocOptions), uapi.IocOptions.room.offset
+    figures = ctypes.sizeof(uapi.IocFigures)
+    rest = bytes(8)
+    with loaded(lab):
+        for size in (first, now - 8, now, now + 8):
+            data = (changed() + rest)[:size]
+            assert call(lab, path, resized(uapi.GET_OPTIONS, size), b"\xff" * size) == (0, data)
+            assert call(lab, path, resized(uapi.SET_OPTIONS, size), data) == (0, data)
+        code, found = call(lab, path, resized(uapi.FIGURES, figures + 8), b"\xff" * (figures + 8))
+        assert (code, found[-8:]) == (0, rest)
+        for size in (0, first - 1):
+            for command in (uapi.GET_OPTIONS, uapi.SET_OPTIONS):
+                answer = call(lab, path, resized(command, size), changed())
+                assert answer == (errno.EINVAL, b""), (hex(command), size)
+        assert (
+            call(lab, path, resized(uapi.FIGURES, figures - 1), bytes(figures))[0] == errno.EINVAL
+        )
+        later = changed() + b"\0" * 7 + b"\1"
+        assert call(lab, path, resized(uapi.SET_OPTIONS, now + 8), later)[0] == errno.E2BIG
+        for at in (first, now - 1):
+            used = bytearray(changed())
+            used[at] = 1
+            assert call(lab, path, uapi.SET_OPTIONS, bytes(used))[0] == errno.EINVAL, at
 
 
 def test_ioctls_of_files_that_take_none(lab: Guest) -> None:
@@ -632,16 +663,16 @@ def test_ioctls_of_files_that_take_none(lab: Guest) -> None:
 def test_a_bad_address(lab: Guest) -> None:
     wrong = [
         (command, where)
-        for command in (abi.GET_OPTIONS, abi.SET_OPTIONS, abi.FIGURES)
+        for command in (uapi.GET_OPTIONS, uapi.SET_OPTIONS, uapi.FIGURES)
         for where in ("null", "kernel", "edge", "constant")
-        if (command, where) != (abi.SET_OPTIONS, "constant")
+        if (command, where) != (uapi.SET_OPTIONS, "constant")
     ]
     with loaded(lab):
         for path in FILES:
             for command, where in wrong:
                 found = call(lab, path, command, changed(), where)
                 assert found[0] == errno.EFAULT, (hex(command), where)
-        assert call(lab, PROMPT, abi.SET_OPTIONS, changed(), "constant")[0] == 0
+        assert call(lab, PROMPT, uapi.SET_OPTIONS, changed(), "constant")[0] == 0
 
 
 BAD_OPTIONS = {
@@ -651,7 +682,7 @@ BAD_OPTIONS = {
     "min_p": (changed(min_p=(1 << 16) + 1), "min_p must be from 0 to 1"),
     "repeat_penalty": (changed(repeat_penalty=0), "repeat_penalty must be from 0.5 to 16"),
     "max_tokens": (changed(max_tokens=0), "max_tokens must be at least 1"),
-    "speculate": (changed(speculate=8), "speculate is 8, at most 7"),
+    "speculate": (changed(speculate=8), "speculate must be from 0 to 7"),
     "model": (changed(model=b"none"), "there is no model of that name"),
     "long model": (changed(model=b"m" * 64), "the model's name is too long"),
     "empty stop": (stop(b"", 0), "a stop text has from 1 to 64 bytes"),
@@ -678,7 +709,7 @@ def test_bad_values_in_options(lab: Guest) -> None:
     with loaded(lab):
         for what, (data, message) in BAD_OPTIONS.items():
             with new_lines(lab) as lines:
-                assert call(lab, PROMPT, abi.SET_OPTIONS, data)[0] == errno.EINVAL, what
+                assert call(lab, PROMPT, uapi.SET_OPTIONS, data)[0] == errno.EINVAL, what
             assert lines == [f"options: {message}"], what
             lab.check("sleep 1")  # such lines are rate-limited
 
@@ -687,21 +718,21 @@ def test_options_without_a_shape(lab: Guest) -> None:
     with loaded(lab), new_lines(lab) as lines:
         for what, (data, error) in SHAPELESS_OPTIONS.items():
             for path in FILES:
-                assert call(lab, path, abi.SET_OPTIONS, data)[0] == error, what
-        assert call(lab, CHAT, abi.SET_OPTIONS, stop("€".encode(), 3))[0] == 0
+                assert call(lab, path, uapi.SET_OPTIONS, data)[0] == error, what
+        assert call(lab, CHAT, uapi.SET_OPTIONS, stop("€".encode(), 3))[0] == 0
     assert lines == []
 
 
 def test_bad_options_change_nothing(lab: Guest) -> None:
     """Those of the session, which an ioctl on a file that is written to alone changes."""
-    size = ctypes.sizeof(abi.IocOptions)
+    size = ctypes.sizeof(uapi.IocOptions)
     good = changed(seed=2**64 - 1, top_k=5, n_system=3, system=b"abc")
     with loaded(lab):
         lab.check(f"exec 4<{PROMPT}; echo reset >{OPTIONS}")
-        assert call(lab, PROMPT, abi.SET_OPTIONS, good, mode=">")[0] == 0
+        assert call(lab, PROMPT, uapi.SET_OPTIONS, good, mode=">")[0] == 0
         for data in (BAD_OPTIONS["max_tokens"][0], SHAPELESS_OPTIONS["reserved"][0]):
-            assert call(lab, PROMPT, abi.SET_OPTIONS, data, mode=">")[0] == errno.EINVAL
-        assert call(lab, PROMPT, abi.GET_OPTIONS, bytes(size), mode="<") == (0, good)
+            assert call(lab, PROMPT, uapi.SET_OPTIONS, data, mode=">")[0] == errno.EINVAL
+        assert call(lab, PROMPT, uapi.GET_OPTIONS, bytes(size), mode="<") == (0, good)
         assert "seed 18446744073709551615\n" in lab.check(f"cat {OPTIONS}")
 
 
@@ -711,7 +742,7 @@ def test_a_reset_while_somebody_reads(lab: Guest) -> None:
             lab.check(f"printf 'template chatml\nmax_tokens 9\n' >{OPTIONS}; echo a >{path}")
             whole = lab.check(f"cat {path}")
             reading = f"exec 4<{path} 3>{path}; dd bs=1 count=1 <&4 >/dev/null 2>&1"
-            reset = f"chmod +x /file_call; /file_call {abi.RESET} </dev/null"
+            reset = f"chmod +x /file_call; /file_call {uapi.RESET} </dev/null"
             done = lab.run(f"{reading}; {reset}; echo $?; cat <&4; exec 4<&-; {reset}; echo $?")
             assert done.text == f"{errno.EBUSY}\n{whole[1:]}0\n"
             fails(lab, f"cat {path}", errno.ENODATA)

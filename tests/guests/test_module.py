@@ -8,15 +8,15 @@ import re
 import signal
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from harness.guests.guest import MODEL_PATH, Guest
 from harness.guests.pool import GuestPool
+from harness.host import patience
 from harness.host.architectures import ARCHITECTURES, UML
-from llamux import abi
+from llamux import uapi
 from tests.support import lab as guest_lab
 from tests.support.lab import OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
 
@@ -274,10 +274,10 @@ def test_smollm2_answers_through_an_interrupt(lab: Guest) -> None:
         # Ctrl-C at the terminal once the first bytes are there.
         reader = lab.start(f"cat {PROMPT}; exit 0")
         part = reader.read_until(lambda output: len(output) > 0, timeout=60)
-        started = time.monotonic()
+        clock = patience.Clock()
         reader.interrupt()
         reader.wait(20)
-        assert time.monotonic() - started < 5
+        assert clock.seconds() < 5
         assert whole.startswith(part)
         assert len(part) < len(whole)
         # A signal while the prompt is being evaluated.
@@ -328,21 +328,21 @@ def test_a_32_bit_program_has_the_same_structures(lab: Guest, tmp_path: Path) ->
         done = lab.run(words, stdin=struct.pack("<I", command) + data)
         return done.exit_code, done.output
 
-    options = bytes(ctypes.sizeof(abi.IocOptions))
-    figures = bytes(ctypes.sizeof(abi.IocFigures))
+    options = bytes(ctypes.sizeof(uapi.IocOptions))
+    figures = bytes(ctypes.sizeof(uapi.IocFigures))
     with loaded(lab):
         lab.check(f"printf 'seed 77\nstop END\nsystem Be brief.\n' >{OPTIONS}")
-        code, found = call(abi.GET_OPTIONS, options)
+        code, found = call(uapi.GET_OPTIONS, options)
         assert code == 0
-        own = abi.IocOptions.from_buffer_copy(found)
+        own = uapi.IocOptions.from_buffer_copy(found)
         assert (own.seed, own.max_tokens, own.n_stops) == (77, 256, 1)
         assert (bytes(own.stops[0])[:3], own.system) == (b"END", b"Be brief.")
-        assert call(abi.SET_OPTIONS, found) == (0, found)
-        assert call(abi.FIGURES, figures) == (0, figures)
-        assert call(abi.RESET) == (0, b"")
+        assert call(uapi.SET_OPTIONS, found) == (0, found)
+        assert call(uapi.FIGURES, figures) == (0, figures)
+        assert call(uapi.RESET) == (0, b"")
         own.top_p = 0
-        assert call(abi.SET_OPTIONS, bytes(own)) == (errno.EINVAL, b"")
-        assert call(abi.GET_OPTIONS + 1) == (errno.ENOTTY, b"")
+        assert call(uapi.SET_OPTIONS, bytes(own)) == (errno.EINVAL, b"")
+        assert call(uapi.GET_OPTIONS + 1) == (errno.ENOTTY, b"")
 
 
 @pytest.mark.parametrize("arch", ["x86_64"])

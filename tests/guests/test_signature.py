@@ -154,7 +154,7 @@ def test_the_table_names_tests() -> None:
     table = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input")[1]
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
     assert [row for row in rows if "test_" not in row] == []
-    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", table)
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", table)
     assert len(named) > 5
     for file, name in named:
         assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(), name

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Users share the processors fairly, and memory is charged to who asked.
 
-Their limits are in test_guest_bad_input.py.
+Their limits are in test_bad_input.py.
 """
 
 from collections.abc import Iterator

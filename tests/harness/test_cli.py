@@ -1,45 +1,56 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The command line imports the verb that is named, and no other."""
+"""Each verb of the harness and of the client explains itself."""
 
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from harness import commands
-from harness.cli import build_parser
+from harness.cli import main as harness_main
 from harness.host.paths import ROOT
+from llamux.cli import main as client_main
+
+VERBS = sorted(
+    path.stem.replace("_", "-")
+    for path in (ROOT / "harness" / "commands").glob("*.py")
+    if path.stem != "__init__"
+)
 
 
-def imported(*arguments: str) -> set[str]:
-    """Return the modules of verbs that ``--help`` with the arguments imports."""
-    code = (
-        "import sys\nfrom harness.cli import main\n"
-        f"try:\n    main({[*arguments, '--help']!r})\n"
-        "finally:\n    print(*(m for m in sys.modules if m.startswith('harness.commands.')))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return set(done.stdout.splitlines()[-1].split())
+def explained(
+    main: Callable[[list[str]], int], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> str:
+    """Return what a command line's --help prints."""
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    return shown.out
 
 
-def test_only_the_named_verb_is_imported() -> None:
-    assert imported() == set()
-    assert imported("make-model") == {"harness.commands.make_model"}
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The help names the verb and begins with its docstring, which is the overview's line."""
+    text = explained(harness_main, [verb], capsys)
+    assert text.startswith(f"usage: python -m harness {verb}")
+    summary = text.split("\n\n")[1].splitlines()[0]
+    assert len(summary) > 10
+    overview = " ".join(explained(harness_main, [], capsys).split())
+    assert f" {verb} {summary} " in f"{overview} "
 
 
-def test_help_lists_every_verb_with_its_first_line() -> None:
-    text = " ".join(build_parser().format_help().split())
-    files = [f for f in Path(commands.__path__[0]).glob("*.py") if f.stem != "__init__"]
-    assert len(files) > 20
-    for file in files:
-        first = file.read_text().split('"""')[1].splitlines()[0]
-        assert f"{file.stem.replace('_', '-')} {' '.join(first.split())}" in text
+@pytest.mark.parametrize(
+    "verb", ["ask", "chat", "status", "stats", "options", "models", "use", "bench", "doctor"]
+)
+def test_a_verb_of_the_client_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained(client_main, [verb], capsys).startswith(f"usage: llamux {verb}")
 
 
-def test_unknown_verb_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        build_parser("nothing").parse_args(["nothing"])
-    assert "invalid choice: 'nothing'" in capsys.readouterr().err
+def test_the_program_has_help() -> None:
+    """The verbs run as programs, too, not as a function only."""
+    command = [sys.executable, "-m", "harness", "boot", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: python -m harness boot")
+    assert done.stderr == ""

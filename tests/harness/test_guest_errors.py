@@ -34,9 +34,12 @@ TROUBLE = [
     ("WARNING: possible recursive locking detected", errors.GuestBug),
     ("WARNING: possible circular locking dependency detected", errors.GuestBug),
     ("BUG: KASAN: slab-out-of-bounds in llama_forward", errors.GuestBug),
-    ("UBSAN: array-index-out-of-bounds in kmod/engine.c", errors.GuestBug),
+    ("UBSAN: array-index-out-of-bounds in kmod/conversations/sessions.c", errors.GuestBug),
     ("refcount_t: underflow; use-after-free.", errors.GuestBug),
-    ("WARNING: CPU: 1 PID: 120 at kmod/engine.c:12 f+0x1/0x2 [llamux]", errors.GuestWarning),
+    (
+        "WARNING: CPU: 1 PID: 120 at kmod/conversations/sessions.c:12 f+0x1/0x2 [llamux]",
+        errors.GuestWarning,
+    ),
     ("Call Trace:", errors.GuestWarning),
 ]
 

@@ -21,7 +21,7 @@ from harness.host.architectures import architecture
 from harness.host.paths import ROOT
 from harness.kernels import module as kbuild_module
 from harness.native import cross
-from llamux import abi
+from llamux import uapi
 from tests.support import sample
 from tests.support.lab import (
     CHAT,
@@ -237,14 +237,14 @@ def test_files_with_a_failing_allocation(failing: Guest) -> None:
 
 def test_ioctls_with_a_failing_allocation(failing: Guest) -> None:
     with loaded(failing):
-        get = f"sh -c 'exec /file_call {abi.GET_OPTIONS} 3<>{PROMPT}'"
-        options = failing.run(get, stdin=bytes(ctypes.sizeof(abi.IocOptions))).output
-        figures = bytes(ctypes.sizeof(abi.IocFigures))
+        get = f"sh -c 'exec /file_call {uapi.GET_OPTIONS} 3<>{PROMPT}'"
+        options = failing.run(get, stdin=bytes(ctypes.sizeof(uapi.IocOptions))).output
+        figures = bytes(ctypes.sizeof(uapi.IocFigures))
         for command, argument in (
-            (abi.GET_OPTIONS, options),
-            (abi.SET_OPTIONS, options),
-            (abi.FIGURES, figures),
-            (abi.RESET, b""),
+            (uapi.GET_OPTIONS, options),
+            (uapi.SET_OPTIONS, options),
+            (uapi.FIGURES, figures),
+            (uapi.RESET, b""),
         ):
             call = f"sh -c 'exec 3<>{PROMPT}; exec /file_call {command}'"
             codes = set()

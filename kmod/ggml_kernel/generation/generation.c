@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "generation/generation.h"
 
-#define LOOK_BACK 8192	/* tokens: what a guess may be made of */
-#define N_GRAM 3	/* tokens that must have come before; after fewer, most guesses fail */
-#define FIRST_DRAFT 1	/* token of a first guess */
-
-/* Bytes of a token with what the stream before it held back, at the most. */
+/* Return the largest number of bytes that a token completes. */
 static size_t staged_size(size_t piece_size)
 {
 	return 3 * (piece_size + 3) + 4;
@@ -15,7 +11,7 @@ static void lay_out(struct llama_generation *g, u32 n_ctx, struct llama_arena *a
 {
 	const struct llama_model *m = g->m;
 
-	/* Control tokens have no text of their own, but their ids are tokens like any other. */
+	/* Control tokens have no text. */
 	g->piece_size = llama_vocab_max_piece(&m->vocab);
 	g->tokens = llama_arena_alloc(arena, n_ctx, sizeof(*g->tokens));
 	g->logits = llama_arena_alloc(arena, (size_t)(LLAMA_MAX_DRAFT + 1) * m->n_vocab,
@@ -56,109 +52,8 @@ void llama_generation_adopt(struct llama_generation *g, const u32 *ids, u32 n)
 	g->n_past = n;
 }
 
-static enum llama_chat_template template(const struct llama_model *m,
-					 const struct llama_options *o)
-{
-	return o->chat == LLAMA_TEMPLATE_AUTO ? m->chat : (enum llama_chat_template)o->chat;
-}
-
-static struct llama_chat_turn turn(const struct llama_model *m, const struct llama_options *o,
-				   struct gguf_str text)
-{
-	struct llama_chat_turn t = { .system = o->system, .user = text };
-
-	/* The file's own system prompt is part of its template. */
-	if (!t.system.data && template(m, o) != LLAMA_CHAT_NONE)
-		t.system = m->default_system;
-	return t;
-}
-
-static size_t align_up(size_t n)
-{
-	return (n + LLAMA_ALIGN - 1) & ~((size_t)LLAMA_ALIGN - 1);
-}
-
-size_t llama_prompt_scratch(const struct llama_model *m, const struct llama_options *o,
-			    struct gguf_str text)
-{
-	struct llama_chat_turn t = turn(m, o, text);
-	size_t ids, scratch;
-
-	llama_chat_bounds(&m->vocab, template(m, o), &t, &ids, &scratch);
-	return align_up(ids * sizeof(u32)) + scratch;
-}
-
-/* Token ids of a turn. @tmp as for llama_generation_prompt(); *@ids lies in it. */
-static long tokenize(const struct llama_model *m, const struct llama_options *o,
-		     struct gguf_str text, bool first, u32 **ids, void *tmp,
-		     const struct llama_yield *yield)
-{
-	struct llama_chat_turn t = turn(m, o, text);
-	size_t max_ids, scratch;
-
-	llama_chat_bounds(&m->vocab, template(m, o), &t, &max_ids, &scratch);
-	*ids = tmp;
-	return llama_chat_tokenize(&m->vocab, template(m, o), &t, first, tmp, max_ids,
-				   (u8 *)tmp + align_up(max_ids * sizeof(u32)), yield);
-}
-
-static u32 common_prefix(const u32 *a, u32 n_a, const u32 *b, u32 n_b)
-{
-	u32 n = min(n_a, n_b);
-	u32 i;
-
-	for (i = 0; i < n && a[i] == b[i]; i++)
-		;
-	return i;
-}
-
-/* Two texts that have nothing in common. */
-static const struct gguf_str head_texts[] = { { "0", 1 }, { "a", 1 } };
-
-size_t llama_head_scratch(const struct llama_model *m)
-{
-	return align_up(llama_prompt_scratch(m, &LLAMA_OPTIONS_DEFAULT, head_texts[0]));
-}
-
-long llama_generation_head(const struct llama_model *m, u32 *ids, u32 max, void *tmp,
-			   const struct llama_yield *yield)
-{
-	u32 *a, *b;
-	long n_a, n_b;
-	u32 n;
-
-	n_a = tokenize(m, &LLAMA_OPTIONS_DEFAULT, head_texts[0], true, &a, tmp, yield);
-	if (n_a < 0)
-		return n_a;
-	n_b = tokenize(m, &LLAMA_OPTIONS_DEFAULT, head_texts[1], true, &b,
-		       (u8 *)tmp + llama_head_scratch(m), yield);
-	if (n_b < 0)
-		return n_b;
-	n = common_prefix(a, n_a, b, n_b);
-	if (n > max)
-		return 0;
-	memcpy(ids, a, n * sizeof(*ids));
-	return n;
-}
-
-int llama_options_check(struct llama_sampler *sampler, struct llama_stop_filter *stop,
-			const struct llama_options *o, struct llama_diag *diag)
-{
-	int err = llama_sampler_init(sampler, &o->sampler, diag);
-
-	if (err)
-		return err;
-	if (o->speculate > LLAMA_MAX_DRAFT)
-		return llama_fail(diag, -EINVAL, "speculate is %u, at most %u", o->speculate,
-				  LLAMA_MAX_DRAFT);
-	if (llama_stop_begin(stop, &o->stops))
-		return llama_fail(diag, -EINVAL, "a stop text has from 1 to %u bytes",
-				  LLAMA_STOP_BYTES);
-	return 0;
-}
-
-/* Answer @n tokens, of which the cache has @n_past. */
-static void begin(struct llama_generation *g, const struct llama_options *o, u32 n, u32 n_past)
+void llama_generation_begin(struct llama_generation *g, const struct llama_options *o, u32 n,
+			    u32 n_past)
 {
 	u32 n_ctx = g->scratch.n_ctx;
 	u32 i;
@@ -169,18 +64,15 @@ static void begin(struct llama_generation *g, const struct llama_options *o, u32
 	memset(&g->confidence, 0, sizeof(g->confidence));
 	g->n_tokens = n;
 	g->n_prompt = n;
-	g->n_past = min(n_past, n - 1);	/* the last one's logits are wanted in any case */
+	g->n_past = min(n_past, n - 1);	/* the logits of the last token are needed */
 	g->n_reused = g->n_past;
 	g->n_draft = 0;
 	g->n_drafted = 0;
 	g->n_accepted = 0;
-	g->draft = (struct llama_draft){
-		.most = o->speculate,
-		.next = min_t(u32, o->speculate, FIRST_DRAFT),
-	};
+	llama_draft_init(&g->draft, o->speculate);
 	g->n_end = o->max_tokens && o->max_tokens < n_ctx - n ? n + o->max_tokens : n_ctx;
 	g->done = false;
-	g->line = template(g->m, o) != LLAMA_CHAT_NONE;
+	g->line = llama_prompt_template(g->m, o) != LLAMA_CHAT_NONE;
 	g->last = 0;
 }
 
@@ -199,147 +91,21 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 	err = llama_options_check(&g->sampler, &g->stop, o, diag);
 	if (err)
 		return err;
-	n = tokenize(m, o, text, true, &ids, tmp, yield);
+	n = llama_prompt_tokenize(m, o, text, true, &ids, tmp, yield);
 	if (n < 0)
 		return n;
-	/* An empty raw text begins, as training texts do, with whatever the file begins texts with. */
+	/* An empty text without a template consists of BOS. */
 	if (!n)
 		ids[n++] = m->vocab.bos != LLAMA_TOKEN_NONE ? m->vocab.bos : 0;
 	if (n >= n_ctx)
 		return llama_fail(diag, -EMSGSIZE,
 				  "the prompt has %ld tokens, the context has room for %u and an answer",
 				  n, n_ctx - 1);
-	kept = common_prefix(g->tokens, g->n_past, ids, n);
+	kept = llama_common_prefix(g->tokens, g->n_past, ids, n);
 	memcpy(g->tokens, ids, n * sizeof(*ids));
 	g->n_turns = 0;
-	begin(g, o, n, kept);
+	llama_generation_begin(g, o, n, kept);
 	return 0;
-}
-
-/* Bytes that tokenizing a text takes, at the most, for texts of up to @len bytes. */
-static size_t text_scratch(const struct llama_generation *g, const struct llama_options *o,
-			   const char *texts, size_t len)
-{
-	return align_up(llama_prompt_scratch(g->m, o, (struct gguf_str){ texts, len }));
-}
-
-size_t llama_turn_scratch(const struct llama_generation *g, const struct llama_options *o,
-			  const char *texts, size_t n_texts)
-{
-	return align_up(g->scratch.n_ctx * sizeof(u32)) + 2 * text_scratch(g, o, texts, n_texts);
-}
-
-/* Tokens that an answer shall have room for before older turns are dropped. */
-static u32 reserve(const struct llama_generation *g, const struct llama_options *o)
-{
-	u32 quarter = g->scratch.n_ctx / 4;
-
-	return max(o->max_tokens && o->max_tokens < quarter ? o->max_tokens : quarter, 1u);
-}
-
-/*
- * The oldest turn @first that can stay, as a dialogue that begins with it: its tokens
- * at @all, without the @n new ones. Return: how many; 0 where none can stay.
- */
-static long shorten(const struct llama_generation *g, const struct llama_options *o,
-		    const char *texts, u32 n, u32 *first, u32 *all, void *tmp,
-		    const struct llama_yield *yield)
-{
-	u32 room = g->scratch.n_ctx - reserve(g, o);
-
-	for (*first = 1; *first < g->n_turns; (*first)++) {
-		const struct llama_turn *turn = &g->turns[*first];
-		u32 kept = g->n_tokens - turn->answer;
-		struct gguf_str text = { texts + turn->text, turn->len };
-		long n_head;
-		u32 *head;
-
-		if (kept + n >= room)
-			continue;
-		n_head = tokenize(g->m, o, text, true, &head, tmp, yield);
-		if (n_head < 0)
-			return n_head;
-		if (n_head + kept + n > room)
-			continue;
-		memcpy(all, head, n_head * sizeof(*all));
-		memcpy(all + n_head, g->tokens + turn->answer, kept * sizeof(*all));
-		return n_head + kept;
-	}
-	return 0;
-}
-
-/* Forget the turns before @first, which has its tokens and those behind it at @all. */
-static void drop(struct llama_generation *g, u32 first, const u32 *all, u32 n)
-{
-	u32 i;
-
-	for (i = first; i < g->n_turns; i++) {
-		g->turns[i - first] = g->turns[i];
-		g->turns[i - first].answer -= g->n_tokens - n;
-	}
-	g->n_turns -= first;
-	g->n_past = common_prefix(g->tokens, g->n_past, all, n);
-	memcpy(g->tokens, all, n * sizeof(*all));
-	g->n_tokens = n;
-}
-
-static void note_turn(struct llama_generation *g, size_t at, size_t n_texts)
-{
-	g->turns[g->n_turns++] = (struct llama_turn){ g->n_tokens, n_texts - at, at };
-}
-
-/* A dialogue begins, or begins anew. */
-static int first_turn(struct llama_generation *g, const struct llama_options *o,
-		      struct gguf_str text, void *tmp, const struct llama_yield *yield,
-		      struct llama_diag *diag)
-{
-	u32 n_turns = g->n_turns;
-	int err = llama_generation_prompt(g, o, text, tmp, yield, diag);
-
-	if (err)
-		g->n_turns = n_turns;
-	return err;
-}
-
-int llama_generation_turn(struct llama_generation *g, const struct llama_options *o,
-			  const char *texts, size_t n_texts, size_t at, void *tmp,
-			  const struct llama_yield *yield, struct llama_diag *diag)
-{
-	struct gguf_str text = { texts + at, n_texts - at };
-	u32 *all = tmp;
-	void *tmp_new = (u8 *)tmp + align_up(g->scratch.n_ctx * sizeof(u32));
-	void *tmp_old = (u8 *)tmp_new + text_scratch(g, o, texts, n_texts);
-	u32 first;
-	u32 *ids;
-	long n, n_old;
-	int err;
-
-	if (!g->n_turns) {
-		err = first_turn(g, o, text, tmp_new, yield, diag);
-		goto note;
-	}
-	err = llama_options_check(&g->sampler, &g->stop, o, diag);
-	if (err)
-		return err;
-	n = tokenize(g->m, o, text, false, &ids, tmp_new, yield);
-	if (n < 0)
-		return n;
-	if (g->n_turns == LLAMA_MAX_TURNS || g->n_tokens + n + reserve(g, o) > g->scratch.n_ctx) {
-		n_old = shorten(g, o, texts, n, &first, all, tmp_old, yield);
-		if (n_old < 0)
-			return n_old;
-		if (!n_old) {
-			err = first_turn(g, o, text, tmp_old, yield, diag);
-			goto note;
-		}
-		drop(g, first, all, n_old);
-	}
-	memcpy(g->tokens + g->n_tokens, ids, n * sizeof(*ids));
-	begin(g, o, g->n_tokens + n, g->n_past);
-note:
-	if (!err)
-		note_turn(g, at, n_texts);
-	return err;
 }
 
 static u32 batch(const struct llama_generation *g)
@@ -359,7 +125,7 @@ size_t llama_generation_out(const struct llama_model *m)
 	return (LLAMA_MAX_DRAFT + 1) * token + 2 * LLAMA_STOP_BYTES + 1;
 }
 
-/* Staged bytes to the reader, as far as they cannot be the beginning of a stop text. */
+/* Write staged bytes to @out unless they may begin a stop text. Return: bytes written. */
 static size_t release(struct llama_generation *g, size_t n, char *out)
 {
 	n = llama_stop_push(&g->stop, g->staged, n, out, &g->done);
@@ -368,7 +134,7 @@ static size_t release(struct llama_generation *g, size_t n, char *out)
 	return n;
 }
 
-/* The newline that a terminal wants. */
+/* End the answer with a newline for terminals. Return: bytes written. */
 static size_t end_line(struct llama_generation *g, char *out)
 {
 	if (!g->line || g->last == '\n')
@@ -377,7 +143,7 @@ static size_t end_line(struct llama_generation *g, char *out)
 	return 1;
 }
 
-/* The answer is over: what was held back, unless a stop text comes of it. */
+/* End the answer: write the bytes that were held back. Return: bytes written. */
 static size_t end(struct llama_generation *g, char *out)
 {
 	size_t n = release(g, llama_utf8_stream_end(&g->utf8, g->staged), out);
@@ -403,57 +169,11 @@ static size_t emit(struct llama_generation *g, u32 token, char *out)
 	return written;
 }
 
-/* Behind the latest place where the last tokens came before, not too far back, or 0. */
-static u32 look_up(const struct llama_generation *g)
+static u32 plan_draft(struct llama_generation *g)
 {
-	const u32 *end = g->tokens + g->n_tokens - N_GRAM;
-	u32 last = g->n_tokens - N_GRAM;
-	u32 first = last > LOOK_BACK ? last - LOOK_BACK : 0;
-	u32 at;
+	u32 most = min(g->n_end - g->n_tokens - 1, g->scratch.n_batch - 1);
 
-	for (at = last; at > first; at--)
-		if (!memcmp(g->tokens + at - 1, end, N_GRAM * sizeof(*end)))
-			return at - 1 + N_GRAM;
-	return 0;
-}
-
-/* Guess what follows: what followed the last three tokens before. */
-static void plan_draft(struct llama_generation *g)
-{
-	u32 most = min(g->draft.next, g->n_end - g->n_tokens - 1);
-	u32 from = 0;
-
-	most = min(most, g->scratch.n_batch - 1);
-	if (g->draft.wait) {
-		g->draft.wait--;
-		return;
-	}
-	if (most && g->n_tokens > N_GRAM)
-		from = look_up(g);
-	if (!from)
-		return;
-	/* The guess may run into itself: then it goes on as it began. */
-	for (; g->n_draft < most; g->n_draft++)
-		g->tokens[g->n_tokens + g->n_draft] = g->tokens[from + g->n_draft];
-}
-
-/*
- * Learn from a guess of @n tokens, of which @accepted came true. To check a token
- * takes about half the time of making one, so that guesses that fail must
- * become rare, and those that come true longer.
- */
-static void judge_draft(struct llama_draft *d, u32 n, u32 accepted)
-{
-	if (accepted == n)
-		d->next = min(2 * n, d->most);
-	else
-		d->next = min(accepted + 1, d->most);
-	if (accepted) {
-		d->misses = 0;
-	} else {
-		d->misses = min(d->misses + 1, 6u);
-		d->wait = (2 << d->misses) - 1;
-	}
+	return llama_draft_plan(&g->draft, g->tokens, g->n_tokens, most);
 }
 
 /* Sample from row @row of the logits. Return: bytes written, or -errno. */
@@ -501,13 +221,13 @@ long llama_generation_step(struct llama_generation *g, struct llama_kv *kv, char
 		written += bytes;
 		if (g->done || row == n_draft || g->tokens[n_tokens] != guess)
 			break;
-		g->n_past++;	/* the guess came true, and its keys and values are there */
+		g->n_past++;	/* accepted: its keys and values are in the cache */
 	}
 	g->n_drafted += n_draft;
 	g->n_accepted += row;
 	if (n_draft)
-		judge_draft(&g->draft, n_draft, row);
+		llama_draft_judge(&g->draft, n_draft, row);
 	if (!g->done)
-		plan_draft(g);
+		g->n_draft = plan_draft(g);
 	return written;
 }

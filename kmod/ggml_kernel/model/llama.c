@@ -3,96 +3,18 @@
 #include "model/attend.h"
 
 #define SLICE_MACS (4u << 20)		/* multiplications between two yield points */
-#define SLICE_LEAST (16u << 10)		/* bytes of weights that are worth a worker's while */
+#define SLICE_LEAST (16u << 10)		/* bytes of weights from which another worker pays */
 
-size_t llama_kv_chunk_size(const struct llama_model *m)
-{
-	return (size_t)m->n_layer * m->n_head_kv * attention_head_size(m->n_head_dim);
-}
-
-static void lay_out_worker(struct llama_worker *w, const struct llama_scratch *s,
-			   const struct llama_model *m, u32 widest, struct llama_arena *arena)
-{
-	size_t n = llama_kv_chunks(s->n_ctx) * LLAMA_KV_CHUNK;
-	u32 dim = m->n_head_dim, rows = LLAMA_MAX_QUERIES;
-
-	llama_vector_tmp_alloc(&w->tmp, arena, widest);
-	llama_weights_row_alloc(&w->row, arena, s->n_batch, widest);
-	w->y = llama_arena_alloc(arena, (size_t)s->n_batch * TILE_ROWS, sizeof(*w->y));
-	w->query = llama_arena_alloc(arena, dim, sizeof(*w->query));
-	w->query_hi = llama_arena_alloc(arena, rows * dim, sizeof(*w->query_hi));
-	w->query_lo = llama_arena_alloc(arena, rows * dim, sizeof(*w->query_lo));
-	w->dot = llama_arena_alloc(arena, rows * LLAMA_KV_CHUNK, sizeof(*w->dot));
-	w->score = llama_arena_alloc(arena, rows * n, sizeof(*w->score));
-	w->weight = llama_arena_alloc(arena, n, sizeof(*w->weight));
-	w->weight_q = llama_arena_alloc(arena, n, sizeof(*w->weight_q));
-	w->weight_hi = llama_arena_alloc(arena, rows * n, sizeof(*w->weight_hi));
-	w->weight_lo = llama_arena_alloc(arena, rows * n, sizeof(*w->weight_lo));
-	w->weight_h = llama_arena_alloc(arena, rows * n / BFP_BLOCK, sizeof(*w->weight_h));
-	w->sum = llama_arena_alloc(arena, rows * dim, sizeof(*w->sum));
-}
-
-static void lay_out(struct llama_scratch *s, const struct llama_model *m,
-		    struct llama_arena *arena)
-{
-	u32 n = s->n_batch;
-	u32 n_q = m->n_head * m->n_head_dim;
-	u32 n_kv = m->n_head_kv * m->n_head_dim;
-	u32 widest = max(max(m->n_embd, m->n_ff), n_q);
-	struct llama_worker unplaced;
-	u32 i;
-
-	s->x = llama_arena_alloc(arena, (size_t)n * m->n_embd, sizeof(*s->x));
-	llama_bfp_alloc(&s->in, arena, n, widest);
-	s->y = llama_arena_alloc(arena, (size_t)n * m->n_embd, sizeof(*s->y));
-	s->q = llama_arena_alloc(arena, (size_t)n * n_q, sizeof(*s->q));
-	s->k = llama_arena_alloc(arena, (size_t)n * n_kv, sizeof(*s->k));
-	s->v = llama_arena_alloc(arena, (size_t)n * n_kv, sizeof(*s->v));
-	s->gate = llama_arena_alloc(arena, (size_t)n * m->n_ff, sizeof(*s->gate));
-	s->up = llama_arena_alloc(arena, (size_t)n * m->n_ff, sizeof(*s->up));
-	s->sin = llama_arena_alloc(arena, (size_t)n * m->n_rot / 2, sizeof(*s->sin));
-	s->cos = llama_arena_alloc(arena, (size_t)n * m->n_rot / 2, sizeof(*s->cos));
-	s->workers = llama_arena_alloc(arena, s->n_workers, sizeof(*s->workers));
-	for (i = 0; i < s->n_workers; i++)
-		lay_out_worker(s->workers ? &s->workers[i] : &unplaced, s, m, widest, arena);
-}
-
-size_t llama_scratch_size(const struct llama_model *m, u32 n_ctx, u32 n_batch, u32 n_workers)
-{
-	struct llama_scratch s = { .n_ctx = n_ctx, .n_batch = n_batch, .n_workers = n_workers };
-	struct llama_arena arena = { 0 };
-
-	lay_out(&s, m, &arena);
-	return arena.used;
-}
-
-int llama_scratch_init(struct llama_scratch *s, const struct llama_model *m, u32 n_ctx,
-		       u32 n_batch, u32 n_workers, struct llama_arena *arena)
-{
-	if (!n_ctx || n_ctx > m->n_ctx_train || !n_batch || n_batch > LLAMA_MAX_BATCH ||
-	    !n_workers || n_workers > LLAMA_MAX_WORKERS)
-		return -EINVAL;
-	if (!arena->base || arena->used > arena->size ||
-	    arena->size - arena->used < llama_scratch_size(m, n_ctx, n_batch, n_workers))
-		return -ENOMEM;
-	s->team = NULL;
-	s->n_ctx = n_ctx;
-	s->n_batch = n_batch;
-	s->n_workers = n_workers;
-	lay_out(s, m, arena);
-	return 0;
-}
-
-/* A product of the batch in s->in. */
+/* A product of a matrix with the batch in s->in. */
 struct product {
 	const struct pass *p;
 	const struct weights *w;
 	q32 *y;		/* (n_tokens, w->n_out) */
-	q32 *x;		/* (n_tokens, w->n_out) what the product is added to, or NULL */
+	q32 *x;		/* (n_tokens, w->n_out) stream to which the product is added, or NULL */
 	u32 n_slices;	/* rounds */
 };
 
-/* Rounds of a product: bounded work each, and as many for every worker. */
+/* Return the number of rounds of a product: work is bounded, and equal for all workers. */
 static u32 count_slices(const struct pass *p, const struct weights *w)
 {
 	u32 tiles = divide_up(w->n_out, TILE_ROWS);
@@ -112,7 +34,7 @@ struct slice {
 	u32 rows;
 };
 
-/* Slice @i of @n: whole tiles, the first slices one more where they do not divide. */
+/* Return slice @i of @n: whole tiles. The first slices take the remainder. */
 static struct slice slice(const struct weights *w, u32 n, u32 i)
 {
 	u32 tiles = divide_up(w->n_out, TILE_ROWS);
@@ -127,7 +49,7 @@ static struct product product(const struct pass *p, const struct weights *w, q32
 	return (struct product){ p, w, y, NULL, count_slices(p, w) };
 }
 
-/* Begin to compute @rows of a matrix, bounded work. llama_path_end() must follow. */
+/* Begin to compute @rows of a matrix; asserts bounded work. llama_path_end() must follow. */
 static const struct llama_path *section(const struct pass *p, const struct weights *w, u32 rows)
 {
 	const struct llama_path *path = llama_weights_tiled(w) ? p->path : &llama_path_generic;
@@ -137,7 +59,7 @@ static const struct llama_path *section(const struct pass *p, const struct weigh
 	return path;
 }
 
-/* Slice @i of a row of up to three products. */
+/* Execute a round: slice @i of up to three products in succession. */
 static void multiply_slice(void *arg, u32 i, u32 worker)
 {
 	const struct product *o = arg;
@@ -155,7 +77,7 @@ static void multiply_slice(void *arg, u32 i, u32 worker)
 			  o->y + part.row, o->w->n_out);
 	for (t = 0; o->x && t < p->n_tokens; t++)
 		path->vector->add(o->x + (size_t)t * o->w->n_out + part.row,
-				 o->y + (size_t)t * o->w->n_out + part.row, part.rows);
+				  o->y + (size_t)t * o->w->n_out + part.row, part.rows);
 	llama_path_end(path);
 }
 
@@ -169,7 +91,7 @@ static int multiply(const struct pass *p, const struct product *products, u32 n)
 	return run(p, multiply_slice, products, slices);
 }
 
-/* Add a product to the stream. */
+/* Compute a product and add it to the stream. */
 static int add_product(const struct pass *p, const struct weights *w)
 {
 	struct product o = product(p, w, p->s->y);
@@ -191,7 +113,7 @@ static void rmsnorm(void *arg, u32 t, u32 worker)
 
 	llama_path_begin(p->path);
 	p->path->vector->rmsnorm(&s->in, t, s->x + (size_t)t * p->m->n_embd, n->norm->w,
-				n->norm->e, p->m->eps, &s->workers[worker].tmp);
+				 n->norm->e, p->m->eps, &s->workers[worker].tmp);
 	llama_path_end(p->path);
 }
 
@@ -203,7 +125,7 @@ static int normalize_batch(const struct pass *p, const struct llama_norm *norm)
 	return each_token(p, rmsnorm, &n);
 }
 
-/* The heads' output of token @t, quantized. */
+/* Quantize the outputs of the heads of token @t. */
 static void quantize_heads(void *arg, u32 t, u32 worker)
 {
 	const struct pass *p = arg;
@@ -215,7 +137,7 @@ static void quantize_heads(void *arg, u32 t, u32 worker)
 	llama_path_end(p->path);
 }
 
-/* Keys and values of the batch into the cache; with @q, queries into s->q too. */
+/* Store keys and values of the batch in the cache; with @q, compute queries to s->q too. */
 static int project(const struct pass *p, const struct llama_layer *l, u32 layer, bool q)
 {
 	struct llama_scratch *s = p->s;
@@ -237,7 +159,7 @@ static int project_queries(const struct pass *p, const struct llama_layer *l)
 	return err ? err : multiply(p, &q, 1);
 }
 
-/* Queries in s->q to attention's part in the stream. */
+/* Compute attention from the queries in s->q and add it to the stream. */
 static int attention(const struct pass *p, const struct llama_layer *l, u32 layer)
 {
 	int err = llama_attend(p, layer);
@@ -302,12 +224,12 @@ static void output_slice(void *arg, u32 i, u32 worker)
 				  TILE_ROWS);
 		for (t = 0; t < p->n_tokens; t++)
 			path->vector->to_q16(w->y + t * TILE_ROWS, rows,
-					    o->logits + (size_t)t * m->n_vocab + row);
+					     o->logits + (size_t)t * m->n_vocab + row);
 	}
 	llama_path_end(path);
 }
 
-/* Logits (n, n_vocab) of the tokens that are left. */
+/* Compute logits (n, n_vocab) of the remaining tokens. */
 static int output(const struct pass *p, q16 *logits)
 {
 	const struct llama_model *m = p->m;
@@ -319,7 +241,7 @@ static int output(const struct pass *p, q16 *logits)
 	return err ? err : run(p, output_slice, &o, o.n_slices);
 }
 
-/* Go on with the last @n tokens only. */
+/* Reduce the batch to its last @n tokens. */
 static void keep_last(struct pass *p, u32 n)
 {
 	struct llama_scratch *s = p->s;
@@ -339,11 +261,8 @@ static int check_pass(const struct pass *p, const u32 *tokens, u32 n_logits)
 
 	if (!p->n_tokens || p->n_tokens > p->s->n_batch || n_logits > p->n_tokens ||
 	    (p->s->team && p->s->team->n_workers > p->s->n_workers) ||
-	    p->pos > p->s->n_ctx || end > p->s->n_ctx || llama_kv_chunks(end) > p->kv->n_chunks)
+	    p->pos > p->s->n_ctx || end > p->s->n_ctx || !llama_kv_holds(p->kv, end))
 		return -EINVAL;
-	for (i = 0; i < llama_kv_chunks(end); i++)
-		if (!p->kv->chunks[i])
-			return -EINVAL;
 	for (i = 0; i < p->n_tokens; i++)
 		if (tokens[i] >= p->m->n_vocab)
 			return -EINVAL;
@@ -378,7 +297,7 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 
 		err = project(&p, l, i, all);
 		if (!err && !all) {
-			/* Of the others, nobody needs more than keys and values. */
+			/* Only keys and values of the other tokens are needed. */
 			if (!n_logits)
 				return 0;
 			keep_last(&p, n_logits);

@@ -6,7 +6,7 @@
 #define SPACE "\xe2\x96\x81"	/* U+2581 stands for a space */
 #define SPACE_LEN 3
 
-int llama_spm_piece(struct gguf_str text, char *buf)
+static int piece(struct gguf_str text, char *buf)
 {
 	u32 i = 0, n = 0;
 
@@ -21,7 +21,7 @@ int llama_spm_piece(struct gguf_str text, char *buf)
 	return n;
 }
 
-/* Order-preserving: the higher the float, the lower the integer. */
+/* Map a float's bits to an integer. Higher floats have lower integers. */
 static u32 rank_of(u32 bits)
 {
 	if (bits == 0x80000000)	/* -0 equals 0 */
@@ -29,8 +29,21 @@ static u32 rank_of(u32 bits)
 	return bits >> 31 ? bits : ~bits & 0x7fffffff;
 }
 
-int llama_spm_load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
-		   struct llama_diag *diag)
+static int begin(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag)
+{
+	/* Converters leave out keys that have these values. */
+	if (v->n_vocab > 2) {
+		v->bos = 1;
+		v->eos = 2;
+	}
+	v->unk = 0;
+	v->add_bos = true;
+	v->add_space_prefix = true;
+	return 0;
+}
+
+static int load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
+		const struct llama_yield *yield, struct llama_diag *diag)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const struct gguf_kv *kv;
@@ -82,8 +95,8 @@ static bool pair(const struct merger *m, const struct symbol *l, const struct sy
 	return true;
 }
 
-/* One for a whole run of them. A control token is not for plain text to make. */
-static int emit_unknown(struct tokenizer *t)
+/* Consecutive unknown symbols become one token. Plain text must not become a control token. */
+static int emit_unknown(struct tokenization *t)
 {
 	u32 unk = t->v->unk;
 
@@ -92,8 +105,8 @@ static int emit_unknown(struct tokenizer *t)
 	return llama_tokenizer_emit(t, unk);
 }
 
-/* A symbol's token, or its bytes' tokens. */
-static int emit(struct tokenizer *t, const char *s, const struct symbol *symbol)
+/* Add the token of a symbol, or the tokens of its bytes. */
+static int emit(struct tokenization *t, const char *s, const struct symbol *symbol)
 {
 	u32 i;
 	int err = 0;
@@ -110,8 +123,8 @@ static int emit(struct tokenizer *t, const char *s, const struct symbol *symbol)
 	return err;
 }
 
-/* @s [from, to) without user-defined tokens in it. */
-static int merge_piece(struct tokenizer *t, const char *s, size_t from, size_t to)
+/* Tokenize bytes [from, to) of @s, which hold no user-defined token. */
+static int merge_piece(struct tokenization *t, const char *s, size_t from, size_t to)
 {
 	struct merger m = llama_tokenizer_merger(t, s);
 	size_t i, len;
@@ -132,8 +145,8 @@ static int merge_piece(struct tokenizer *t, const char *s, size_t from, size_t t
 	return err;
 }
 
-/* @s (n,) with its spaces as U+2581, into @t's work. Return: bytes. */
-static size_t escape(struct tokenizer *t, const char *s, size_t n, bool prefix)
+/* Write @s (n,) to @t->work with spaces as U+2581. Return: bytes written. */
+static size_t escape(struct tokenization *t, const char *s, size_t n, bool prefix)
 {
 	size_t i, written = 0;
 
@@ -152,7 +165,7 @@ static size_t escape(struct tokenizer *t, const char *s, size_t n, bool prefix)
 	return written;
 }
 
-int llama_spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix)
+static int tokenize(struct tokenization *t, const char *s, size_t n, bool prefix)
 {
 	size_t len = escape(t, s, n, prefix);
 	size_t from = 0, i = 0;
@@ -178,3 +191,12 @@ int llama_spm_tokenize(struct tokenizer *t, const char *s, size_t n, bool prefix
 	}
 	return merge_piece(t, t->work, from, len);
 }
+
+const struct llama_tokenizer llama_tokenizer_spm = {
+	.model = "llama",
+	.escapes_spaces = true,
+	.begin = begin,
+	.load = load,
+	.tokenize = tokenize,
+	.piece = piece,
+};

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Text to ids: ill-formed bytes, special tokens, and the rest to the tokenizer. */
+/* Text to ids: replaces ill-formed bytes, finds special tokens, gives the rest to the tokenizer. */
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
 #define YIELD_BYTES 16384
 
-/* A byte becomes three at the most: U+FFFD, or SPM's space. And a prefix. */
+static const struct llama_tokenizer *const tokenizers[] = {
+	&llama_tokenizer_bpe,
+	&llama_tokenizer_spm,
+};
+
+const struct llama_tokenizer *llama_tokenizer_find(struct gguf_str model)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(tokenizers); i++)
+		if (llama_gguf_str_eq(model, tokenizers[i]->model))
+			return tokenizers[i];
+	return NULL;
+}
+
+/* A byte becomes at most three (U+FFFD or U+2581), and a prefix may be added. */
 static size_t text_room(size_t n)
 {
 	return 3 * n + 3;
-}
-
-static size_t align_up(size_t n)
-{
-	return (n + LLAMA_ALIGN - 1) & ~((size_t)LLAMA_ALIGN - 1);
 }
 
 void llama_tokenize_bounds(const struct llama_vocab *v, size_t n, size_t *max_tokens,
@@ -22,10 +32,11 @@ void llama_tokenize_bounds(const struct llama_vocab *v, size_t n, size_t *max_to
 	size_t room = text_room(n);
 
 	*max_tokens = room + 1;
-	*scratch = align_up(room) + align_up(2 * room) + align_up(room * MERGE_SCRATCH);
+	*scratch = llama_align_up(room) + llama_align_up(2 * room) +
+		   llama_align_up(room * MERGE_SCRATCH);
 }
 
-int llama_tokenizer_emit(struct tokenizer *t, u32 id)
+int llama_tokenizer_emit(struct tokenization *t, u32 id)
 {
 	if (id == LLAMA_TOKEN_NONE)
 		return 0;
@@ -35,7 +46,7 @@ int llama_tokenizer_emit(struct tokenizer *t, u32 id)
 	return 0;
 }
 
-int llama_tokenizer_tick(struct tokenizer *t, size_t n)
+int llama_tokenizer_tick(struct tokenization *t, size_t n)
 {
 	t->since += n;
 	if (t->since < YIELD_BYTES)
@@ -44,7 +55,7 @@ int llama_tokenizer_tick(struct tokenizer *t, size_t n)
 	return llama_yield(t->yield);
 }
 
-struct merger llama_tokenizer_merger(struct tokenizer *t, const char *text)
+struct merger llama_tokenizer_merger(struct tokenization *t, const char *text)
 {
 	return (struct merger){
 		.v = t->v,
@@ -54,7 +65,7 @@ struct merger llama_tokenizer_merger(struct tokenizer *t, const char *text)
 	};
 }
 
-/* @s with U+FFFD for whatever is ill-formed. */
+/* Copy @s with U+FFFD in place of ill-formed sequences. Return: bytes written. */
 static size_t make_valid(const char *s, size_t n, char *out)
 {
 	size_t i = 0, written = 0;
@@ -74,7 +85,10 @@ static u8 kind(const struct llama_vocab *v, u32 id)
 	return v->kind[id] & ~LLAMA_TOKEN_EOG;
 }
 
-/* The first of the special tokens [@lo, @hi), alike up to @depth, whose next byte is not below @c. */
+/*
+ * Find the first of the special tokens [@lo, @hi) whose byte at @depth is not below @c. Their
+ * bytes before @depth are equal.
+ */
 static u32 lower(const struct llama_vocab *v, u32 lo, u32 hi, u32 depth, u32 c)
 {
 	while (lo < hi) {
@@ -102,7 +116,7 @@ u32 llama_tokenizer_special(const struct llama_vocab *v, const char *s, size_t n
 		hi = lower(v, lo, hi, depth, c + 1);
 		if (lo == hi)
 			break;
-		/* Those that end here come first. */
+		/* Tokens that end here come first. */
 		for (i = lo; i < hi && v->text[v->special[i]].len == depth + 1; i++)
 			if (kind(v, v->special[i]) == LLAMA_TOKEN_USER ? user : control) {
 				found = v->special[i];
@@ -112,20 +126,17 @@ u32 llama_tokenizer_special(const struct llama_vocab *v, const char *s, size_t n
 	return found;
 }
 
-static int plain(struct tokenizer *t, const char *s, size_t n, bool prefix)
+static int plain(struct tokenization *t, const char *s, size_t n, bool prefix)
 {
-	if (!n)
-		return 0;
-	return t->v->type == LLAMA_VOCAB_BPE ? llama_bpe_tokenize(t, s, n) :
-					       llama_spm_tokenize(t, s, n, prefix);
+	return n ? t->v->tokenizer->tokenize(t, s, n, prefix) : 0;
 }
 
-/* At special tokens. SPM finds the user-defined ones by itself, behind its own spaces. */
-static int split(struct tokenizer *t, const char *s, size_t n, u32 flags)
+/* Cut the text at special tokens. */
+static int split(struct tokenization *t, const char *s, size_t n, u32 flags)
 {
 	bool prefix = t->v->add_space_prefix && !(flags & LLAMA_TOKENIZE_CONT);
 	bool control = flags & LLAMA_TOKENIZE_SPECIAL;
-	bool user = t->v->type == LLAMA_VOCAB_BPE;
+	bool user = !t->v->tokenizer->escapes_spaces;
 	size_t start = 0, i = 0;
 	int err;
 
@@ -156,10 +167,10 @@ long llama_tokenize(const struct llama_vocab *v, const char *text, size_t n, u32
 {
 	size_t room = text_room(n), tail;
 	u8 *memory = scratch;
-	struct tokenizer t = {
+	struct tokenization t = {
 		.v = v, .ids = ids, .max_ids = max_ids, .room = room, .yield = yield,
-		.work = (char *)memory + align_up(room),
-		.memory = memory + align_up(room) + align_up(2 * room),
+		.work = (char *)memory + llama_align_up(room),
+		.memory = memory + llama_align_up(room) + llama_align_up(2 * room),
 	};
 	int err = 0;
 

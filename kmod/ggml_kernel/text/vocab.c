@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tokens: their texts, kinds and look-up. */
+/* Vocabularies: texts, kinds and look-up of tokens. */
 #include "base/sort.h"
 #include "text/tokenizer.h"
 
@@ -59,7 +59,7 @@ u32 llama_vocab_find(const struct llama_vocab *v, struct gguf_str s)
 	return v->by_text[lo];
 }
 
-/* Texts of the tokens. While measuring only checked. */
+/* Read the tokens' texts; only check them while measuring. */
 static int read_texts(struct llama_vocab *v, const struct gguf_kv *tokens, struct llama_diag *diag)
 {
 	struct gguf_str_iter it;
@@ -107,7 +107,7 @@ static int read_kinds(struct llama_vocab *v, const struct gguf *g, struct llama_
 	return 0;
 }
 
-/* Buckets by counting, then each in order. */
+/* Put the ids into hash buckets (counting sort), then sort each bucket. */
 static void index_texts(struct llama_vocab *v)
 {
 	u32 n = 1u << v->bucket_bits;
@@ -159,14 +159,14 @@ static int read_bool(const struct gguf *g, const char *key, bool *value, struct 
 	return llama_gguf_find(g, key) ? llama_gguf_get_bool(g, key, value, diag) : 0;
 }
 
-/* What begins or ends a text is a control token whatever its type says: no user may type it. */
+/* BOS and tokens that end a text are control tokens whatever their type: users cannot type them. */
 static void mark_control(struct llama_vocab *v, u32 id, u8 flags)
 {
 	if (id != LLAMA_TOKEN_NONE && v->kind)
 		v->kind[id] = LLAMA_TOKEN_CONTROL | flags;
 }
 
-/* Special tokens that end a turn whatever the file's keys say. */
+/* Mark special tokens that end an answer although no key of the file names them. */
 static void mark_ends_by_name(struct llama_vocab *v)
 {
 	static const char * const names[] = {
@@ -186,17 +186,9 @@ static void mark_ends_by_name(struct llama_vocab *v)
 
 static int read_ids(struct llama_vocab *v, const struct gguf *g, struct llama_diag *diag)
 {
-	bool spm = v->type == LLAMA_VOCAB_SPM;
 	u32 eom = LLAMA_TOKEN_NONE, pad = LLAMA_TOKEN_NONE;
 	int err;
 
-	/* What the format's converters leave out has these values. */
-	v->bos = spm && v->n_vocab > 2 ? 1 : LLAMA_TOKEN_NONE;
-	v->eos = spm && v->n_vocab > 2 ? 2 : LLAMA_TOKEN_NONE;
-	v->unk = spm ? 0 : LLAMA_TOKEN_NONE;
-	v->eot = LLAMA_TOKEN_NONE;
-	v->add_bos = spm || v->pre == LLAMA_PRE_LLAMA3;
-	v->add_space_prefix = spm;
 	err = read_id(v, g, "tokenizer.ggml.bos_token_id", &v->bos, diag);
 	if (!err)
 		err = read_id(v, g, "tokenizer.ggml.eos_token_id", &v->eos, diag);
@@ -214,7 +206,7 @@ static int read_ids(struct llama_vocab *v, const struct gguf *g, struct llama_di
 		err = read_bool(g, "tokenizer.ggml.add_space_prefix", &v->add_space_prefix, diag);
 	if (err)
 		return err;
-	v->add_space_prefix &= spm;
+	v->add_space_prefix &= v->tokenizer->escapes_spaces;
 	mark_control(v, v->bos, 0);
 	mark_control(v, v->eos, LLAMA_TOKEN_EOG);
 	mark_control(v, v->eot, LLAMA_TOKEN_EOG);
@@ -230,11 +222,8 @@ static int read_type(struct llama_vocab *v, const struct gguf *g, const struct g
 
 	if (err)
 		return err;
-	if (llama_gguf_str_eq(model, "gpt2"))
-		v->type = LLAMA_VOCAB_BPE;
-	else if (llama_gguf_str_eq(model, "llama"))
-		v->type = LLAMA_VOCAB_SPM;
-	else
+	v->tokenizer = llama_tokenizer_find(model);
+	if (!v->tokenizer)
 		return llama_fail(diag, -EOPNOTSUPP, "tokenizer.ggml.model \"%.*s\" is not supported",
 				  (int)min(model.len, 40u), model.data);
 	err = llama_gguf_get_array(g, TOKENS, GGUF_TYPE_STRING, tokens, diag);
@@ -247,7 +236,7 @@ static int read_type(struct llama_vocab *v, const struct gguf *g, const struct g
 	return 0;
 }
 
-/* Measures where @arena has no memory, else builds. */
+/* Build the vocabulary, or only measure if @arena has no memory. */
 static int load(struct llama_vocab *v, const struct gguf *g, struct llama_arena *arena,
 		const struct llama_yield *yield, struct llama_diag *diag)
 {
@@ -255,6 +244,10 @@ static int load(struct llama_vocab *v, const struct gguf *g, struct llama_arena 
 	int err;
 
 	memset(v, 0, sizeof(*v));
+	v->bos = LLAMA_TOKEN_NONE;
+	v->eos = LLAMA_TOKEN_NONE;
+	v->eot = LLAMA_TOKEN_NONE;
+	v->unk = LLAMA_TOKEN_NONE;
 	err = read_type(v, g, &tokens, diag);
 	if (err)
 		return err;
@@ -269,8 +262,8 @@ static int load(struct llama_vocab *v, const struct gguf *g, struct llama_arena 
 	err = read_texts(v, tokens, diag);
 	if (!err)
 		err = read_kinds(v, g, diag);
-	if (!err && v->type == LLAMA_VOCAB_BPE)
-		err = llama_bpe_read_pre(v, g, diag);
+	if (!err)
+		err = v->tokenizer->begin(v, g, diag);
 	if (!err)
 		err = read_ids(v, g, diag);
 	if (err)
@@ -283,9 +276,7 @@ static int load(struct llama_vocab *v, const struct gguf *g, struct llama_arena 
 		if (err)
 			return err;
 	}
-	if (v->type == LLAMA_VOCAB_BPE)
-		return llama_bpe_load(v, g, arena, yield, diag);
-	return llama_spm_load(v, g, arena, diag);
+	return v->tokenizer->load(v, g, arena, yield, diag);
 }
 
 int llama_vocab_size(const struct gguf *g, size_t *need, struct llama_diag *diag)
@@ -320,7 +311,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that "<0x41>" stands for, or -1. */
+/* Return the byte that a text such as "<0x41>" stands for, or -1. */
 static int byte_of(struct gguf_str s)
 {
 	if (s.len != 6 || memcmp(s.data, "<0x", 3) || s.data[5] != '>' ||
@@ -345,8 +336,8 @@ int llama_token_piece(const struct llama_vocab *v, u32 id, bool special, char *b
 	case LLAMA_TOKEN_USER:
 		if (text.len > size)
 			return -ENOSPC;
-		if (kind(v, id) == LLAMA_TOKEN_USER && v->type == LLAMA_VOCAB_SPM)
-			return llama_spm_piece(text, buf);
+		if (kind(v, id) == LLAMA_TOKEN_USER && v->tokenizer->escapes_spaces)
+			return v->tokenizer->piece(text, buf);
 		memcpy(buf, text.data, text.len);
 		return text.len;
 	case LLAMA_TOKEN_BYTE:
@@ -360,8 +351,7 @@ int llama_token_piece(const struct llama_vocab *v, u32 id, bool special, char *b
 	default:
 		if (text.len > size)
 			return -ENOSPC;
-		return v->type == LLAMA_VOCAB_BPE ? llama_bpe_piece(text, buf) :
-						    llama_spm_piece(text, buf);
+		return v->tokenizer->piece(text, buf);
 	}
 }
 

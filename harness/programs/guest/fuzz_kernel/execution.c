@@ -19,8 +19,8 @@
 
 #include "fuzz.h"
 
-#define LONGEST_MS 20000	/* of a program */
-#define PATIENCE_MS 120000	/* for the end of one that was killed */
+#define LONGEST_MS 20000	/* run time of a program, times patience() */
+#define PATIENCE_MS 120000	/* time for a killed one to end, times patience() */
 
 struct shared *shared;
 
@@ -140,10 +140,19 @@ static void kill_others(void)
 			kill(shared->processes[i], SIGKILL);
 }
 
+/* Return the factor of time limits; the host sets it where it is slow or busy. */
+static int64_t patience(void)
+{
+	const char *text = getenv("PATIENCE");
+	long factor = text ? strtol(text, NULL, 10) : 1;
+
+	return factor > 1 ? factor : 1;
+}
+
 /* Whatever the program has forked is this one's to end. Return: whether it has ended. */
 static bool end_others(void)
 {
-	time_t end = time(NULL) + PATIENCE_MS / 1000;
+	time_t end = time(NULL) + patience() * PATIENCE_MS / 1000;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0) {
@@ -161,10 +170,10 @@ static enum outcome wait_for(pid_t pid)
 	enum outcome outcome = RUN_ENDED;
 	int status;
 
-	if (!ends_within(pid, LONGEST_MS)) {
+	if (!ends_within(pid, patience() * LONGEST_MS)) {
 		outcome = RUN_KILLED;
 		kill(pid, SIGKILL);
-		if (!ends_within(pid, PATIENCE_MS))
+		if (!ends_within(pid, patience() * PATIENCE_MS))
 			return RUN_STUCK;
 	}
 	waitpid(pid, &status, 0);

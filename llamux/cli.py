@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0
+"""llamux: ask the model in the kernel from a shell."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
+
+from llamux import __version__, client, uapi
+from llamux import bench as measure
+from llamux.client import Conversation
+from llamux.doctor import access, findings
+from llamux.errors import LlamuxError, explained
+from llamux.options import Options
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """How answers shall be made; what is not said is as `llamux options` has it."""
+    parser.add_argument("--model", metavar="NAME", help="of `llamux models`")
+    parser.add_argument("--system", metavar="TEXT", help="system prompt")
+    parser.add_argument(
+        "--template", metavar="NAME", help=f"of the dialogue: {', '.join(uapi.TEMPLATES)}"
+    )
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="of the answer")
+    parser.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
+    parser.add_argument("--top-k", type=int, metavar="K", help="tokens to keep; 0 keeps all")
+    parser.add_argument("--top-p", type=float, metavar="P", help="1 keeps all")
+    parser.add_argument("--min-p", type=float, metavar="P", help="0 keeps all")
+    parser.add_argument("--repeat-penalty", type=float, metavar="R", help="1 is off")
+    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--speculate", type=int, metavar="N", help="tokens to guess ahead")
+    parser.add_argument("--stop", action="append", metavar="TEXT", help="end the answer there")
+
+
+def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversation:
+    """One with the options that were given."""
+    opened = Conversation(chat=chat)
+    try:
+        given = {
+            field.name: value
+            for field in fields(Options)
+            if (value := getattr(args, field.name)) is not None
+        }
+        if args.stop:
+            given["stop"] = tuple(args.stop)
+        opened.set_options(replace(opened.options(), **given))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def show(asked: Conversation, text: str) -> None:
+    """An answer, as it is made."""
+    for piece in asked.stream(text):
+        print(piece, end="", flush=True)
+
+
+def ask(args: argparse.Namespace) -> None:
+    """Answer one prompt; what is on standard input comes before it."""
+    context = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
+    text = f"{context}\n\n{args.prompt}" if context else args.prompt
+    with conversation(args) as asked:
+        show(asked, text)
+
+
+def chat(args: argparse.Namespace) -> None:
+    """A dialogue, a line a turn, until the end of the input."""
+    prompt = "> " if sys.stdin.isatty() else ""
+    with conversation(args, chat=True) as asked:
+        while True:
+            try:
+                text = input(prompt)
+            except EOFError:
+                return
+            if text == "/reset":
+                asked.reset()
+            elif text.strip():
+                show(asked, text)
+
+
+def status(_: argparse.Namespace) -> None:
+    """What is loaded and how it fares."""
+    with explained("no status"):
+        print((uapi.ROOT / "status").read_text(), end="")
+
+
+def stats(args: argparse.Namespace) -> None:
+    """The same for programs."""
+    clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
+    while True:
+        lines = [f"{key} {value}" for key, value in client.stats().items()]
+        print(f"{clear}{chr(10).join(lines)}")
+        if args.watch is None:
+            return
+        print(end="" if clear else "\n", flush=True)
+        time.sleep(args.watch)
+
+
+def options(args: argparse.Namespace) -> None:
+    """Show how this terminal's answers are made, or change it: `llamux options seed=7 top_k=40`."""
+    changes = [(key, value) for key, _, value in (word.partition("=") for word in args.change)]
+    if args.reset:
+        changes.insert(0, ("reset", ""))
+    if changes:
+        client.set_session_options(changes)
+    else:
+        print(client.session_options(), end="")
+
+
+def models(_: argparse.Namespace) -> None:
+    """What there is."""
+    for model in client.models():
+        star = "*" if model.default else " "
+        print(f"{star} {model.name:20} {model.bytes >> 20:6} MiB  {model.kind:8} {model.title}")
+
+
+def use(args: argparse.Namespace) -> None:
+    """Choose the default."""
+    client.set_model(args.name)
+
+
+def bench(args: argparse.Namespace) -> None:
+    """How many tokens a second the module makes."""
+    asking = Options(
+        template="none", max_tokens=args.max_tokens, speculate=args.speculate, model=args.model
+    )
+    measured = []
+    for figures in measure.runs(asking, args.words, args.repeats):
+        measured.append(figures)
+        if sys.stderr.isatty():
+            print(f"\r{len(measured)} of {args.repeats} runs", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    found = measure.report(measured)
+    if args.json:
+        print(json.dumps(asdict(found)))
+        return
+    stats = client.stats()
+    print(f"{args.model or stats['model']} with {stats['isa']}, {stats['threads']} processors")
+    for name, spread, unit in (
+        (f"prompt of {found.prompt_tokens} tokens", found.prefill, "tokens/s"),
+        (f"answer of {found.tokens} tokens", found.decode, "tokens/s"),
+        ("first token after", found.first_token, "s"),
+    ):
+        digits = f"{spread.median:10.3f} {unit:8} ({spread.least:.3f} to {spread.most:.3f})"
+        print(f"{name:24} {digits}")
+
+
+def doctor(_: argparse.Namespace) -> None:
+    """What is missing, and how to get it."""
+    loaded = uapi.ROOT.is_dir()
+    for finding in [access(uapi.ROOT)] if loaded else findings():
+        print(f"{'missing' if finding.advice else 'ok':8} {finding.what}")
+        if finding.advice:
+            print(f"{'':8} -> {finding.advice}")
+    stats = client.stats()
+    print(f"{'ok':8} the module is loaded and serves {stats['model']} with {stats['isa']}")
+    with Conversation(Options(max_tokens=1)) as asked:
+        asked.ask("Hello")
+        first = asked.figures().first_token
+        print(f"{'ok':8} it answers: the first token came after {first:.2f} s")
+
+
+def positive(word: str) -> int:
+    """A number of at least 1."""
+    number = int(word)
+    if number < 1:
+        raise ValueError(word)
+    return number
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="llamux", description=__doc__)
+    top.add_argument("--version", action="version", version=f"llamux {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        added = verbs.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        added.set_defaults(run=run)
+        return added
+
+    asking = verb(ask)
+    asking.add_argument("prompt")
+    add_options(asking)
+    add_options(verb(chat))
+    verb(status)
+    verb(stats).add_argument(
+        "--watch", type=float, nargs="?", const=2.0, metavar="SECONDS", help="again and again"
+    )
+    changing = verb(options)
+    changing.add_argument(
+        "change", nargs="*", metavar="KEY=VALUE", help="for the next answer of this terminal"
+    )
+    changing.add_argument("--reset", action="store_true", help="back to the defaults first")
+    verb(models)
+    verb(use).add_argument("name")
+    measuring = verb(bench)
+    measuring.add_argument("--repeats", type=positive, default=5, metavar="N", help="(default 5)")
+    measuring.add_argument(
+        "--words", type=positive, default=128, metavar="N", help="of the prompt (default 128)"
+    )
+    measuring.add_argument(
+        "--max-tokens", type=positive, default=64, metavar="N", help="of the answer (default 64)"
+    )
+    measuring.add_argument(
+        "--speculate", type=int, default=0, metavar="N", help="tokens to guess ahead (default 0)"
+    )
+    measuring.add_argument("--model", default="", metavar="NAME", help="of `llamux models`")
+    measuring.add_argument("--json", action="store_true", help="for programs")
+    verb(doctor)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb; 1 with a line that says what to do where it cannot be done."""
+    args = parser().parse_args(arguments)
+    try:
+        args.run(args)
+    except (LlamuxError, ValueError) as error:
+        print(f"🦙 {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print()
+        return 130
+    return 0
