@@ -36,6 +36,8 @@ from llamux.options import Options
 from tests.support import lab as guest_lab
 from tests.support.lab import loaded
 
+pytestmark = pytest.mark.debug_kernel("uml/kasan")
+
 HOST = "/tmp/host"
 UML_ONLY = pytest.mark.skipif(platform.machine() != "x86_64", reason="User-mode Linux is x86-64's")
 

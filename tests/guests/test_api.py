@@ -17,6 +17,11 @@ from tests.support import lab as guest_lab
 from tests.support.lab import TINY, loaded, stats
 from tests.support.sample import asked, bring_sample, parse, sample
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml", "aarch64"),
+]
+
 TINY_N_CTX = 256
 QUESTION = "What is a kernel module?"
 PROMPT = f"""prompt='"{QUESTION}"'"""
@@ -146,6 +151,7 @@ def test_whoever_may_ask_keeps_the_module(asker: Guest) -> None:
         assert asker.check("cat /sys/module/llamux/refcnt").strip() == "1"
 
 
+@pytest.mark.guests("x86_64")
 @pytest.mark.parametrize("arch", ["x86_64"])
 def test_kernel_6_12(guest_pool: GuestPool, arch: str) -> None:
     guest = guest_pool.get(arch, "6.12", **guest_lab.options(arch, "6.12"))

@@ -20,6 +20,11 @@ from llamux import uapi
 from tests.support import lab as guest_lab
 from tests.support.lab import OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
+
 STATS = [
     "model",
     "isa",
@@ -56,6 +61,7 @@ STATS = [
 ]
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_loading_is_one_line_of_the_log(lab: Guest) -> None:
     with new_lines(lab) as lines, loaded(lab):
         pass
@@ -67,6 +73,7 @@ def test_loading_is_one_line_of_the_log(lab: Guest) -> None:
     )
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
     with loaded(lab):
         known = stats(lab)
@@ -95,6 +102,7 @@ def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_an_answer_and_its_figures(lab: Guest) -> None:
     with loaded(lab):
         lab.check(f"printf 'template none\\nmax_tokens 24\\n' >{OPTIONS}; echo hello >{PROMPT}")
@@ -203,6 +211,7 @@ def test_a_descriptor_for_both_is_private(lab: Guest) -> None:
     assert now == "1"
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_parallel_conversations_do_not_mix(lab: Guest) -> None:
     texts = ["one", "and two", "the third", "kernel"]
     with loaded(lab):
@@ -224,6 +233,7 @@ def test_several_readers_of_one_answer(lab: Guest) -> None:
         assert stats(lab)["answers"] == "2"
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_rmmod_while_a_file_is_open(lab: Guest) -> None:
     busy = os.strerror(errno.EAGAIN)
     with loaded(lab):
@@ -235,6 +245,7 @@ def test_rmmod_while_a_file_is_open(lab: Guest) -> None:
         assert ask(lab, "still there")
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_unloading_returns_all_memory(lab: Guest) -> None:
     with loaded(lab):  # what a first load leaves in caches is not the module's
         ask(lab, "warm")
@@ -264,6 +275,7 @@ def killed_reader(kind: str, seconds: float) -> str:
     )
 
 
+@pytest.mark.guests("x86_64")
 @pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True)  # slow enough for it
 def test_smollm2_answers_through_an_interrupt(lab: Guest) -> None:
     with loaded(lab, MODEL_PATH):
@@ -314,6 +326,7 @@ def test_a_common_beginning_is_evaluated_once(lab: Guest) -> None:
         assert int(chat()[1]["last_reused"]) == 0
 
 
+@pytest.mark.guests("x86_64")
 @pytest.mark.parametrize("arch", ["x86_64"], indirect=True)
 def test_a_32_bit_program_has_the_same_structures(lab: Guest, tmp_path: Path) -> None:
     program = tmp_path / "program"
@@ -345,6 +358,7 @@ def test_a_32_bit_program_has_the_same_structures(lab: Guest, tmp_path: Path) ->
         assert call(uapi.GET_OPTIONS + 1) == (errno.ENOTTY, b"")
 
 
+@pytest.mark.guests("x86_64")
 @pytest.mark.parametrize("arch", ["x86_64"])
 def test_kernel_6_12(guest_pool: GuestPool, arch: str) -> None:
     guest = guest_pool.get(arch, "6.12", **guest_lab.options(arch, "6.12"))

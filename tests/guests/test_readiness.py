@@ -6,7 +6,11 @@ import pytest
 from harness.guests.guest import Guest
 from tests.support.lab import OPTIONS, PROMPT, ask, loaded, stats
 
-pytestmark = pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True)
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml", "x86_64"),
+    pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True),
+]
 
 TEXT = "Once upon a time"
 RAW = f"printf 'template none\\nmax_tokens 24\\n' >{OPTIONS}"

@@ -25,6 +25,8 @@ QUICK = 3
 
 # An emulator takes long enough over SmolLM2 to be interrupted.
 pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan"),
+    pytest.mark.guests("x86_64"),
     pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True),
     pytest.mark.parametrize("kind", SIGNALS, ids=lambda kind: kind.name),
 ]
@@ -166,6 +168,7 @@ def test_waiting_for_logits(slow: Guest, kind: signal.Signals) -> None:
         assert_only_the_model(slow)
 
 
+@pytest.mark.guests("x86_64", "aarch64")
 def test_computing_logits(lab: Guest, kind: signal.Signals) -> None:
     """A pass of 64 tokens ends within."""
     with loaded(lab, MODEL_PATH, "n_ctx=256"):
@@ -174,6 +177,7 @@ def test_computing_logits(lab: Guest, kind: signal.Signals) -> None:
         assert_only_the_model(lab)
 
 
+@pytest.mark.guests("x86_64", "aarch64")
 def test_polling(lab: Guest, kind: signal.Signals) -> None:
     """Who waits for the thread takes it along."""
     with loaded(lab, MODEL_PATH):

@@ -40,7 +40,9 @@ def machine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.boot
-@pytest.mark.xdist_group("guests-x86_64")
+@pytest.mark.xdist_group("stress")
+@pytest.mark.seconds(120)
+@pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
 def test_a_hundred_clients(machine: str, kernel: str | None) -> None:
     """All kinds of clients, of two models; nothing is lost, mixed or left.
 

@@ -13,6 +13,8 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import LOGITS, PROMPT, ask, helpers, insmod, loaded, stats, used_ns
 
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
 GOLDENS = {golden.name: golden for golden in goldens.load()}
 TEXT = "A kernel is"
 MODEL = "/golden/tiny-tied-Q8_0.gguf"

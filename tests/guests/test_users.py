@@ -11,6 +11,8 @@ import pytest
 from harness.guests.guest import MODEL_PATH, Guest
 from tests.support.lab import OPTIONS, PROMPT, loaded, stats
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 TOKENS = 48
 LONG = f"printf 'template none\\nmax_tokens {TOKENS}\\nspeculate 0\\n' >{OPTIONS}"
 

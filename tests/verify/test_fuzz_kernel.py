@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Programs that were worth keeping, in a kernel that looks for faults and tells what they reach."""
 
+import pytest
+
 from harness.checks import fuzz_kernel
 from harness.checks.fuzz_kernel import SEEDS
+
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan")
 
 REACHED = 0.6
 """Of the module's blocks: less than what was seen, since no two runs are the same."""

@@ -43,6 +43,8 @@ from tests.support.lab import (
 from tests.support.signed import MODULE as SIGNED_MODULE
 from tests.support.signed import files as signed_files
 
+pytestmark = pytest.mark.debug_kernel("kasan")
+
 FAULTS = ROOT / "fixtures" / "faults"
 FAIL_NTH = "/fail_nth"
 LIMIT = 1000
