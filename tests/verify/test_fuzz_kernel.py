@@ -9,7 +9,7 @@ from harness.checks.fuzz_kernel import SEEDS
 pytestmark = pytest.mark.debug_kernel("x86_64/kasan")
 
 REACHED = 0.6
-"""Of the module's blocks: less than what was seen, since no two runs are the same."""
+"""Number of the module's blocks to reach: fewer than seen, since runs differ."""
 
 
 def test_the_seeds_break_nothing(arch: str, kernel: str) -> None:
