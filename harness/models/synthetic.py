@@ -56,7 +56,7 @@ class Shape:
 
     @property
     def n_head_dim(self) -> int:
-        """Of queries, keys and values."""
+        """Dimension of queries, keys and values."""
         return self.n_embd // self.n_head
 
 
@@ -126,7 +126,7 @@ BLOCKS = {
 TYPES = (*(t.name for t in (*FLOATS, *BLOCKS)), MIXTURE)
 """What :func:`make_model` takes."""
 
-# What a row takes that is no multiple of 256, in a mixture.
+# Type of rows whose length is no multiple of 256, in a mixture.
 _NARROW = {Type.Q4_K: Type.Q5_0, Type.Q6_K: Type.Q8_0}
 
 

@@ -21,7 +21,7 @@ pytestmark = [
 
 PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
 SHORT = Options(max_tokens=24)
-"""As the example has it."""
+"""Options as the example sets them."""
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 

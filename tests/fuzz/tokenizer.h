@@ -41,7 +41,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* What the ids stand for equals the text, where that is valid and has no special tokens. */
+/* Check that the pieces of the ids equal the text, if it is valid without special tokens. */
 static void check_round_trip(const char *text, size_t n, const u32 *ids, long n_ids)
 {
 	size_t room = llama_vocab_max_piece(&vocab), at = 0, skip, tail;

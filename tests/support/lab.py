@@ -40,7 +40,7 @@ cat /proc/llamux/prompt
 
 @cache
 def files() -> dict[str, bytes | Path]:
-    """What the guest has beside the module: SmolLM2, tiny models, and malformed files."""
+    """Return the files of the guest beside the module: SmolLM2, tiny models, malformed files."""
     folder = cache_dir("lab")
     found: dict[str, bytes | Path] = {"/ask": ASK, MODEL_PATH: packaged.smollm2()}
     for shape in ("tiny", "tiny-spm"):
@@ -86,7 +86,7 @@ def loaded(guest: Guest, model: str = TINY, arguments: str = "") -> Iterator[Non
 
 
 def logits_sha256(guest: Guest, tokens: tuple[int, ...], batch: int) -> str:
-    """Of the guest's logits of every position."""
+    """Return the SHA-256 of the guest's logits of every position."""
     words = " ".join(map(str, tokens))
     command = f"exec 3<>{LOGITS}; echo batch {batch} {words} >&3 && sha256sum <&3"
     return guest.check(command, timeout=300).split()[0]

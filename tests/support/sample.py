@@ -18,7 +18,7 @@ SAMPLES = ROOT / "kmod" / "samples"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the sample says came of its request."""
+    """Result of the sample's request, as it shows it."""
 
     result: int
     scores: tuple[Score, ...] = ()
@@ -55,6 +55,6 @@ def sample(guest: Guest, arguments: str) -> Iterator[Asked]:
 
 
 def asked(guest: Guest, arguments: str) -> Asked:
-    """What comes of a request."""
+    """Return the result of a request."""
     with sample(guest, arguments) as found:
         return found

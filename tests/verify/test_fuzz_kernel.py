@@ -12,7 +12,7 @@ pytestmark = [
 ]
 
 REACHED = 0.6
-"""Of the module's blocks: less than what was seen, since no two runs are the same."""
+"""Number of the module's blocks to reach: fewer than seen, since runs differ."""
 
 
 def test_the_seeds_break_nothing(arch: str, kernel: str) -> None:
