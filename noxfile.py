@@ -188,6 +188,12 @@ def test(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Show what the tests without a guest reach of the core and of Python, and long gaps."""
+    harness(session, "coverage", *session.posargs)
+
+
 def state_folder(name: str, fresh: bool) -> Path:
     """Return the folder that keeps what has passed on the tree as it is now; emptied if fresh.
 

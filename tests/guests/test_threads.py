@@ -20,7 +20,7 @@ pytestmark = [
 
 GOLDENS = {golden.name: golden for golden in goldens.load()}
 TEXT = "A kernel is"
-TOKENS = 160
+TOKENS = 128
 """Length of an answer that lasts for some seconds."""
 MODEL = "/golden/tiny-tied-Q8_0.gguf"
 FROZEN = "remaining freezable tasks completed"  # in the log, of threads of the kernel
