@@ -68,6 +68,7 @@ SHAPES = {
     "tiny-mha": Shape(n_head_kv=4),
     "tiny-rope": Shape(rope_factor=2.5, rope_freqs=True, n_rot=12, rope_base=500000.0),
     "tiny-spm": Shape(vocab="spm", n_vocab=320),
+    "small": Shape(n_layer=8, n_embd=384, n_head=6, n_ff=1536, n_ctx=512),
     "smollm2-135m": Shape(
         n_layer=30,
         n_embd=576,

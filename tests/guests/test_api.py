@@ -60,6 +60,7 @@ def test_an_answer_is_that_of_the_prompt_file(asker: Guest) -> None:
         assert (short[n].result, short[n].answer) == (-errno.ENOSPC, whole)
 
 
+@pytest.mark.judged_by("kcsan")
 def test_a_kernel_thread_may_ask(asker: Guest) -> None:
     arguments = f"{PROMPT} max_tokens=40"
     with loaded(asker):

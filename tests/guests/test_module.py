@@ -211,6 +211,7 @@ def test_a_descriptor_for_both_is_private(lab: Guest) -> None:
     assert now == "1"
 
 
+@pytest.mark.judged_by("kcsan")
 @pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_parallel_conversations_do_not_mix(lab: Guest) -> None:
     texts = ["one", "and two", "the third", "kernel"]
@@ -225,6 +226,7 @@ def test_parallel_conversations_do_not_mix(lab: Guest) -> None:
     assert len(set(alone)) == len(alone)
 
 
+@pytest.mark.judged_by("kcsan")
 def test_several_readers_of_one_answer(lab: Guest) -> None:
     with loaded(lab):
         alone = ask(lab, "one", 60)

@@ -28,6 +28,8 @@ PROGRAMS = ("readiness", "crowd", "file_call", "fail_nth")
 EXAMPLE = "/example"
 TINY = "/models/tiny.gguf"
 TINY_SPM = "/models/tiny-spm.gguf"
+SMALL = "/models/small.gguf"
+"""A random model of 12 MB, over which an emulated processor takes long enough to be disturbed."""
 
 # ask TEXT [N]: the answer to a raw text, of N tokens at most.
 ASK = b"""printf 'template none\\nmax_tokens %s\\n' "${2:-24}" >/proc/llamux/options || exit
@@ -43,6 +45,8 @@ def files() -> dict[str, bytes | Path]:
     found: dict[str, bytes | Path] = {"/ask": ASK, MODEL_PATH: packaged.smollm2()}
     for shape in ("tiny", "tiny-spm"):
         found[f"/models/{shape}.gguf"] = make_model(shape, "Q8_0", folder / f"{shape}.gguf")
+    small = folder / "small.gguf"
+    found[SMALL] = make_model("small", "Q4_K_M", small, seed=4)  # its answers vary most
     for golden in goldens.load():
         found[golden_path(golden)] = golden.model_path()
     for name, _ in malformed.write_all(folder / "malformed"):

@@ -6,7 +6,10 @@ import pytest
 from harness.checks import fuzz_kernel
 from harness.checks.fuzz_kernel import SEEDS
 
-pytestmark = pytest.mark.debug_kernel("x86_64/kasan")
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan"),
+    pytest.mark.judged_by("kasan"),
+]
 
 REACHED = 0.6
 """Number of the module's blocks to reach: fewer than seen, since runs differ."""

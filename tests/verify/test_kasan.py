@@ -357,6 +357,7 @@ def test_a_signature_with_a_failing_allocation(signed: Guest, model: str) -> Non
     assert refused >= 3
 
 
+@pytest.mark.every_time
 def test_nothing_has_leaked(lab: Guest, guest_pool: GuestPool) -> None:
     with loaded(lab):
         assert ask(lab, "hello", 8)

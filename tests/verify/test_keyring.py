@@ -15,7 +15,10 @@ from harness.host.paths import cache_dir
 from harness.models import signing
 from tests.support.lab import TINY, insmod, loaded, new_lines, stats
 
-pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan"),
+    pytest.mark.judged_by("kasan"),
+]
 
 MODEL = "/tmp/signed.gguf"
 

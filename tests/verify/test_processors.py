@@ -5,7 +5,10 @@ import pytest
 
 from harness.guests.guest import Guest
 
-pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan", "latency")
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan", "latency"),
+    pytest.mark.judged_by("kasan", "kcsan"),
+]
 
 
 def test_every_processor_is_there(arch: str, kernel: str) -> None:
