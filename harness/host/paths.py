@@ -14,10 +14,10 @@ INCLUDE = ROOT / "kmod" / "include"
 """What programs and other modules include."""
 
 GUEST_PROGRAMS = ROOT / "harness" / "programs" / "guest"
-"""C programs that run in guests."""
+"""C programs that run in guests: probes, and a folder for each larger program."""
 
 HOST_PROGRAMS = ROOT / "harness" / "programs" / "host"
-"""C programs that exercise the core on the host."""
+"""C programs that exercise the core and the C client on the host."""
 
 LIBRARY = ROOT / "libllamux"
 """The C client."""

@@ -10,7 +10,7 @@ import pytest
 from harness.core.options import Options
 from harness.core.session import Model, Session
 from harness.guests.guest import Guest, Result
-from harness.host.paths import GUEST_PROGRAMS, INCLUDE, LIBRARY
+from harness.host.paths import HOST_PROGRAMS, INCLUDE, LIBRARY
 from tests.support import lab as guest_lab
 from tests.support.lab import EXAMPLE, loaded
 
@@ -65,7 +65,7 @@ def test_it_is_built_and_installed(tmp_path: Path) -> None:
 def test_its_memory_is_sound(tmp_path: Path) -> None:
     """Against files that only look like the module's, with sanitizers."""
     program = tmp_path / "check"
-    source = GUEST_PROGRAMS / "libllamux_check.c"
+    source = HOST_PROGRAMS / "libllamux_check.c"
     sanitize = "-fsanitize=address,undefined"
     command = ["clang", "-g", "-Wall", "-Wextra", "-Werror", sanitize, "-fno-sanitize-recover=all"]
     subprocess.run([*command, f"-I{INCLUDE}", str(source), "-o", str(program)], check=True)

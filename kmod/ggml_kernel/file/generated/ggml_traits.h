@@ -10,7 +10,7 @@
 
 #include "file/generated/ggml_types.h"
 
-/* Types without a size are known by name only. */
+/* Those without bytes are known by name alone. */
 static const struct ggml_type_traits ggml_traits_table[GGML_TYPE_COUNT] = {
 	[0] = { .name = "F32", .block = 1, .bytes = 4 },
 	[1] = { .name = "F16", .block = 1, .bytes = 2 },
