@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What another module gets from llamux.ko: kmod/samples asks, in a guest."""
+"""Requests of another module, kmod/samples, to llamux.ko in a guest."""
 
 import errno
 import time
@@ -25,7 +25,7 @@ pytestmark = [
 TINY_N_CTX = 256
 QUESTION = "What is a kernel module?"
 PROMPT = f"""prompt='"{QUESTION}"'"""
-"""As the kernel wants a value with spaces."""
+"""Parameter whose value has spaces, quoted for the kernel."""
 LONG = f"{PROMPT} max_tokens=1000"
 
 
@@ -102,7 +102,7 @@ def test_scores_are_those_of_the_library(asker: Guest) -> None:
 
 
 def test_deadline_and_cancel_leave_what_there_is(asker: Guest) -> None:
-    """Of an answer that would take half a minute, as its reader is slow."""
+    """Check the end of an answer that would take half a minute, since its reader is slow."""
     path = Path(str(guest_lab.files()[TINY]))
     with Model(path) as model, Session(model, TINY_N_CTX) as session:
         whole = b"".join(session.answer(QUESTION.encode(), Options(max_tokens=0)))

@@ -141,7 +141,7 @@ def test_a_write_while_an_answer_streams(lab: Guest) -> None:
         own = f"exec 3<>{PROMPT}; printf a >&3; dd bs=1 count=1 <&3 2>/dev/null\n"
         fails(lab, f"{own} printf b | cat >&3", errno.EBUSY)
         assert lab.run(f"cat {PROMPT}").output == answer
-        # Nor is a complete answer exchanged under somebody who reads it again.
+        # A complete answer is not replaced while a reader reads it again.
         fails(lab, f"{begun} echo second >{PROMPT}", errno.EBUSY)
         assert lab.run(f"cat {PROMPT}").output == answer
         # Others are not concerned, and a reader that has left is none.
@@ -300,7 +300,7 @@ TEXTS = {
     "control": b"default tiny\n",
     "logits": b"1 2 3 4 5 6 7 8\n",
 }
-"""What each file that is written takes."""
+"""Valid content of each file that can be written."""
 STREAMS = ("prompt", "chat", "control", "logits")
 SHOWN = ("options", "status", "stats", "models")
 """The files that are read like others."""
@@ -528,14 +528,14 @@ def test_parameters_are_constant(lab: Guest) -> None:
 
 
 def parameters() -> set[str]:
-    """Those of the module, from its source."""
+    """Return the names of the module's parameters, from its source."""
     files = [path for path in (ROOT / "kmod").rglob("*.c") if path.parent.name != "samples"]
     source = "".join(path.read_text() for path in files)
     return set(re.findall(r"^module_param\((\w+),", source, re.MULTILINE))
 
 
 def ioctls() -> set[str]:
-    """Those of the header."""
+    """Return the names of the ioctls, from the header."""
     header = (INCLUDE / "uapi" / "llamux.h").read_text()
     return set(re.findall(r"^#define (LLAMUX_IOC_\w+) ", header, re.MULTILINE))
 
@@ -697,7 +697,7 @@ BAD_OPTIONS = {
     "long model": (changed(model=b"m" * 64), "the model's name is too long"),
     "empty stop": (stop(b"", 0), "a stop text has from 1 to 64 bytes"),
 }
-"""What is wrong in a structure, and what the log says of it."""
+"""Structures with a wrong value, and the line that the log has for each."""
 
 SHAPELESS_OPTIONS = {
     "chat_template": (changed(chat_template=5), errno.EINVAL),
@@ -734,7 +734,7 @@ def test_options_without_a_shape(lab: Guest) -> None:
 
 
 def test_bad_options_change_nothing(lab: Guest) -> None:
-    """Those of the session, which an ioctl on a file that is written to alone changes."""
+    """Check that an ioctl on a file opened for writing changes the options of the session."""
     size = ctypes.sizeof(uapi.IocOptions)
     good = changed(seed=2**64 - 1, top_k=5, n_system=3, system=b"abc")
     with loaded(lab):
@@ -822,7 +822,7 @@ def test_bad_commands(lab: Guest, command: str, error: int, message: str) -> Non
 
 
 def test_commands_that_are_no_text(lab: Guest) -> None:
-    """As long as it may be, a command is read; a byte more, or a NUL, and it is not."""
+    """Check that the longest command is taken, and one with another byte or a NUL is refused."""
     with loaded(lab), new_lines(lab) as lines:
         for n, error in ((4352, errno.EINVAL), (4353, errno.EMSGSIZE)):
             fails(

@@ -80,7 +80,7 @@ def test_dialogues_and_prompts_do_not_mix(lab: Guest) -> None:
 
 
 def call(guest: Guest, command: int, options: ClientOptions) -> ClientOptions:
-    """What an ioctl on the shared dialogue gives back."""
+    """Check the options that an ioctl on the shared dialogue returns."""
     words = f"chmod +x /file_call; exec 3<{CHAT}; exec /file_call {command}"
     done = guest.run(words, stdin=bytes(options.packed()))
     assert done.exit_code == 0

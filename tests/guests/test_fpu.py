@@ -21,7 +21,7 @@ PROGRAM = GUEST_PROGRAMS / "probes" / "register_check.c"
 GOLDEN = next(golden for golden in goldens.load() if golden.name == "tiny-256-Q4_K")
 ROUNDS = 120
 WAITS = ("answer yield stats spin", "answer", "yield spin", "spin", "spin")
-"""What each process does with its registers full."""
+"""System calls of each process while its registers are full."""
 
 
 @pytest.fixture(params=["x86_64-6.12", "aarch64-6.12"])
@@ -64,7 +64,7 @@ def test_registers_stay_as_they_are(smp: Guest) -> None:
 
 
 def check_registers(guest: Guest) -> list[str]:
-    """What the processes print, one for each of WAITS, while others generate beside them."""
+    """Return the output of the processes, one for each of WAITS, beside others that generate."""
     pids = helpers(guest)
     before = used_ns(guest, pids)
     started = "".join(

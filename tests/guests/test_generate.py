@@ -14,7 +14,7 @@ pytestmark = [
 
 
 def generated(capfdbinary: pytest.CaptureFixture[bytes], where: str, *arguments: str) -> bytes:
-    """What the verb prints."""
+    """Return the output of the verb."""
     capfdbinary.readouterr()
     assert main(["generate", *arguments, "--on", where]) == 0
     return capfdbinary.readouterr().out

@@ -140,7 +140,7 @@ def test_a_path_that_computes_wrong_is_not_used(faulty: Guest) -> None:
         assert logits_sha256(faulty, golden.tokens, 17) == golden.sha256
     assert lines[0] == "avx2 computes Q4_0 wrong on this machine: it is not used"
     assert insmod(faulty, path, "isa=avx2").exit_code != 0
-    # What the self-test keeps away.
+    # The self-test disables this path.
     with loaded(faulty, path, "selftest=0"):
         assert path_in_use(faulty) == "avx2"
         assert logits_sha256(faulty, golden.tokens, 17) != golden.sha256

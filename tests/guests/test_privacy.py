@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a conversation held is nowhere in the guest's memory once it has ended."""
+"""Memory of conversations: nothing of one is left in the guest's memory after its end."""
 
 import os
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def memory(guest: Guest) -> Iterator[bytes]:
 
 
 def private(process: Path, start: int, end: int) -> Iterator[bytes]:
-    """What a process has at its addresses."""
+    """Return the memory that a process has mapped."""
     with (process / "mem").open("rb", 0) as mem, (process / "pagemap").open("rb", 0) as pagemap:
         pagemap.seek(start // PAGE * 8)
         flags = np.frombuffer(pagemap.read((end - start) // PAGE * 8), np.uint64)
@@ -50,7 +50,7 @@ def private(process: Path, start: int, end: int) -> Iterator[bytes]:
 
 
 def shared(path: Path) -> Iterator[bytes]:
-    """What a file has that is memory."""
+    """Return the content of a file that is memory."""
     with path.open("rb", 0) as file:
         end = 0
         while True:
@@ -73,7 +73,7 @@ def found(guest: Guest, needles: dict[str, bytes]) -> dict[str, int]:
 
 
 def needles_with(system: str | None = None) -> dict[str, bytes]:
-    """Of the prompt, of its tokens, of the answer."""
+    """Traces of the prompt, of its tokens and of the answer."""
     path = guest_lab.files()[guest_lab.TINY]
     assert not isinstance(path, bytes)
     options = Options(max_tokens=100, chat=1, system=system)
@@ -152,7 +152,7 @@ def test_nothing_stays_behind(
 
 @pytest.mark.parametrize("arch", ["x86_64", "uml"], indirect=True)
 def test_nothing_stays_of_a_session(lab: Guest) -> None:
-    """Nor of the system prompt that it had, nor of options that were read.
+    """Check that no system prompt and no options are left.
 
     The prompt's line breaks are none in what a shell writes, nor is the order that of options.
     """

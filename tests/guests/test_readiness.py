@@ -17,7 +17,7 @@ RAW = f"printf 'template none\\nmax_tokens 24\\n' >{OPTIONS}"
 
 
 def readiness(guest: Guest, way: str) -> bytes:
-    """What the program prints."""
+    """Return the output of the program."""
     done = guest.run(f"{RAW}; chmod +x /readiness; /readiness {way} '{TEXT}'", timeout=120)
     assert done.exit_code == 0, (way, done.errors)
     return done.output

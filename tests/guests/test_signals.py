@@ -179,7 +179,7 @@ def test_computing_logits(lab: Guest, kind: signal.Signals) -> None:
 
 @pytest.mark.guests("x86_64", "aarch64")
 def test_polling(lab: Guest, kind: signal.Signals) -> None:
-    """Who waits for the thread takes it along."""
+    """Check that a task which waits for the producer thread ends with its signal."""
     with loaded(lab, MODEL_PATH):
         lab.check(f"chmod +x /readiness; {RAW}")
         place = "grep -q ^llamux/answer /proc/[0-9]*/comm && sleep 0.5"

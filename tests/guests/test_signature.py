@@ -94,7 +94,7 @@ def test_where_none_is_required_all_are_loaded(vault: Guest) -> None:
             vault.check("rmmod llamux")
     assert load(vault, "/bad/wrong-key.gguf", False).exit_code == 0
     vault.check("rmmod llamux")
-    # What is cut off has to be known, checked or not.
+    # The module must recognize a cut signature even if none is required.
     assert load(vault, "/bad/length-huge.gguf", False).exit_code == errno.EBADMSG
 
 
@@ -127,7 +127,7 @@ def test_what_is_not_signed_is_refused(vault: Guest) -> None:
     ids=["pipe", "folder", "loop"],
 )
 def test_a_signature_that_is_no_file(vault: Guest, command: str, error: int) -> None:
-    """Nor does a pipe wait for its writer."""
+    """Check that a pipe without a writer is refused at once."""
     vault.check("cp /good/detached.gguf /tmp/s.gguf; rm -rf /tmp/s.gguf.p7s")
     vault.check(f"{command} /tmp/s.gguf.p7s")
     refuses(vault, error, UNREADABLE, "/tmp/s.gguf", MODULE)

@@ -61,7 +61,7 @@ def busy_model(guest: Guest) -> str:
 
 
 def sha256(guest: Guest, golden: goldens.Golden, batch: int) -> str:
-    """Of a golden's logits."""
+    """Return the hash of a golden file's logits."""
     words = " ".join(map(str, golden.tokens))
     command = f"exec 3<>{LOGITS}; echo batch {batch} {words} >&3 && sha256sum <&3"
     return guest.check(command, timeout=300).split()[0]
@@ -261,7 +261,7 @@ def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
 
 
 def test_a_page_that_is_a_long_time_coming(smp: Guest) -> None:
-    """Who writes from it, or reads into it, holds nobody up."""
+    """Check that a slow buffer holds up no other user."""
     with loaded(smp, MODEL):
         whole = ask(smp, TEXT)
         done = smp.run(f"chmod +x /readiness; /readiness slow '{TEXT}'", timeout=60)

@@ -12,7 +12,7 @@ TYPES = [*FLOATS, *FORMATS]
 """Every tensor type of the core."""
 
 STYLES = ["ordinary", "any", "largest", "smallest", "zero"]
-"""Of the floats in a row; "zero" makes some rows and some blocks zero.
+"""Styles of the floats in a row; "zero" makes some rows and some blocks zero.
 
 More are for single tensors of singles: "spread" covers the range of Q32 element by element,
 "columns" column by column, "ramp" halves every other column, "one" has one element in each

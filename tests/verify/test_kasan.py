@@ -100,7 +100,7 @@ def failing_allocations(guest: Guest) -> Iterator[Guest]:
             f"echo 32 >stacktrace-depth && echo {start} >require-start && echo {end} >require-end"
         )
     guest.check(f"cd {DEBUG}/fail_page_alloc && echo N >ignore-gfp-highmem && echo 0 >min-order")
-    # What the kernel says about every failure is no fault: look at the rest, after each.
+    # The kernel reports each failed allocation itself: check the other lines of the log.
     guest.check(f"echo 4 >/proc/sys/kernel/printk; chmod +x /{' /'.join(PROGRAMS)}; dmesg -c")
     yield guest
     guest.check("echo 7 >/proc/sys/kernel/printk")
@@ -338,7 +338,7 @@ def signed(arch: str, kernel: str, guest_pool: GuestPool) -> Iterator[Guest]:
 @pytest.mark.parametrize("arch", ["x86_64", "aarch64"], indirect=True)  # the others verify none
 @pytest.mark.parametrize("model", ["good/appended", "good/detached", "bad/model-byte-99"])
 def test_a_signature_with_a_failing_allocation(signed: Guest, model: str) -> None:
-    """What is not as it was signed is not loaded, whatever fails.
+    """Check that a changed model is never loaded, whichever allocation fails.
 
     An allocation that fails in rsa_check_payload() the kernel's RSA calls EINVAL, and
     pkcs7_validate_trust() EKEYREJECTED; the log has to name it.
