@@ -36,7 +36,7 @@ static bool tracing;
 static uint64_t code;			/* address of the module's code */
 static bool coarse;			/* steps are left out */
 static uint8_t *seen;			/* (N_POINTS,): a program reached it before */
-static uint32_t *stamps;		/* (N_POINTS,): number of the latest program that reached it */
+static uint32_t *stamps;		/* (N_POINTS,): latest program that reached it */
 static uint32_t stamp;			/* number of the latest program */
 static uint32_t *reached;		/* (N_POINTS,): by the latest program */
 static uint32_t n_reached;
@@ -240,7 +240,8 @@ static void print_results(uint32_t kind)
 
 	for (i = 0; i < MAX_ERRNO; i++)
 		if (seen[RESULTS + kind * MAX_ERRNO + i])
-			printf("result %s: %s\n", operation_name(kind), i ? strerrorname_np(i) : "0");
+			printf("result %s: %s\n", operation_name(kind),
+			       i ? strerrorname_np(i) : "0");
 }
 
 void coverage_print(void)

@@ -22,7 +22,7 @@ void coverage_end(uint32_t t);
 /* Forget the traces and results of the program before. */
 void coverage_clear(void);
 
-/* Take the points that a program reached. Return: number of points that no program reached before. */
+/* Take the points that a program reached. Return: number of new ones. */
 uint32_t coverage_take(void);
 
 /* Count the points of the latest program as reached. */

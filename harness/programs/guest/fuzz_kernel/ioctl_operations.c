@@ -82,7 +82,8 @@ long do_set_options(const struct operation *o)
 	change_options(u, o->a, o->b);
 	if (o->c >= 128)
 		change_options(u, o->d, o->e);
-	return ioctl(files_get(o->file), LLAMUX_IOC_SET_OPTIONS, memory_pointer_to(o->f, sizeof(*u)));
+	return ioctl(files_get(o->file), LLAMUX_IOC_SET_OPTIONS,
+		     memory_pointer_to(o->f, sizeof(*u)));
 }
 
 long do_ioctl(const struct operation *o)

@@ -44,11 +44,11 @@ static void swap(struct input *input, uint32_t i, uint32_t j)
 /* Replace the end of an input by the end of another one. */
 static void splice(struct input *input, const struct input *other)
 {
-	uint32_t i, from, n = input_n_operations(input);
+	uint32_t i, from, n = input_n_operations(input), end = input_n_operations(other);
 
 	for (i = n ? random_below(n + 1) : 0; i < input_n_operations(input);)
 		input_remove(input, i);
-	for (from = random_below(input_n_operations(other) + 1); from < input_n_operations(other); from++)
+	for (from = random_below(end + 1); from < end; from++)
 		input_insert(input, input_n_operations(input),
 		       other->bytes + HEADER_BYTES + from * OPERATION_BYTES);
 }

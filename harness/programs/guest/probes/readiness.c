@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Programs that do not want to wait in read(). "readiness WAY TEXT" asks
- * /proc/llamux/prompt through a private conversation and prints the answer;
- * the ways:
+ * Readers that wait for an answer in other calls than read().
  *
- *	poll, select, epoll	then a read that does not block
- *	aio			likewise; the kernel polls in a thread of its own
- *	uring			reads by io_uring, of a file that blocks
- *	mixed			polls, then blocking reads of few bytes
- *	slow			the write and the first read are of a page that is a long time
- *				coming, and meanwhile another process can poll
+ *	readiness WAY TEXT
  *
- * Others check what a file is ready for and print "ok":
+ * These ways write TEXT to a private conversation and print the answer:
  *
- *	owed	no new prompt while somebody polls for the answer; one afterwards
- *	leave	many times: begin to poll, and close
- *	errors	what a read would fail with at once counts as ready
- *	hold	poll, read a byte, and go on when there is no /tmp/hold any more
+ *	poll, select, epoll	wait in that call, then read without blocking
+ *	aio			the same; the kernel polls in a thread of its own
+ *	uring			read by io_uring from a file that blocks
+ *	mixed			poll, then read a few bytes from a file that blocks
+ *	slow			write and read with a page that arrives late; meanwhile another
+ *				process must be able to poll
  *
- * What fails is printed and ends it with 1.
+ * These ways check what a file is ready for and print "ok":
+ *
+ *	owed	a file takes no new prompt while a process polls for the answer, and takes one later
+ *	leave	begin to poll and close, fifty times
+ *	errors	a file is ready if a read would fail at once
+ *	hold	poll, read a byte, create /tmp/held, and end when /tmp/hold is removed
+ *
+ * Exit codes: 0, 1 if something is wrong (standard error says what), 2 for bad usage.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
-#include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -40,48 +41,38 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROMPT "/proc/llamux/prompt"
-#define FOREVER (-1)	/* who runs this knows how slow the machine is, and ends it */
+#include "../../shared/array.h"
+#include "../../shared/die.h"
+#include "../../shared/procfs.h"
+#include "../../shared/ring.h"
+
+#define FOREVER (-1)	/* the host ends this program after a time that fits the machine */
 #define PAGE 4096
 
-static void fail(const char *what)
+/* Write a text to a private conversation. Return: its descriptor. */
+static int ask(const char *text, int flags)
 {
-	fprintf(stderr, "%s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void expect(int holds, const char *what)
-{
-	if (holds)
-		return;
-	errno = 0;
-	fail(what);
-}
-
-static int asked(const char *text, int flags)
-{
-	int fd = open(PROMPT, O_RDWR | flags);
+	int fd = open_and_write(PROMPT, O_RDWR | flags, text);
 
 	if (fd < 0)
-		fail("open");
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		fail("write");
+		die(PROMPT);
 	return fd;
 }
 
+/* Return the events of @wanted that a file is ready for within @timeout milliseconds. */
 static int ready(int fd, short wanted, int timeout)
 {
 	struct pollfd p = { .fd = fd, .events = wanted };
 
 	if (poll(&p, 1, timeout) < 0)
-		fail("poll");
+		die("poll");
 	return p.revents;
 }
 
 static void wait_poll(int fd)
 {
 	if (ready(fd, POLLIN, FOREVER) != POLLIN)
-		fail("poll says nothing");
+		die("poll did not return POLLIN");
 }
 
 static void wait_select(int fd)
@@ -91,7 +82,7 @@ static void wait_select(int fd)
 	FD_ZERO(&in);
 	FD_SET(fd, &in);
 	if (select(fd + 1, &in, NULL, NULL, NULL) != 1)
-		fail("select");
+		die("select");
 }
 
 static void wait_epoll(int fd)
@@ -102,13 +93,13 @@ static void wait_epoll(int fd)
 	if (epoll < 0) {
 		epoll = epoll_create1(0);
 		if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
-			fail("epoll");
+			die("epoll");
 	}
 	event.events = EPOLLIN;
 	if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event))
-		fail("epoll_ctl");
+		die("epoll_ctl");
 	if (epoll_wait(epoll, &event, 1, FOREVER) != 1)
-		fail("epoll_wait");
+		die("epoll_wait");
 }
 
 static void wait_aio(int fd)
@@ -120,18 +111,18 @@ static void wait_aio(int fd)
 	struct io_event event;
 
 	if (!context && syscall(SYS_io_setup, 1, &context))
-		fail("io_setup");
+		die("io_setup");
 	if (syscall(SYS_io_submit, context, 1, &requests) != 1)
-		fail("io_submit");
+		die("io_submit");
 	if (syscall(SYS_io_getevents, context, 1, 1, &event, NULL) != 1)
-		fail("io_getevents");
-	expect(event.res == POLLIN, "aio says nothing");
+		die("io_getevents");
+	expect(event.res == POLLIN, "aio did not return POLLIN");
 }
 
-/* Reads that do not block. */
+/* Print an answer by reads that do not block; wait by @wait. */
 static void drain(const char *text, void (*wait)(int fd))
 {
-	int fd = asked(text, O_NONBLOCK), again = 0;
+	int fd = ask(text, O_NONBLOCK), again = 0;
 	char piece[4096];
 	ssize_t n;
 
@@ -142,15 +133,16 @@ static void drain(const char *text, void (*wait)(int fd))
 			again++;
 			wait(fd);
 		} else {
-			fail("read");
+			die("read");
 		}
 	}
-	expect(again, "a read that ought to have found nothing had something");
+	expect(again, "no read had to wait");
 }
 
+/* Print an answer by polls and blocking reads. */
 static void mixed(const char *text)
 {
-	int fd = asked(text, 0);
+	int fd = ask(text, 0);
 	char piece[5];
 	ssize_t n;
 
@@ -158,83 +150,52 @@ static void mixed(const char *text)
 		wait_poll(fd);
 		n = read(fd, piece, sizeof(piece));
 		if (n < 0)
-			fail("read");
+			die("read");
 		fwrite(piece, 1, n, stdout);
 	} while (n);
 }
 
-struct ring {
-	int fd;
-	unsigned int *tail, *mask, *array;
-	unsigned int *cq_head, *cq_tail, *cq_mask;
-	struct io_uring_sqe *entries;
-	struct io_uring_cqe *completions;
-};
-
-static void *map(int fd, size_t n, off_t offset)
-{
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
-
-	if (p == MAP_FAILED)
-		fail("mmap");
-	return p;
-}
-
-static struct ring make_ring(void)
-{
-	struct io_uring_params p = { 0 };
-	struct ring r = { .fd = syscall(SYS_io_uring_setup, 4, &p) };
-	char *sq, *cq;
-
-	if (r.fd < 0)
-		fail("io_uring_setup");
-	sq = map(r.fd, p.sq_off.array + p.sq_entries * sizeof(unsigned int), IORING_OFF_SQ_RING);
-	cq = map(r.fd, p.cq_off.cqes + p.cq_entries * sizeof(*r.completions), IORING_OFF_CQ_RING);
-	r.entries = map(r.fd, p.sq_entries * sizeof(*r.entries), IORING_OFF_SQES);
-	r.tail = (void *)(sq + p.sq_off.tail);
-	r.mask = (void *)(sq + p.sq_off.ring_mask);
-	r.array = (void *)(sq + p.sq_off.array);
-	r.cq_head = (void *)(cq + p.cq_off.head);
-	r.cq_tail = (void *)(cq + p.cq_off.tail);
-	r.cq_mask = (void *)(cq + p.cq_off.ring_mask);
-	r.completions = (void *)(cq + p.cq_off.cqes);
-	return r;
-}
-
+/* Read by io_uring. Return: number of bytes or -errno. */
 static int ring_read(struct ring *r, int fd, void *buffer, unsigned int n)
 {
-	unsigned int slot = *r->tail & *r->mask;
+	struct io_uring_sqe request = {
+		.opcode = IORING_OP_READ, .fd = fd, .off = -1, .len = n,
+		.addr = (unsigned long)buffer,
+	};
 	int result;
 
-	r->entries[slot] = (struct io_uring_sqe){
-		.opcode = IORING_OP_READ, .fd = fd, .off = -1, .addr = (unsigned long)buffer, .len = n,
-	};
-	r->array[slot] = slot;
-	__atomic_store_n(r->tail, *r->tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, r->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
-		fail("io_uring_enter");
-	expect(__atomic_load_n(r->cq_tail, __ATOMIC_ACQUIRE) != *r->cq_head, "no completion");
-	result = r->completions[*r->cq_head & *r->cq_mask].res;
-	__atomic_store_n(r->cq_head, *r->cq_head + 1, __ATOMIC_RELEASE);
+	if (ring_submit(r, &request, 1, 1) < 0)
+		die("io_uring_enter");
+	expect(ring_take(r, &result), "no completion");
 	return result;
 }
 
+/* Print an answer by reads of io_uring. */
 static void uring(const char *text)
 {
-	struct ring ring = make_ring();
-	int fd = asked(text, 0), n;
+	int fd = ask(text, 0), n;
+	struct ring ring;
 	char piece[4096];
 
+	if (!ring_open(&ring))
+		die("io_uring");
 	while ((n = ring_read(&ring, fd, piece, sizeof(piece)))) {
 		if (n < 0) {
 			errno = -n;
-			fail("io_uring read");
+			die("io_uring read");
 		}
 		fwrite(piece, 1, n, stdout);
 	}
 }
 
-/* A read, or a write, of a page that is a long time coming. */
+/**
+ * struct slow_call - A read or a write with a page that arrives late.
+ * @fd:     File.
+ * @call:   read() or write_from().
+ * @page:   The page.
+ * @n:      Bytes to read or write.
+ * @result: Result of the call.
+ */
 struct slow_call {
 	int fd;
 	ssize_t (*call)(int fd, void *page, size_t n);
@@ -256,7 +217,7 @@ static void *call_slowly(void *argument)
 	return NULL;
 }
 
-/* What tells of accesses to a page of which there is none yet. */
+/* Return a descriptor that reports accesses to a page that is missing. */
 static int watch(char *page)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -266,11 +227,14 @@ static int watch(char *page)
 	int faults = syscall(SYS_userfaultfd, O_CLOEXEC);
 
 	if (faults < 0 || ioctl(faults, UFFDIO_API, &api) || ioctl(faults, UFFDIO_REGISTER, &pages))
-		fail("userfaultfd");
+		die("userfaultfd");
 	return faults;
 }
 
-/* Meanwhile another process polls for @event. The page comes with @text. Return: its result. */
+/*
+ * Make a call in another thread; a process polls for @event before the page arrives with @text.
+ * Return: the result of the call.
+ */
 static ssize_t slowly(struct slow_call *c, short event, const char *text)
 {
 	static char content[PAGE];
@@ -285,21 +249,22 @@ static ssize_t slowly(struct slow_call *c, short event, const char *text)
 	strncpy(content, text, PAGE - 1);
 	faults = watch(c->page);
 	if (pthread_create(&caller, NULL, call_slowly, c))
-		fail("pthread_create");
+		die("pthread_create");
 	expect(read(faults, &fault, sizeof(fault)) == sizeof(fault), "no fault");
 	other = fork();
 	if (!other)
 		_exit(ready(c->fd, event, 10000) != event);
 	for (i = 0; i < 100 && !waitpid(other, &status, WNOHANG); i++)
 		usleep(100000);
-	expect(i < 100 && !status, "nobody can poll while a page is a long time coming");
+	expect(i < 100 && !status, "a process cannot poll while a page is missing");
 	if (ioctl(faults, UFFDIO_COPY, &copy))
-		fail("UFFDIO_COPY");
+		die("UFFDIO_COPY");
 	pthread_join(caller, NULL);
 	close(faults);
 	return c->result;
 }
 
+/* Write and read with pages that arrive late, and print the answer. */
 static void slow(const char *text)
 {
 	struct slow_call c = { .fd = open(PROMPT, O_RDWR), .call = write_from, .n = strlen(text) };
@@ -315,6 +280,7 @@ static void slow(const char *text)
 	expect(!c.result, "read");
 }
 
+/* Check that a file takes no prompt while a process polls for the answer. */
 static void owed(const char *text)
 {
 	int out = open(PROMPT, O_WRONLY | O_NONBLOCK);
@@ -324,89 +290,95 @@ static void owed(const char *text)
 
 	expect(out >= 0 && in >= 0, "open");
 	expect(write(out, text, n) == (ssize_t)n, "write");
-	expect(ready(out, POLLOUT, 0) == POLLOUT, "nobody polls, and no prompt can be written");
-	expect(ready(in, POLLOUT, 0) == POLLOUT, "asking for POLLOUT began the answer");
-	expect(ready(out, POLLOUT, 0) == POLLOUT, "asking for POLLOUT began the answer");
-	expect(ready(in, POLLIN, FOREVER) == POLLIN, "no answer");
-	expect(!ready(out, POLLOUT, 0), "a prompt can be written while an answer is owed");
-	expect(write(out, text, n) < 0 && errno == EBUSY, "a prompt was written");
-	expect(read(in, piece, sizeof(piece)) > 0, "ready, and nothing to read");
+	expect(ready(out, POLLOUT, 0) == POLLOUT, "not ready for a prompt without a poller");
+	expect(ready(in, POLLOUT, 0) == POLLOUT, "a poll for POLLOUT started the answer");
+	expect(ready(out, POLLOUT, 0) == POLLOUT, "a poll for POLLOUT started the answer");
+	expect(ready(in, POLLIN, FOREVER) == POLLIN, "the poll for the answer failed");
+	expect(!ready(out, POLLOUT, 0), "ready for a prompt before the answer was read");
+	expect(write(out, text, n) < 0 && errno == EBUSY, "a write while streaming: no EBUSY");
+	expect(read(in, piece, sizeof(piece)) > 0, "ready, but a read returned nothing");
 	close(in);
-	expect(ready(out, POLLOUT, FOREVER) == POLLOUT, "nobody is owed it any more");
-	expect(write(out, text, n) == (ssize_t)n, "it is still owed");
+	expect(ready(out, POLLOUT, FOREVER) == POLLOUT, "not ready for a prompt, no reader left");
+	expect(write(out, text, n) == (ssize_t)n, "a prompt was refused without the reader");
 	puts("ok");
 }
 
+/* Begin to poll and close, with and without waiting. */
 static void leave(const char *text)
 {
 	int i, fd;
 
 	for (i = 0; i < 50; i++) {
-		fd = asked(text, O_NONBLOCK);
+		fd = ask(text, O_NONBLOCK);
 		ready(fd, POLLIN, i % 5);
 		close(fd);
 	}
 	puts("ok");
 }
 
+/* Check that a file is ready if a read would fail at once. */
 static void errors(const char *text)
 {
 	int fd = open(PROMPT, O_RDWR | O_NONBLOCK);
 	char piece[16];
 
 	expect(fd >= 0, "open");
-	expect(ready(fd, POLLIN, 0) == POLLIN, "no prompt, and not ready");
-	expect(read(fd, piece, sizeof(piece)) < 0 && errno == ENODATA, "not ENODATA");
+	expect(ready(fd, POLLIN, 0) == POLLIN, "not ready without a prompt");
+	expect(read(fd, piece, sizeof(piece)) < 0 && errno == ENODATA, "a read: no ENODATA");
 	expect(write(fd, "\xc3", 1) == 1, "write");
-	expect(ready(fd, POLLIN, 0) == POLLIN, "half a character, and not ready");
-	expect(read(fd, piece, sizeof(piece)) < 0 && errno == EILSEQ, "not EILSEQ");
+	expect(ready(fd, POLLIN, 0) == POLLIN, "not ready after half a character");
+	expect(read(fd, piece, sizeof(piece)) < 0 && errno == EILSEQ, "a read: no EILSEQ");
 	close(fd);
-	fd = asked(text, 0);
+	fd = ask(text, 0);
 	expect(preadv2(fd, &(struct iovec){ piece, sizeof(piece) }, 1, -1, RWF_NOWAIT) < 0 &&
-	       errno == EAGAIN, "RWF_NOWAIT waited");
+	       errno == EAGAIN, "RWF_NOWAIT: no EAGAIN");
 	puts("ok");
 }
 
+/* Keep an answer that was begun until /tmp/hold is removed. */
 static void hold(const char *text)
 {
-	int fd = asked(text, O_NONBLOCK);
+	int fd = ask(text, O_NONBLOCK);
 	char byte;
 
 	wait_poll(fd);
-	expect(read(fd, &byte, 1) == 1, "ready, and nothing to read");
+	expect(read(fd, &byte, 1) == 1, "ready, but a read returned nothing");
 	close(creat("/tmp/held", 0600));
 	while (!access("/tmp/hold", F_OK))
 		usleep(100000);
 	puts("ok");
 }
 
+/* A way: drain() with @wait, or @run. */
+static const struct way {
+	const char *name;
+	void (*wait)(int fd);
+	void (*run)(const char *text);
+} ways[] = {
+	{ "poll", .wait = wait_poll },
+	{ "select", .wait = wait_select },
+	{ "epoll", .wait = wait_epoll },
+	{ "aio", .wait = wait_aio },
+	{ "uring", .run = uring },
+	{ "mixed", .run = mixed },
+	{ "slow", .run = slow },
+	{ "owed", .run = owed },
+	{ "leave", .run = leave },
+	{ "errors", .run = errors },
+	{ "hold", .run = hold },
+};
+
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	const struct way *way = ways, *end = ways + ARRAY_SIZE(ways);
+
+	while (argc == 3 && way < end && strcmp(argv[1], way->name))
+		way++;
+	if (argc != 3 || way == end)
 		return 2;
-	if (!strcmp(argv[1], "poll"))
-		drain(argv[2], wait_poll);
-	else if (!strcmp(argv[1], "select"))
-		drain(argv[2], wait_select);
-	else if (!strcmp(argv[1], "epoll"))
-		drain(argv[2], wait_epoll);
-	else if (!strcmp(argv[1], "aio"))
-		drain(argv[2], wait_aio);
-	else if (!strcmp(argv[1], "slow"))
-		slow(argv[2]);
-	else if (!strcmp(argv[1], "uring"))
-		uring(argv[2]);
-	else if (!strcmp(argv[1], "mixed"))
-		mixed(argv[2]);
-	else if (!strcmp(argv[1], "owed"))
-		owed(argv[2]);
-	else if (!strcmp(argv[1], "leave"))
-		leave(argv[2]);
-	else if (!strcmp(argv[1], "errors"))
-		errors(argv[2]);
-	else if (!strcmp(argv[1], "hold"))
-		hold(argv[2]);
+	if (way->wait)
+		drain(argv[2], way->wait);
 	else
-		return 2;
+		way->run(argv[2]);
 	return fflush(stdout) ? 1 : 0;
 }
