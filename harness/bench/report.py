@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Reports of measured rows: a table for a terminal, plots, and docs/benchmarks.md."""
+"""Reports of measured rows: a table for a terminal, and docs/benchmarks.md."""
 
 import re
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.bench.engines import PEER
 from harness.bench.measure import QUIET, counted
 from harness.bench.results import BenchResult, Machine, Row
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 LABELS = {
     "load": "load",
@@ -64,15 +60,11 @@ def ratio(row: Row, to: str) -> str:
     return middle if len(ratios) < 2 else f"{middle} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def _engine(row: Row) -> str:
-    return row.engine if row.on == "native" else f"{row.engine} on {row.on}"
-
-
 def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Return the heads and lines of one model's table, with a column for each engine."""
-    engines = list(dict.fromkeys(_engine(r) for r in rows))
+    engines = list(dict.fromkeys(r.column for r in rows))
     ratios = [
-        (f"{_engine(r)} / {PEER if to == 'peer' else 'native'}", _engine(r), to)
+        (f"{r.column} / {PEER if to == 'peer' else 'native'}", r.column, to)
         for r in rows
         for to in ("peer", "native")
         if r.ratios(to)
@@ -81,7 +73,7 @@ def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     heads = ["", "threads", "unit", *engines, *(r[0] for r in ratios)]
     lines = []
     for (threads, _), some in groupby(rows, key=lambda r: (r.threads, r.kind)):
-        of = {_engine(r): r for r in some}
+        of = {r.column: r for r in some}
         first = next(iter(of.values()))
         cells = [figure(of[e]) if e in of else "" for e in engines]
         cells += [ratio(of[e], to) if e in of else "" for _, e, to in ratios]
@@ -96,7 +88,7 @@ def rooflines(rows: Iterable[Row]) -> Iterator[str]:
             # The bandwidth of this row's run: merged results come from several runs.
             bandwidth = row.bytes_per_second / row.of_bandwidth
             yield (
-                f"{row.model}, {_engine(row)}, {counted(row.threads, 'thread')}: "
+                f"{row.model}, {row.column}, {counted(row.threads, 'thread')}: "
                 f"decoding reads {row.bytes_per_second / 1e9:.1f} GB/s of weights, "
                 f"{row.of_bandwidth:.0%} of the {bandwidth / 1e9:.1f} GB/s that as many "
                 "threads read from memory in the same run"
@@ -172,90 +164,6 @@ def commonest(result: BenchResult) -> str:
     counts = [len(r.samples) for r in result.rows if r.kind == "decode"] or [0]
     return counted(statistics.mode(counts), "round")
 
-
-# Plots.
-
-
-Points = list[tuple[float, Row]]
-
-
-def _curve(rows: Iterable[Row], at: Callable[[Row], float | None]) -> dict[str, Points]:
-    """Return the points of each engine, sorted by their position on the axis."""
-    curves: dict[str, Points] = {}
-    for row in rows:
-        x = at(row)
-        if x is not None:
-            curves.setdefault(_engine(row), []).append((x, row))
-    for points in curves.values():
-        points.sort(key=lambda p: p[0])
-    return curves
-
-
-def _threads_of(kind: str) -> Callable[[Row], float | None]:
-    return lambda r: r.threads if r.kind == kind else None
-
-
-def _depth(row: Row) -> float | None:
-    kind, _, depth = row.kind.partition("@")
-    return float(depth or 0) if kind == "decode" else None
-
-
-def _batch(row: Row) -> float | None:
-    kind, _, batch = row.kind.partition("/")
-    return float(batch) if kind == "prefill" and batch else None
-
-
-def draw(model: str, rows: Sequence[Row]) -> "Figure":
-    """Plot speed against threads, context and batch, with a curve for each engine."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 # slow, and only needed here
-
-    most = max(r.threads for r in rows)
-    of_most = [r for r in rows if r.threads == most]
-    panels = [
-        ("decode", "threads", _curve(rows, _threads_of("decode"))),
-        ("prefill", "threads", _curve(rows, _threads_of("prefill"))),
-        (f"decode, {most} threads", "position", _curve(of_most, _depth)),
-        (f"prefill, {most} threads", "tokens in a pass", _curve(of_most, _batch)),
-    ]
-    panels = [p for p in panels if p[2]]
-    colours = {e: f"C{i}" for i, e in enumerate(dict.fromkeys(_engine(r) for r in rows))}
-    drawing = Figure(figsize=(4 * len(panels), 3.4), layout="constrained")
-    axes = drawing.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (title, x_label, curves) in zip(axes, panels, strict=True):
-        for engine, points in curves.items():
-            x = [p[0] for p in points]
-            y = [p[1].median for p in points]
-            low = [max(0, p[1].median - p[1].spread[0]) for p in points]
-            high = [max(0, p[1].spread[1] - p[1].median) for p in points]
-            ax.errorbar(
-                x, y, yerr=(low, high), marker="o", capsize=3, label=engine, color=colours[engine]
-            )
-        if x_label == "threads":
-            ax.set_xticks(sorted({int(p[0]) for c in curves.values() for p in c}))
-        elif x_label == "tokens in a pass":
-            ax.set_xscale("log", base=2)
-            ax.xaxis.set_major_formatter("{x:.0f}")
-        ax.set(title=title, xlabel=x_label)
-        ax.set_ylim(bottom=0)
-        ax.grid(alpha=0.3)
-    axes[0].set_ylabel("tokens per second")
-    axes[0].legend()
-    drawing.suptitle(model)
-    return drawing
-
-
-def write_plots(result: BenchResult, folder: Path) -> dict[str, Path]:
-    """Write a plot for each model; return the files by model."""
-    files: dict[str, Path] = {}
-    for model, some in groupby(result.rows, key=lambda r: r.model):
-        stem = "".join(c if c.isalnum() else "-" for c in Path(model).stem)
-        path = files[str(model)] = folder / f"benchmarks-{stem}.png"
-        # Without a version in the file the same figures give the same bytes.
-        draw(str(model), list(some)).savefig(path, dpi=110, metadata={"Software": None})
-    return files
-
-
-# The page.
 
 _INTRODUCTION = """\
 # Benchmarks

@@ -67,6 +67,11 @@ class Row:
     of_bandwidth: float | None = None
     """Share of the memory's bandwidth that this is."""
 
+    @property
+    def column(self) -> str:
+        """Name of the engine with its place, as tables and plots show it."""
+        return self.engine if self.on == "native" else f"{self.engine} on {self.on}"
+
     def ratios(self, to: str) -> tuple[float, ...] | None:
         """Return the ratios to "peer" or to "native"; None if there are no pairs."""
         return self.ratios_to_peer if to == "peer" else self.ratios_to_native

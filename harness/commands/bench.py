@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.bench import machine, report, uml
+from harness.bench import machine, plots, report, uml
 from harness.bench.engines import PEER, Engine, NativeEngine, PeerEngine
 from harness.bench.measure import QUIET, check_isa, measure_model
 from harness.bench.plan import N_CTX, BenchPlan
@@ -50,23 +50,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="show what --json printed earlier, too; may be given again",
+        help="include what --json printed earlier; may be given several times",
     )
     parser.add_argument(
-        "--threads", default="", metavar="LIST", help="as 1,2 (default: 1 and every processor)"
+        "--threads",
+        default="",
+        metavar="LIST",
+        help="numbers of threads, as 1,2 (default: 1 and all processors)",
     )
-    parser.add_argument("--prompt-tokens", type=int, metavar="N", help="of prefill (default 512)")
-    parser.add_argument("--gen-tokens", type=int, metavar="N", help="of decode (default 64)")
     parser.add_argument(
-        "--depth", metavar="LIST", help="decode from these positions too (default 2000)"
+        "--prompt-tokens", type=int, metavar="N", help="tokens of prefill (default 512)"
     )
-    parser.add_argument("--isa", metavar="NAME", help=f"of {', '.join(library.ISAS)}")
+    parser.add_argument("--gen-tokens", type=int, metavar="N", help="tokens of decode (default 64)")
     parser.add_argument(
-        "--on", choices=["native", "uml"], default="native", help="where (default native)"
+        "--depth", metavar="LIST", help="decode from these positions, too (default 2000)"
     )
-    parser.add_argument("--peer", choices=[PEER], help="measure it in alternation")
+    parser.add_argument(
+        "--isa", metavar="NAME", help=f"path to compute with: {', '.join(library.ISAS)}"
+    )
+    parser.add_argument(
+        "--on",
+        choices=["native", "uml"],
+        default="native",
+        help="where to measure (default native)",
+    )
+    parser.add_argument("--peer", choices=[PEER], help="measure this engine, too")
     parser.add_argument("--repeat", type=int, default=10, metavar="N", help="rounds (default 10)")
-    parser.add_argument("--json", action="store_true", help="for programs, on standard output")
+    parser.add_argument("--json", action="store_true", help="print the result for programs")
     parser.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="plot speed against threads, context, batch"
     )
@@ -188,9 +198,9 @@ def run(args: argparse.Namespace) -> int:
         print(report.table(result), end="")
     if args.plots:
         args.plots.mkdir(parents=True, exist_ok=True)
-        report.write_plots(result, args.plots)
+        plots.write(result, args.plots)
     if args.write_docs:
         folder = ROOT / "docs"
-        plots = report.write_plots(result, folder)
-        (folder / "benchmarks.md").write_text(report.page(result, plots))
+        files = plots.write(result, folder)
+        (folder / "benchmarks.md").write_text(report.page(result, files))
     return 0

@@ -18,7 +18,7 @@ from harness.models.catalog import resolve
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
-    parser.add_argument("--jsonl", action="store_true", help="a list a line")
+    parser.add_argument("--jsonl", action="store_true", help="read a list from each line")
 
 
 def ids_of(text: bytes, n_vocab: int) -> list[int]:

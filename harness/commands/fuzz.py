@@ -20,8 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help=f"{', '.join(fuzz_core.targets())}, or all",
     )
-    parser.add_argument("--seconds", type=int, default=30, help="for each target (default: 30)")
-    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    parser.add_argument(
+        "--seconds", type=int, default=30, help="time for each target (default: 30)"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object on each line")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,29 +23,43 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
     parser.add_argument("--prompt", required=True, help="the text to answer")
-    parser.add_argument("--max-tokens", type=int, default=256, help="of the answer (default 256)")
-    parser.add_argument("--raw", action="store_true", help="continue the text: no chat template")
-    parser.add_argument("--temperature", default="0", help="0 (the default) is greedy")
-    parser.add_argument("--top-k", type=int, default=0, help="keep this many tokens; 0 keeps all")
-    parser.add_argument("--top-p", default="1", help="keep the likeliest of this probability")
     parser.add_argument(
-        "--min-p", default="0", help="drop what is less likely than this times the best"
+        "--max-tokens", type=int, default=256, help="tokens of the answer (default 256)"
     )
-    parser.add_argument("--repeat-penalty", default="1", help="1 (the default) is off")
-    parser.add_argument("--seed", type=int, default=0, help="of the random generator (default 0)")
+    parser.add_argument(
+        "--raw", action="store_true", help="continue the text without a chat template"
+    )
+    parser.add_argument(
+        "--temperature", default="0", help="0 (the default) takes the likeliest token"
+    )
+    parser.add_argument(
+        "--top-k", type=int, default=0, help="keep this many tokens; 0 (the default) keeps all"
+    )
+    parser.add_argument(
+        "--top-p", default="1", help="keep the likeliest tokens that have this probability together"
+    )
+    parser.add_argument(
+        "--min-p", default="0", help="drop tokens that are less likely than this times the best"
+    )
+    parser.add_argument("--repeat-penalty", default="1", help="1 (the default) switches it off")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the random generator (default 0)"
+    )
     parser.add_argument("--system", help="system prompt (default: the file's own)")
     parser.add_argument(
         "--speculate",
         type=int,
         default=MAX_DRAFT,
         metavar="N",
-        help=f"tokens to guess ahead at the most, 0 to {MAX_DRAFT} (the default)",
+        help=f"most tokens to guess ahead, 0 to {MAX_DRAFT} (the default)",
     )
-    parser.add_argument("--isa", choices=ISAS, help="native: how to multiply (default the fastest)")
     parser.add_argument(
-        "--threads", type=int, help="native: that compute together (default: one a processor)"
+        "--isa", choices=ISAS, help="native: path that multiplies (default: the fastest)"
     )
-    parser.add_argument("--figures", action="store_true", help="native: say how fast it was")
+    parser.add_argument(
+        "--threads", type=int, help="native: number of threads (default: one for each processor)"
+    )
+    parser.add_argument("--figures", action="store_true", help="native: print the speed")
     parser.add_argument(
         "--on",
         default="native",
@@ -55,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel",
         choices=(*KERNELS, *DEBUG_KERNELS),
-        help="the guest's: Debian's series, or one that looks for faults (default 6.1, uml 6.12)",
+        help="guest's kernel: Debian's series, or one that finds faults (default 6.1, uml 6.12)",
     )
 
 

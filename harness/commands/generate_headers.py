@@ -11,7 +11,7 @@ from harness.host.paths import ROOT
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 on a difference"
+        "--check", action="store_true", help="write nothing; exit with 1 if a header differs"
     )
 
 

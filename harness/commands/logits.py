@@ -25,7 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
     parser.add_argument("tokens", metavar="TOKENS.json", type=Path, help="a list of token ids")
     parser.add_argument("out", metavar="OUT.npy", type=Path, help="the file to write")
-    parser.add_argument("--isa", metavar="NAME", help="instruction set (default: the best here)")
+    parser.add_argument(
+        "--isa", metavar="NAME", help="instruction set (default: the best of this machine)"
+    )
     parser.add_argument("--batch", type=int, default=32, help="tokens of a pass, 1 to 64")
 
 

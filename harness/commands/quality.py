@@ -31,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=quality.TEXT,
         help="UTF-8 text of two tokens or more (default: fixtures/text.txt)",
     )
-    parser.add_argument("--peer", choices=[PEER], help="measure it, too")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--peer", choices=[PEER], help="measure this engine, too")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:

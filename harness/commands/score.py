@@ -21,12 +21,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
     parser.add_argument("--prompt", required=True, help="the text to answer")
     parser.add_argument(
-        "--candidate", required=True, action="append", metavar="TEXT", help="one of the answers"
+        "--candidate",
+        required=True,
+        action="append",
+        metavar="TEXT",
+        help="an answer; may be given several times",
     )
-    parser.add_argument("--raw", action="store_true", help="continue the text: no chat template")
+    parser.add_argument(
+        "--raw", action="store_true", help="continue the text without a chat template"
+    )
     parser.add_argument("--system", help="system prompt (default: the file's own)")
-    parser.add_argument("--open", action="store_true", help="the text may go on: score no end")
-    parser.add_argument("--json", action="store_true", help="as JSON, Q16, in the order given")
+    parser.add_argument(
+        "--open", action="store_true", help="do not score the end: the answer may go on"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON in Q16, in the given order")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,9 +23,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "model", metavar="MODEL", help=f"a GGUF file, or {', '.join(catalog.NAMES)}"
     )
     parser.add_argument(
-        "--isa", action="append", metavar="NAME", help="may be given again; default the best one"
+        "--isa",
+        action="append",
+        metavar="NAME",
+        help="path to measure; may be given several times (default: the best one)",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print a JSON object on each line")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,8 +18,8 @@ from harness.models.catalog import resolve
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
-    parser.add_argument("--no-bos", action="store_true", help="never begin with BOS")
-    parser.add_argument("--jsonl", action="store_true", help="a JSON string a line")
+    parser.add_argument("--no-bos", action="store_true", help="do not begin with BOS")
+    parser.add_argument("--jsonl", action="store_true", help="read a JSON string from each line")
 
 
 def text_of(line: bytes) -> bytes:

@@ -46,7 +46,7 @@ def aligned(a: Array) -> Array:
 def call(name: str, *arguments: object) -> int:
     """Call ``llamuxu_<name>`` with arrays by address; return its result, 0 if it has none."""
     passed = [a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments]
-    return int(library()[f"llamuxu_{name}"](*passed) or 0)
+    return int(getattr(library(), f"llamuxu_{name}")(*passed) or 0)
 
 
 class Bfp:

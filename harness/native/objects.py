@@ -23,6 +23,9 @@ from harness.host.lock import exclusive
 from harness.host.paths import ROOT, cache_dir
 from harness.host.progress import step
 
+_LISTS = 8
+"""Most lists of headers that are kept for a unit: several working trees may share a cache."""
+
 
 @dataclass(frozen=True)
 class Toolchain:
@@ -58,8 +61,14 @@ class _Job:
 
     @property
     def listing(self) -> Path:
-        """File that names the headers that the compiler read for the unit, one a line."""
+        """File of the headers that the compiler read: a line a header, a blank line a list."""
         return _folder() / f"{self.unit.source.stem}-{_digest(*self.made_from)}.headers"
+
+    def lists(self) -> list[list[str]]:
+        """Return the lists of headers of the latest compilations, the newest first."""
+        if not self.listing.exists():
+            return []
+        return [one.splitlines() for one in self.listing.read_text().split("\n\n")]
 
     def object(self, headers: Iterable[str]) -> Path:
         """Return the object's place. FileNotFoundError if a header is gone."""
@@ -69,15 +78,17 @@ class _Job:
     def made(self) -> Path | None:
         """Return the object, or None if the unit is yet to be compiled.
 
-        The listing is that of the latest compilation. It need not hold what the compiler would
-        read now, but an object is named after the headers that were read for it, so that
-        another listing leads to another name.
+        An object is named after the headers that were read for it, so that a list of another
+        state of the headers leads to no object, or to the right one.
         """
-        try:
-            made = self.object(self.listing.read_text().splitlines())
-        except FileNotFoundError:
-            return None
-        return made if made.exists() else None
+        for headers in self.lists():
+            try:
+                made = self.object(headers)
+            except FileNotFoundError:
+                continue
+            if made.exists():
+                return made
+        return None
 
 
 def objects(toolchain: Toolchain, units: Sequence[Unit]) -> list[Path]:
@@ -87,13 +98,13 @@ def objects(toolchain: Toolchain, units: Sequence[Unit]) -> list[Path]:
     the compiler said.
     """
     jobs = [_job(toolchain, unit) for unit in units]
-    if not all(job.made() for job in jobs):
-        with exclusive(_folder() / "lock"):
-            _compile(toolchain, [job for job in jobs if not job.made()])
     made = [job.made() for job in jobs]
-    for job, one in zip(jobs, made, strict=True):
-        if one is None:
-            raise HarnessError(f"{job.unit.source} was changed while it was compiled: try again")
+    if not all(made):
+        with exclusive(_folder() / "lock"):
+            made = [job.made() for job in jobs]
+            missing = [job for job, one in zip(jobs, made, strict=True) if one is None]
+            compiled = iter(_compile(toolchain, missing))
+            made = [one or next(compiled) for one in made]
     return [one for one in made if one]
 
 
@@ -161,24 +172,25 @@ def _job(toolchain: Toolchain, unit: Unit) -> _Job:
     return _Job(unit, tuple(made_from))
 
 
-def _compile(toolchain: Toolchain, jobs: Sequence[_Job]) -> None:
+def _compile(toolchain: Toolchain, jobs: Sequence[_Job]) -> list[Path]:
     """Compile the jobs side by side, those with flags of their own first: they take longest."""
     if not jobs:
-        return
-    ordered = sorted(jobs, key=lambda job: not job.unit.flags)
+        return []
     workers = ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0)))
     with step(f"compiling {len(jobs)} C files"), workers:
-        running = [workers.submit(_compile_one, toolchain, job) for job in ordered]
+        running = {
+            id(job): workers.submit(_compile_one, toolchain, job)
+            for job in sorted(jobs, key=lambda job: not job.unit.flags)
+        }
         try:
-            for one in running:
-                one.result()
+            return [running[id(job)].result() for job in jobs]
         except BaseException:
             workers.shutdown(cancel_futures=True)
             raise
 
 
-def _compile_one(toolchain: Toolchain, job: _Job) -> None:
-    """Write a unit's object and the list of its headers."""
+def _compile_one(toolchain: Toolchain, job: _Job) -> Path:
+    """Write a unit's object and the list of its headers; return the object."""
     source = job.unit.source
     command = [*toolchain.command(), *(f"-I{folder}" for folder in toolchain.includes)]
     if toolchain.first:
@@ -188,9 +200,12 @@ def _compile_one(toolchain: Toolchain, job: _Job) -> None:
         command += [*job.unit.flags, "-MMD", "-MF", str(rule), "-c", str(source), "-o", str(made)]
         _run(command, _shown(source))
         headers = _headers(rule.read_text(), source)
-        listed.write_text("".join(f"{header}\n" for header in headers))
-        made.replace(job.object(headers))
+        lists = [headers, *(one for one in job.lists() if one != headers)][:_LISTS]
+        listed.write_text("\n\n".join("\n".join(one) for one in lists))
+        target = job.object(headers)
+        made.replace(target)
         listed.replace(job.listing)
+    return target
 
 
 def _headers(rule: str, source: Path) -> list[str]:

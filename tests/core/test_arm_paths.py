@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.host import patience
 from harness.host.paths import HOST_PROGRAMS
 from harness.native import cross
 from harness.vectors import goldens
@@ -28,7 +29,11 @@ def models() -> list[str]:
 def hashes(command: list[str], isa: str) -> list[str]:
     """Return a path's hashes, one line for each product, attention and model."""
     done = subprocess.run(
-        [*command, isa, *models()], capture_output=True, text=True, check=True, timeout=120
+        [*command, isa, *models()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=patience.scaled(120),
     )
     return done.stdout.splitlines()
 

@@ -10,6 +10,7 @@ import pytest
 
 from harness.host.errors import HarnessError, SetupError
 from harness.host.paths import ROOT
+from harness.native import objects as compiling
 from harness.native.objects import Toolchain, Unit, linked, objects
 
 SOURCE = """\
@@ -48,6 +49,20 @@ def test_object_follows_flags_source_and_included_headers(folder: Path) -> None:
     assert made(folder) == second
     (folder / "number.h").write_text("#define NUMBER 1\n")
     assert made(folder) == first
+
+
+def test_two_states_of_the_headers_do_not_replace_each_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = ("#define NUMBER 1\n", '#include "other.h"\n#define NUMBER 1\n')
+    found = []
+    for state in states:
+        (folder / "number.h").write_text(state)
+        found.append(made(folder))
+    monkeypatch.setattr(compiling, "_compile", lambda *_: pytest.fail("compiled again"))
+    for state, one in zip(states, found, strict=True):
+        (folder / "number.h").write_text(state)
+        assert made(folder) == one
 
 
 def test_header_that_is_included_through_another_counts(folder: Path) -> None:

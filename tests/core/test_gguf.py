@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from harness.codegen import ggml
 from harness.core.gguf import Gguf
 from harness.core.library import CoreError, library
+from harness.host import patience
 from harness.host.paths import ROOT
 from harness.models import weight_types
 from harness.models.image import CODES, Entry, Image, Tensor, Value, array, scalar, string, u32, u64
@@ -247,9 +248,9 @@ def test_counts_at_their_limits() -> None:
         tensors=[Tensor(n.encode(), [8], F32, 32 * i, b"") for i, n in enumerate(names)],
     )
     data = image.bytes() + bytes(32 * 16384)
-    start = time.monotonic()
+    start = time.process_time()
     with Gguf(data) as file:
-        assert time.monotonic() - start < 1
+        assert time.process_time() - start < patience.slowness()
         assert all(file.find_tensor(n) is not None for n in names[:100])
     image.entries.append(Entry(b"one more", Value.U8, b"\1"))
     assert "4097 metadata entries" in refusal(image.bytes())[1]

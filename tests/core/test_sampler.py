@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from harness.core import sampler
+from harness.host import patience
 from harness.host.errors import UsageError
 from harness.reference import fixedpoint as fp
 from harness.reference import sampler as twin
@@ -341,11 +342,11 @@ def test_decimals_are_taken_or_refused_alike(text: str) -> None:
 
 
 def test_a_large_vocabulary_is_fast() -> None:
-    """Check the time of the worst case: 2 to 4 ms natively; the limit allows for other load."""
+    """Check the processor time of the worst case: 2 to 4 ms natively; the limit is 20 ms."""
     logits = (np.random.default_rng(1).standard_normal(128_256) * 3 * ONE).astype(np.int32)
     with sampler.Sampler(temperature=16 * ONE, top_p=ONE - 1, seed=1) as s:
-        times = [time.perf_counter()]
+        times = [time.process_time()]
         for _ in range(10):
             s.sample(logits)
-            times.append(time.perf_counter())
-    assert min(b - a for a, b in pairwise(times)) < 0.02
+            times.append(time.process_time())
+    assert min(b - a for a, b in pairwise(times)) < 0.02 * patience.slowness()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from harness.core.declarations import Hook, Loop, Round, Yield
 from harness.core.library import library, select_isa, usable_isas
 from harness.core.session import MAX_THREADS, Model, Session
+from harness.host import patience
 from harness.host.errors import UsageError
 from harness.host.paths import HOST_PROGRAMS
 from harness.models.synthetic import make_model
@@ -95,7 +96,7 @@ def test_helpers_take_part() -> None:
 
             def work(_: int, worker: int, seen: set[int] = seen) -> None:
                 seen.add(worker)
-                together.wait(timeout=30)  # passes only when four workers are here at once
+                together.wait(timeout=patience.scaled(30))  # passes only when four are here at once
 
             time.sleep(pause)  # long pauses let the workers fall asleep
             assert run(team, 4, work) == 0
@@ -167,7 +168,7 @@ def test_idle_helpers_sleep() -> None:
         time.sleep(0.5)
         used = time.process_time() - before
         assert len(rounds_of(team, 16)) == 16
-    assert used < 0.02
+    assert used < 0.02 * patience.slowness()
 
 
 def test_closing_ends_the_threads() -> None:

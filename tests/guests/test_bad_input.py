@@ -29,6 +29,11 @@ from tests.support.lab import (
     new_lines,
 )
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
+
 
 def fails(guest: Guest, command: str, error: int) -> None:
     """Check that the command fails and prints the text of `error`."""
@@ -306,6 +311,7 @@ def of(name: str) -> str:
     return f"/proc/llamux/{name}"
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_bad_address_to_write_from(lab: Guest) -> None:
     """Check that a failed write keeps nothing, and that read-only memory is a valid source."""
     with loaded(lab):
@@ -322,6 +328,7 @@ def test_a_bad_address_to_write_from(lab: Guest) -> None:
             assert file_call(lab, of(name), "write constant", text)[0] == 0, name
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_bad_address_to_read_to(lab: Guest) -> None:
     """Check that a failed read loses nothing: the next reader gets everything."""
     with loaded(lab):
@@ -403,6 +410,7 @@ def test_an_unreadable_model(lab: Guest, path: str, error: int, message: str) ->
     refuses(lab, error, f"{path} {message} .error -{error}.", path)
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_too_little_memory(lab: Guest) -> None:
     lab.check("rm -f /tmp/big; truncate -s 8G /tmp/big")
     message = "/tmp/big does not fit: it needs 8192 MiB of free memory .error -12."
@@ -623,6 +631,7 @@ def resized(command: int, size: int) -> int:
     return command & ~(0x3FFF << 16) | size << 16
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 @pytest.mark.parametrize("path", FILES)
 def test_structures_of_other_versions(lab: Guest, path: str) -> None:
     """Check shorter structures of older programs and longer ones of later programs."""
@@ -660,6 +669,7 @@ def test_ioctls_of_files_that_take_none(lab: Guest) -> None:
                 assert found[0] == errno.ENOTTY, (name, hex(command))
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_bad_address(lab: Guest) -> None:
     wrong = [
         (command, where)

@@ -13,6 +13,11 @@ from llamux.options import Options as ClientOptions
 from tests.support import lab as guest_lab
 from tests.support.lab import CHAT, CONTROL, OPTIONS, PROMPT, TINY, TINY_SPM, loaded, stats
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
+
 CHATML = "template chatml\nmax_tokens 8\n"
 N_CTX = 256
 
@@ -32,6 +37,7 @@ def say(guest: Guest, text: str, session: str = "") -> bytes:
     return done.output
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_dialogue_is_the_librarys(lab: Guest, native: Model) -> None:
     options = Options(max_tokens=8, chat=1)
     with loaded(lab), Session(native, N_CTX) as session:

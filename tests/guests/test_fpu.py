@@ -15,7 +15,9 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import OPTIONS, PROMPT, helpers, loaded, stats, used_ns
 
-PROGRAM = GUEST_PROGRAMS / "register_check.c"
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
+PROGRAM = GUEST_PROGRAMS / "probes" / "register_check.c"
 GOLDEN = next(golden for golden in goldens.load() if golden.name == "tiny-256-Q4_K")
 ROUNDS = 120
 WAITS = ("answer yield stats spin", "answer", "yield spin", "spin", "spin")

@@ -7,6 +7,11 @@ from harness.cli import main
 from harness.host.architectures import UML
 from tests.support.lab import TINY, TINY_SPM, files
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
+
 
 def generated(capfdbinary: pytest.CaptureFixture[bytes], where: str, *arguments: str) -> bytes:
     """Return the verb's output."""
@@ -18,7 +23,7 @@ def generated(capfdbinary: pytest.CaptureFixture[bytes], where: str, *arguments:
 @pytest.mark.parametrize(
     ("model", "more"),
     [
-        (TINY, ["--seed", "7"]),
+        pytest.param(TINY, ["--seed", "7"], marks=pytest.mark.guests("uml", "x86_64", "aarch64")),
         (TINY, ["--seed", "7", "--raw"]),
         (TINY_SPM, ["--seed", "7", "--raw", "--top-k", "40", "--top-p", "0.9", "--min-p", "0.01"]),
         ("smollm2", ["--seed", "7"]),

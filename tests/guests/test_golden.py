@@ -8,6 +8,8 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import loaded, logits_sha256
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 GOLDENS = goldens.load()
 
 

@@ -19,6 +19,8 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import insmod, loaded, logits_sha256
 
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
 KINDS = ("F16", "Q4_0", "Q4_1", "Q5_1", "Q8_0", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
 GOLDENS = [g for g in goldens.load() if g.recipe.shape == "tiny-256" and g.recipe.kind in KINDS]
 

@@ -14,6 +14,8 @@ from harness.guests.guest import Guest
 from tests.support import lab as guest_lab
 from tests.support.lab import CHAT, LOGITS, OPTIONS, PROMPT, loaded
 
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
 PAGE = 4096
 LARGE = 256 << 20
 HALVES = ("the gardener Quillfeather said", " that Zanzibar sleeps beneath it")
@@ -93,10 +95,12 @@ def needles() -> dict[str, bytes]:
     return needles_with()
 
 
+QUICKLY = pytest.mark.guests("uml")
+
 # Byte-by-byte reads keep the answer out of other programs' memory.
 READ = "dd bs=1 count=60"
 POLL = "i=0; while [ $((i += 1)) -le 60 ]; do read -t 60 -n 1 x <&3; done"
-"""Shell loop that polls before each read, so that a kernel thread computes the answer."""
+"""Shell loop that polls before each read, so that a producer thread computes the answer."""
 
 
 def begin(guest: Guest, words: str, end: str = ":", session: str = "") -> None:
@@ -120,9 +124,9 @@ def finish(guest: Guest) -> None:
     ("path", "read", "end"),
     [
         (PROMPT, f"{READ} <&3", "exec 3>&-"),
-        (CHAT, f"{READ} <&3", "exec 3>&-"),
-        (PROMPT, f"{READ} <&3", "kill -9 $$"),
-        (PROMPT, POLL, "exec 3>&-"),
+        pytest.param(CHAT, f"{READ} <&3", "exec 3>&-", marks=QUICKLY),
+        pytest.param(PROMPT, f"{READ} <&3", "kill -9 $$", marks=QUICKLY),
+        pytest.param(PROMPT, POLL, "exec 3>&-", marks=QUICKLY),
         (CHAT, POLL, "kill -9 $$"),
     ],
     ids=["prompt", "chat", "killed", "polled", "polled and killed"],

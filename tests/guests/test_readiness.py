@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Check poll, select, epoll, io_uring and O_NONBLOCK: a kernel thread gives the same answers."""
+"""Check poll, select, epoll, io_uring and O_NONBLOCK: a producer thread gives the same answers."""
 
 import pytest
 
 from harness.guests.guest import Guest
 from tests.support.lab import OPTIONS, PROMPT, ask, loaded, stats
 
-pytestmark = pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True)
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml", "x86_64"),
+    pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True),
+]
 
 TEXT = "Once upon a time"
 RAW = f"printf 'template none\\nmax_tokens 24\\n' >{OPTIONS}"
@@ -20,7 +24,7 @@ def readiness(guest: Guest, way: str) -> bytes:
 
 
 def threads(guest: Guest) -> int:
-    """Return the number of kernel threads that answer."""
+    """Return the number of producer threads."""
     return int(guest.check("grep -l ^llamux/answer /proc/[0-9]*/comm 2>/dev/null | wc -l"))
 
 

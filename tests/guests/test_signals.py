@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.guests.guest import MODEL_PATH, MODULE_PATH, Guest, Result
+from harness.host import patience
 from harness.host.architectures import ARCHITECTURES
 from tests.support.lab import (
     CONTROL,
@@ -24,6 +25,8 @@ QUICK = 3
 
 # An emulator runs SmolLM2 slowly enough to be interrupted.
 pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan"),
+    pytest.mark.guests("x86_64"),
     pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True),
     pytest.mark.parametrize("kind", SIGNALS, ids=lambda kind: kind.name),
 ]
@@ -32,7 +35,7 @@ GROUP = "/tmp/cgroup"
 SLOW = f"{GROUP}/slow"
 JOIN = f"echo 0 >{SLOW}/cgroup.procs"
 HOLD = f"echo 1000 1000000 >{SLOW}/cpu.max"
-"""Command that limits the group to a thousandth of a processor; its processes keep their slots."""
+"""Command that limits the group to a thousandth of a processor; its processes keep what they hold."""
 RAW = f"printf 'template none\\nmax_tokens 200\\nspeculate 0\\n' >{OPTIONS}"
 
 
@@ -70,9 +73,9 @@ def signalled(guest: Guest, command: str, kind: signal.Signals, when: str) -> Re
     """
     done = guest.run(
         "rm -f /tmp/pid /tmp/sent\n"
-        "(while ! [ -s /tmp/pid ]; do sleep 0.05; done; read -r pid </tmp/pid; n=0\n"
-        f"until {when} || [ $((n += 1)) = 600 ]; do sleep 0.05; done\n"
-        "[ $n = 600 ] || cut -d. -f1 /proc/uptime >/tmp/sent\n"
+        "(while ! [ -s /tmp/pid ]; do sleep 0.05; done; read -r pid </tmp/pid\n"
+        f"until {when} || ! kill -0 $pid; do sleep 0.05; done\n"
+        "! kill -0 $pid || cut -d. -f1 /proc/uptime >/tmp/sent\n"
         f"kill -{kind} $pid) >/dev/null 2>&1 &\n"
         f"sh -c 'echo $$ >/tmp/pid; {command}'\n"
         "code=$?; cut -d. -f1 /proc/uptime >/tmp/obeyed; exit $code",
@@ -80,7 +83,7 @@ def signalled(guest: Guest, command: str, kind: signal.Signals, when: str) -> Re
     )
     assert done.exit_code == 128 + kind, done
     sent, obeyed = guest.check("cat /tmp/sent /tmp/obeyed").split()
-    assert int(obeyed) - int(sent) <= QUICK * guest.kernel.slowness
+    assert int(obeyed) - int(sent) <= patience.scaled(QUICK * guest.kernel.slowness)
     return done
 
 
@@ -165,6 +168,7 @@ def test_waiting_for_logits(slow: Guest, kind: signal.Signals) -> None:
         assert_only_the_model(slow)
 
 
+@pytest.mark.guests("x86_64", "aarch64")
 def test_computing_logits(lab: Guest, kind: signal.Signals) -> None:
     """Check that a signal ends a pass of 64 tokens."""
     with loaded(lab, MODEL_PATH, "n_ctx=256"):
@@ -173,8 +177,9 @@ def test_computing_logits(lab: Guest, kind: signal.Signals) -> None:
         assert_only_the_model(lab)
 
 
+@pytest.mark.guests("x86_64", "aarch64")
 def test_polling(lab: Guest, kind: signal.Signals) -> None:
-    """Check that the kernel thread ends with the poller that waits for it."""
+    """Check that the producer thread ends with the poller that waits for it."""
     with loaded(lab, MODEL_PATH):
         lab.check(f"chmod +x /readiness; {RAW}")
         place = "grep -q ^llamux/answer /proc/[0-9]*/comm && sleep 0.5"

@@ -24,6 +24,8 @@ from tests.support.lab import (
 )
 from tests.support.signed import BROKEN, KEYLESS, MODULE, UNREADABLE, model, refused
 
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
 
 @pytest.fixture(params=["x86_64-6.1", "aarch64-6.12"])
 def vault(

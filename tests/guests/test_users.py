@@ -11,6 +11,8 @@ import pytest
 from harness.guests.guest import MODEL_PATH, Guest
 from tests.support.lab import OPTIONS, PROMPT, loaded, stats
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 TOKENS = 48
 LONG = f"printf 'template none\\nmax_tokens {TOKENS}\\nspeculate 0\\n' >{OPTIONS}"
 
@@ -53,7 +55,7 @@ def group(lab: Guest) -> Iterator[str]:
 @pytest.mark.parametrize("arch", ["x86_64"], indirect=True)
 @pytest.mark.parametrize("way", [READS, POLLS], ids=["reader", "poller"])
 def test_memory_is_charged_to_who_asked(lab: Guest, group: str, way: str) -> None:
-    """Check the charge where a reader computes and where a kernel thread does."""
+    """Check the charge where a reader computes and where a producer thread does."""
     with loaded(lab, MODEL_PATH):
         before = int(stats(lab)["memory_bytes"])
         lab.check(

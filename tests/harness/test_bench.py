@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from harness.bench import engines, llama_cpp_build, plan, report
+from harness.bench import engines, llama_cpp_build, plan, plots, report
 from harness.bench import machine as bench_machine
 from harness.bench import measure as bench
 from harness.bench.results import BenchResult, Row
@@ -68,13 +68,13 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that takes no time."""
+    """Make a model that computes quickly."""
     return make_model("tiny", "Q4_0", tmp_path_factory.mktemp("bench") / "tiny.gguf")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A small buffer for the bandwidth, any machine is idle, and the path that was in use."""
+    """Use a small buffer for the bandwidth, count any machine as idle, restore the path."""
     monkeypatch.setattr("harness.bench.machine.last_level_cache", lambda: 1 << 16)
     monkeypatch.setattr("harness.bench.measure.QUIET", 1e9)
     yield
@@ -83,19 +83,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def fake_peer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer whose figures are known: 100 tokens/s, 10 tokens/s, 4 s, 2 s or 1 s."""
+    """Replace the peer by one with known figures: 100 tokens/s, 10 tokens/s, 4 s, 2 s or 1 s."""
     monkeypatch.setattr(engines.PeerEngine, "command", lambda _: [sys.executable, "-c", FAKE_PEER])
 
 
 def measured(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    """What --json prints."""
+    """Return the output of --json."""
     assert main(["bench", *arguments, "--json"]) == 0
     result: dict[str, Any] = json.loads(capsys.readouterr().out)
     return result
 
 
 def rows(result: dict[str, Any], **want: object) -> list[dict[str, Any]]:
-    """The rows with these values."""
+    """Return the rows with these values."""
     return [r for r in result["rows"] if all(r[k] == v for k, v in want.items())]
 
 
@@ -153,7 +153,7 @@ def test_ratio_is_of_pairs_and_above_one_where_ours_is_better(
 
 
 class Scripted(engines.Engine):
-    """Notes when its turn was."""
+    """An engine that records its turns."""
 
     def __init__(self, name: str, log: list[str]) -> None:
         self.name, self.on, self.log = name, "native", log
@@ -183,7 +183,7 @@ class Scripted(engines.Engine):
 
 
 class Neighbours(bench_machine.Elsewhere):
-    """Others who are as busy as told, round by round."""
+    """Other processes that are as busy as told, round by round."""
 
     def __init__(self, shares: Sequence[float]) -> None:
         self.shares = list(shares)
@@ -195,7 +195,7 @@ class Neighbours(bench_machine.Elsewhere):
 
 
 def take_turns(shares: Sequence[float], repeat: int) -> tuple[list[str], list[float]]:
-    """The order of turns, and how busy others were in the rounds that counted."""
+    """Return the order of turns, and how busy others were in the rounds that counted."""
     log: list[str] = []
     some = [Scripted("a", log), Scripted("b", log)]
     measure = plan.BenchMeasure("prefill", "tokens/s", 1, lambda e: e.prefill(1))
@@ -230,7 +230,7 @@ def test_elsewhere_sees_others_and_not_those_who_measure() -> None:
 
 
 def test_what_ended_processes_took_was_no_other_s() -> None:
-    """A load begins with a new process, and the one before ends."""
+    """A load starts a new process and ends the one before."""
     elsewhere = bench_machine.Elsewhere(lambda: [])
     before = elsewhere._own()
     busy = "import time\nwhile time.process_time() < 0.3: pass"
@@ -239,7 +239,7 @@ def test_what_ended_processes_took_was_no_other_s() -> None:
 
 
 def test_native_worker_decodes_as_the_core_does(model: Path) -> None:
-    """The loop in C takes the likeliest token after each, whatever was in the cache before."""
+    """The loop in C takes the likeliest token after each, whatever the cache held before."""
     worker = Native()
     assert worker.load(str(model), 1, 64, "generic").isa == "generic"
     worker.fill(40)
@@ -276,7 +276,7 @@ def test_prompt_has_twenty_tokens_after_a_head_that_never_changes(model: Path) -
 
 
 def test_weights_read_for_a_token(tmp_path: Path) -> None:
-    """An embedding that is only looked up is not read; one that is the output too, is."""
+    """An embedding that is only looked up is not read; one that is also the output is."""
     embedding = 300 * 64 // 32 * 18
     untied = plan.weight_bytes(make_model("tiny", "Q4_0", tmp_path / "a.gguf"))
     tied = plan.weight_bytes(make_model("tiny-tied", "Q4_0", tmp_path / "b.gguf"))
@@ -358,7 +358,7 @@ def test_peer_that_fails_is_explained(
 def test_earlier_results_are_shown_together(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two runs, of one thread and of two, as one; a model's rows stay together."""
+    """Two runs, with one thread and with two, are merged; a model's rows stay together."""
     files = [tmp_path / "1.json", tmp_path / "2.json"]
     for n, file in enumerate(files, 1):
         quick = ["--threads", str(n), "--repeat", "1", "--gen-tokens", "2", "--depth", "0"]
@@ -434,7 +434,7 @@ def made(kind: str, threads: int, median: float, **of: Any) -> Row:
 
 
 def test_sections_name_their_own_bandwidth_and_commands() -> None:
-    """Each of its run, whatever the machine's is in another."""
+    """Each section has the figures of its run, not the machine's in another run."""
     results = []
     for model, rate, threads in (("a", 10e9, 1), ("b", 20e9, 1), ("b", 40e9, 2)):
         commands = {model: f"bench {model} --threads {threads}"}
@@ -466,7 +466,7 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         made("load", 1, 1.0, unit="s"),
     ]
     shown = {}
-    for axes in report.draw("a", some).axes:
+    for axes in plots.draw("a", some).axes:
         curves = {}
         for curve in axes.containers:
             assert isinstance(curve, ErrorbarContainer)
@@ -488,14 +488,14 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         },
         ("prefill, 2 threads", "tokens in a pass"): {"llama.cpp": [[1, 101], [8, 108]]},
     }
-    assert report.draw("a", some).axes[0].get_ylabel() == "tokens per second"
+    assert plots.draw("a", some).axes[0].get_ylabel() == "tokens per second"
     more = [dataclasses.replace(row, model="b.gguf") for row in some]
     result = BenchResult(bench_machine.describe({}, None, {}), (*some, *more))
-    files = report.write_plots(result, tmp_path)
+    files = plots.write(result, tmp_path)
     assert files == {"a": tmp_path / "benchmarks-a.png", "b.gguf": tmp_path / "benchmarks-b.png"}
     first = files["a"].read_bytes()
     assert first.startswith(b"\x89PNG")
-    assert report.write_plots(result, tmp_path)["a"].read_bytes() == first
+    assert plots.write(result, tmp_path)["a"].read_bytes() == first
 
 
 @pytest.mark.usefixtures("fake_peer")
@@ -505,27 +505,27 @@ def test_page_and_plots_are_written_from_results(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """As `make bench` does it: each model by itself, and what all have printed."""
+    """`make bench` measures each model by itself and then writes the page of all."""
     quick = ["--threads", "1,2", "--repeat", "1", "--gen-tokens", "2", "--peer", "llama.cpp"]
     file = tmp_path / "tiny.json"
     file.write_text(json.dumps(measured(capsys, str(model), *quick)))
     monkeypatch.setattr("harness.commands.bench.ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
-    plots = tmp_path / "some" / "plots"
-    arguments = ["--results", str(file), "--write-docs", "--plots", str(plots)]
+    folder = tmp_path / "some" / "plots"
+    arguments = ["--results", str(file), "--write-docs", "--plots", str(folder)]
     assert main(["bench", *arguments]) == 0
     result = report.merged([BenchResult.from_json(json.loads(file.read_text()))])
     picture = tmp_path / "docs" / "benchmarks-tiny.png"
     page = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert page == report.page(result, {"tiny.gguf": picture})
     assert "](benchmarks-tiny.png)" in page
-    assert picture.read_bytes() == (plots / "benchmarks-tiny.png").read_bytes()
-    titles = [axes.get_title() for axes in report.draw("tiny.gguf", result.rows).axes]
+    assert picture.read_bytes() == (folder / "benchmarks-tiny.png").read_bytes()
+    titles = [axes.get_title() for axes in plots.draw("tiny.gguf", result.rows).axes]
     assert titles == ["decode", "prefill", "decode, 2 threads", "prefill, 2 threads"]
 
 
 class Module(Scripted):
-    """One whose loads take ever longer."""
+    """An engine whose loads take longer each time."""
 
     def __init__(self) -> None:
         super().__init__("llamux", [])
@@ -540,7 +540,7 @@ class Module(Scripted):
 def test_module_s_figures_stand_beside_those_of_userspace(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On one thread, but for positions and passes that it does not choose itself."""
+    """The module takes part with one thread, except for positions and passes of others' choice."""
     module = Module()
     monkeypatch.setattr("harness.bench.uml.UmlEngine", lambda: module)
     monkeypatch.setattr("harness.host.packages.ensure", lambda _: None)
@@ -571,7 +571,7 @@ def test_module_s_figures_stand_beside_those_of_userspace(
 
 
 def test_module_gives_its_own_figures(model: Path) -> None:
-    """In User-mode Linux; cold is after a load of its own."""
+    """The figures come from User-mode Linux; a cold sample follows a load of its own."""
     with UmlEngine() as engine:
         assert engine.load(model, 1, 256, "swar") > 0
         assert engine.isa == "swar"

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the fuzzer's seed programs in a kernel with sanitizers and coverage."""
 
+import pytest
+
 from harness.checks import fuzz_kernel
 from harness.checks.fuzz_kernel import SEEDS
+
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan"),
+    pytest.mark.judged_by("kasan"),
+]
 
 REACHED = 0.6
 """Minimum share of the module's blocks that the seeds reach; runs differ and reach more."""

@@ -43,6 +43,8 @@ from tests.support.lab import (
 from tests.support.signed import MODULE as SIGNED_MODULE
 from tests.support.signed import files as signed_files
 
+pytestmark = pytest.mark.debug_kernel("kasan")
+
 FAULTS = ROOT / "fixtures" / "faults"
 FAIL_NTH = "/fail_nth"
 LIMIT = 1000
@@ -298,7 +300,7 @@ def test_another_module_asks_with_a_failing_allocation(
 
 
 def test_polling_with_a_failing_allocation(failing: Guest) -> None:
-    """Check a poller and the kernel thread that answers it."""
+    """Check a poller and the producer thread that answers it."""
     with loaded(failing):
         answer = ask(failing, "hello", 8)
         failures = 0
@@ -355,6 +357,7 @@ def test_a_signature_with_a_failing_allocation(signed: Guest, model: str) -> Non
     assert refused >= 3
 
 
+@pytest.mark.every_time
 def test_nothing_has_leaked(lab: Guest, guest_pool: GuestPool) -> None:
     with loaded(lab):
         assert ask(lab, "hello", 8)

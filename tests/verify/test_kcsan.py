@@ -11,6 +11,11 @@ from harness.guests.guest import MODULE_PATH, Guest
 from harness.host.paths import ROOT
 from harness.kernels import module as kbuild_module
 
+pytestmark = [
+    pytest.mark.debug_kernel("kcsan"),
+    pytest.mark.judged_by("kcsan"),
+]
+
 
 def test_a_race_is_seen(kernel: str) -> None:
     module = kbuild_module.build_module("x86_64", kernel, ROOT / "fixtures" / "faults")

@@ -8,10 +8,17 @@ of its own, which is stored beside it.
 import errno
 from pathlib import Path
 
+import pytest
+
 from harness.guests.guest import Guest
 from harness.host.paths import cache_dir
 from harness.models import signing
 from tests.support.lab import TINY, insmod, loaded, new_lines, stats
+
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan"),
+    pytest.mark.judged_by("kasan"),
+]
 
 MODEL = "/tmp/signed.gguf"
 

@@ -8,6 +8,8 @@ from harness.guests.guest import MODULE_PATH, Guest
 from harness.host.paths import ROOT
 from harness.kernels import module as kbuild_module
 
+pytestmark = pytest.mark.debug_kernel("latency")
+
 TRACING = "/sys/kernel/tracing"
 HELD_MS = 50
 
