@@ -35,7 +35,7 @@ GROUP = "/tmp/cgroup"
 SLOW = f"{GROUP}/slow"
 JOIN = f"echo 0 >{SLOW}/cgroup.procs"
 HOLD = f"echo 1000 1000000 >{SLOW}/cpu.max"
-"""Command that limits the group to a thousandth of a processor; its processes keep what they hold."""
+"""Command that limits the group to a thousandth of a processor; it keeps what it holds."""
 RAW = f"printf 'template none\\nmax_tokens 200\\nspeculate 0\\n' >{OPTIONS}"
 
 
