@@ -2,17 +2,9 @@
 """Ask the model in the kernel: a client of /proc/llamux, with nothing but the standard library."""
 
 from llamux.client import (
-    AccessError,
-    BadValueError,
-    BusyError,
     Conversation,
     Figures,
-    LlamuxError,
     LoadedModel,
-    NoModelError,
-    NotLoadedError,
-    Options,
-    TooLongError,
     aquery,
     astream,
     models,
@@ -20,6 +12,18 @@ from llamux.client import (
     set_model,
     stats,
 )
+from llamux.errors import (
+    AccessError,
+    BadValueError,
+    BusyError,
+    LlamuxError,
+    NoModelError,
+    NotLoadedError,
+    TooLongError,
+)
+from llamux.options import Options
+
+__version__ = "0.1.0"
 
 __all__ = [
     "AccessError",
@@ -33,6 +37,7 @@ __all__ = [
     "NotLoadedError",
     "Options",
     "TooLongError",
+    "__version__",
     "aquery",
     "astream",
     "models",

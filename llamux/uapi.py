@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kmod/include/uapi/llamux.h for ctypes; a test holds the two against each other."""
+"""Structures and numbers of kmod/include/uapi/llamux.h for ctypes; a test compares them."""
 
 import ctypes
+from pathlib import Path
+
+ROOT = Path("/proc/llamux")
+"""Folder of the module's files."""
 
 MODEL_BYTES = 64
 SYSTEM_BYTES = 4096
 STOPS = 4
 STOP_BYTES = 64
 TEMPLATES = ("auto", "none", "chatml", "zephyr", "llama-2", "llama-3")
-"""The first is -1."""
+"""Chat templates by number, from -1."""
 OWN_SYSTEM = 0xFFFFFFFF
 RATIO = 1 << 16
 
@@ -33,6 +37,7 @@ class IocOptions(ctypes.Structure):
         ("stops", (ctypes.c_char * STOP_BYTES) * STOPS),
         ("model", ctypes.c_char * MODEL_BYTES),
         ("system", ctypes.c_char * SYSTEM_BYTES),
+        ("room", ctypes.c_uint64 * 16),
     )
 
 
@@ -55,7 +60,7 @@ class IocFigures(ctypes.Structure):
 
 
 def _number(direction: int, number: int, size: int) -> int:
-    """_IOC() of asm-generic/ioctl.h."""
+    """Return the number of a command: _IOC() of asm-generic/ioctl.h."""
     return direction << 30 | size << 16 | 0xBE << 8 | number
 
 

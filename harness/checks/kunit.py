@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.guests.guest import MODULE_PATH, Guest
+from harness.guests.guest import new_guest
+from harness.guests.spec import MODULE_PATH, GuestSpec
 from harness.host.architectures import UML, architecture
 from harness.host.errors import SetupError
 from harness.host.progress import step
@@ -18,7 +19,7 @@ from harness.kernels import module as kbuild_module
 from harness.vectors import files
 
 MAKE_ARGS = ("CONFIG_LLAMUX_KUNIT_TEST=m",)
-"""What makes Kbuild build the suites instead of the module."""
+"""Argument of make that builds the suites instead of the module."""
 
 _LOG_BYTES = 1 << 22
 """Room for suites that fail at everything, or the beginning of the report is lost."""
@@ -31,13 +32,13 @@ _PLAN = re.compile(r"^1\.\.(\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Report:
-    """What the suites said."""
+    """Results of the suites."""
 
     ktap: str
     suites: tuple[str, ...]
-    """Those that have come to an end."""
+    """Names of the suites that have ended."""
     failures: tuple[str, ...]
-    """What did not pass, was skipped, or never came."""
+    """Results that failed, were skipped, or are missing."""
     passed: int
     """Results that are neither, each case of a test counted by itself."""
 
@@ -80,13 +81,15 @@ def run(
         raise SetupError(f"the kernel {kernel.release} has no KUnit: it runs in {UML.name}")
     module = module or kbuild_module.build(kernel, make_args=MAKE_ARGS).module
     with (
-        Guest(
-            arch,
-            series,
-            module=module,
-            load_module=False,
-            files=files.in_guest() if guest_files is None else guest_files,
-            append=f"kunit.enable=1 log_buf_len={_LOG_BYTES}",
+        new_guest(
+            GuestSpec(
+                arch,
+                series,
+                module=module,
+                load_module=False,
+                files=files.in_guest() if guest_files is None else guest_files,
+                append=f"kunit.enable=1 log_buf_len={_LOG_BYTES}",
+            )
         ) as guest,
         step("KUnit suites"),
     ):

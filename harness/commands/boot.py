@@ -12,7 +12,8 @@ apart: docs/testing.md lists the exit codes. Progress goes to stderr.
 
 import argparse
 
-from harness.guests.options import add_guest_options, open_guest
+from harness.guests.guest import new_guest
+from harness.guests.options import add_guest_options, guest_spec
 from harness.host.architectures import GUESTS
 from harness.host.progress import say, step, write_error, write_now
 
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
-    guest = open_guest(args, load_module=not args.no_module)
+    guest = new_guest(guest_spec(args, module=not args.no_module))
     say(f"{guest.kernel.release} on {args.arch}, {guest.acceleration}")
     with step("boot"):
         guest.boot()

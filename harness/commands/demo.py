@@ -11,8 +11,8 @@ import argparse
 import shlex
 import time
 
-from harness.guests.guest import Guest
-from harness.guests.options import add_guest_options, open_guest
+from harness.guests.guest import Guest, new_guest
+from harness.guests.options import add_guest_options, guest_spec
 from harness.host.architectures import GUESTS
 from harness.host.progress import say, step, write_error, write_now
 
@@ -62,7 +62,7 @@ def figures(guest: Guest) -> str:
 def run(args: argparse.Namespace) -> int:
     """Do it."""
     started = time.monotonic()
-    guest = open_guest(args)
+    guest = new_guest(guest_spec(args))
     say(f"Linux {guest.kernel.release} on {args.arch}, {guest.acceleration}")
     with step("boot and load"):
         guest.boot()

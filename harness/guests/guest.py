@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest: boot it once, run many commands, and learn at once when its kernel breaks."""
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -25,6 +24,7 @@ from harness.guests.process import MachineProcess
 from harness.guests.qemu import Qemu
 from harness.guests.spec import MODULE_PATH, GuestSpec, ResolvedSpec, resolve
 from harness.guests.uml import Uml
+from harness.host import patience
 from harness.host.architectures import UML
 from harness.host.paths import ROOT
 
@@ -103,9 +103,7 @@ class Guest:
         loaded = self.run(f"insmod {MODULE_PATH} {arguments}", timeout=timeout)
         if loaded.exit_code:
             self.broken = True
-            raise ModuleLoadError(
-                f"{loaded.error_text} (exit code {loaded.exit_code})", self.log()
-            )
+            raise ModuleLoadError(f"{loaded.error_text} (exit code {loaded.exit_code})", self.log())
 
     def start(
         self,
@@ -206,9 +204,9 @@ class Guest:
         Raises GuestHang after `timeout` seconds, multiplied by the kernel's slowness.
         """
         timeout *= self.kernel.slowness
-        deadline = time.monotonic() + timeout
+        clock = patience.Clock()
         while not until():
-            left = deadline - time.monotonic()
+            left = timeout - clock.seconds()
             if left <= 0:
                 raise self._broken(GuestHang, f"`{what}` still runs after {timeout:.0f} s")
             self._take(min(left, 1.0))

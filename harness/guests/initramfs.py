@@ -82,7 +82,9 @@ class Initramfs:
             view = view[os.write(self.fd, view) :]
 
 
-def guest_initramfs(busybox: Path, scripts: Path, module: Path | None, files: GuestFiles) -> Initramfs:
+def guest_initramfs(
+    busybox: Path, scripts: Path, module: Path | None, files: GuestFiles
+) -> Initramfs:
     """Return the file system of a guest: busybox, init and agent of `scripts`, module, files."""
     image = Initramfs()
     try:

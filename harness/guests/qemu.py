@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.guests import busybox, initramfs
 from harness.guests.machine import Acceleration, GuestFiles
 from harness.guests.ports import PORTS
+from harness.host import patience
 from harness.host.errors import ProgramError, SetupError, UsageError
 from harness.host.lock import exclusive
 from harness.host.paths import cache_dir
@@ -143,7 +144,7 @@ def probe_kvm(kernel: Kernel, seconds: float = _PROBE_SECONDS) -> bool:
         image.finish()
         done = run(
             command_line(kernel, image.fd, {"console": "stdio"}, "kvm", smp=1, memory=256),
-            timeout=seconds,
+            timeout=patience.scaled(seconds),
             pass_fds=[image.fd],
         )
     except ProgramError:

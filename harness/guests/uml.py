@@ -104,13 +104,17 @@ class Uml:
         ]
 
     def _in_huge_pages(self) -> list[str]:
-        """Return what starts the kernel with huge pages as memory, if it has a big model to read."""
-        if not self._computes or 2 * self._memory > psutil.virtual_memory().available >> 20 or not huge_pages():
+        """Return what starts the kernel with huge pages as memory, if its model is big."""
+        if (
+            not self._computes
+            or 2 * self._memory > psutil.virtual_memory().available >> 20
+            or not huge_pages()
+        ):
             return []
         return [*_own_mounts(), "sh", "-c", f'{_MOUNT_HUGE} && exec "$@"', "sh"]
 
     def environment(self) -> dict[str, str]:
-        """Return an environment in which the file of the guest's memory is on no disk, if it fits."""
+        """Return an environment that keeps the file of the memory off any disk, if it fits."""
         variables = dict(os.environ)
         if _SHARED_MEMORY.is_dir():
             free = os.statvfs(_SHARED_MEMORY)

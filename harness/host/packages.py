@@ -62,6 +62,7 @@ TESTS = (
     "qemu-user-static",
     "git",
     "openssl",
+    "shellcheck",
 )
 """Packages to run the tests."""
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Measurements: harness/bench_native.py and harness/bench_machine.py. */
+/* Measurements: harness/bench/userspace.py and harness/bench/machine.py. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -28,7 +28,7 @@ static u32 likeliest(const q16 *logits, u32 n_vocab)
 
 /*
  * Decode @n tokens greedily from @pos, beginning with @token; @logits has room for one
- * token's. Nanoseconds, or -errno.
+ * token's. Return: nanoseconds, or -errno.
  */
 s64 llamuxu_bench_decode(struct llamuxu_session *s, u32 token, u32 pos, u32 n, q16 *logits,
 			 u32 n_vocab)
@@ -48,9 +48,9 @@ s64 llamuxu_bench_decode(struct llamuxu_session *s, u32 token, u32 pos, u32 n, q
 
 typedef u64 wide __attribute__((vector_size(64), may_alias));
 
-#define STREAMS 4	/* sums that do not wait for each other */
+#define STREAMS 4	/* independent sums */
 
-/* How wide a load is, is the caller's instruction set. */
+/* The caller's instruction set determines the width of a load. */
 static __always_inline u64 sum(const void *data, size_t size)
 {
 	const wide *p = data;
@@ -112,7 +112,7 @@ static void *read_all(void *arg)
 	struct reader *r = arg;
 	u32 i;
 
-	r->sum = sum_best(r->data, r->size);	/* faults, and clocks that have to rise */
+	r->sum = sum_best(r->data, r->size);	/* for page faults, and for clocks to rise */
 	pthread_barrier_wait(r->begin);
 	r->start = now_ns();
 	for (i = 0; i < r->passes; i++) {
@@ -124,8 +124,8 @@ static void *read_all(void *arg)
 }
 
 /*
- * Read @size bytes @passes times by @n_threads threads that share them. Bytes per second, or
- * -errno.
+ * Read @size bytes @passes times by @n_threads threads that share them. Return: bytes per
+ * second, or -errno.
  */
 s64 llamuxu_bench_read(u64 size, u32 passes, u32 n_threads)
 {
@@ -147,7 +147,7 @@ s64 llamuxu_bench_read(u64 size, u32 passes, u32 n_threads)
 		r[i].data = data + i * share;
 		r[i].size = share;
 		r[i].passes = passes;
-		/* The barrier waits for all: a missing thread would leave the others there. */
+		/* A missing thread would leave the others at the barrier. */
 		if (pthread_create(&r[i].thread, NULL, read_all, &r[i]))
 			abort();
 	}

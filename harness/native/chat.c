@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A file's vocabulary and chat template for ctypes: harness/chat.py. */
+/* A file's vocabulary and chat template for ctypes: harness/core/chat.py. */
 #include <stdlib.h>
 
 #include "llama_core.h"
@@ -44,7 +44,7 @@ static int open_file(struct llamuxu_chat *c, const void *data, u64 size, struct 
 	return llama_vocab_init(&c->v, &c->g, &arena, NULL, diag);
 }
 
-/* @data must outlive the result. NULL with *@err where it cannot be used. */
+/* @data must outlive the result. Return: NULL with *@err set on failure. */
 struct llamuxu_chat *llamuxu_chat_open(const void *data, u64 size, int *err,
 				       struct llama_diag *diag)
 {
@@ -79,7 +79,7 @@ int llamuxu_chat_by_name(const char *name)
 	return llama_chat_by_name(name);
 }
 
-/* As llama_chat_tokenize(), into no more than llama_chat_bounds() allows. */
+/* See llama_chat_tokenize(); ids and scratch have the sizes of llama_chat_bounds(). */
 long llamuxu_chat_tokenize(const struct llamuxu_chat *c, int t, const char *system, u32 n_system,
 			   const char *user, u32 n_user, int first, u32 *ids, size_t max_ids)
 {
@@ -97,7 +97,7 @@ long llamuxu_chat_tokenize(const struct llamuxu_chat *c, int t, const char *syst
 	return n;
 }
 
-/* llama_tokenize() itself, for comparing. */
+/* llama_tokenize(), for comparison. */
 long llamuxu_chat_plain(const struct llamuxu_chat *c, const char *text, size_t n, u32 flags,
 			u32 *ids, size_t max_ids)
 {

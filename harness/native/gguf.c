@@ -8,7 +8,7 @@
 
 /**
  * struct llamuxu_gguf - A parsed file that owns its index.
- * @g:     The index's head; its image is the caller's.
+ * @g:     Head of the index; the caller owns the image.
  * @index: Memory of the index.
  */
 struct llamuxu_gguf {
@@ -18,9 +18,9 @@ struct llamuxu_gguf {
 
 /**
  * llamuxu_gguf_open() - Parse an image, which must outlive the result.
- * @slack: Added to the index size asked for; below 0 leaves too little.
+ * @slack: Added to the size of the index; too small below 0.
  *
- * Return: 0 with *@out to be closed, or -errno.
+ * Return: 0 and *@out, or -errno.
  */
 int llamuxu_gguf_open(const void *data, u64 size, s64 slack, struct llamuxu_gguf **out,
 		      struct llama_diag *diag)
@@ -58,25 +58,25 @@ void llamuxu_gguf_close(struct llamuxu_gguf *f)
 	free(f);
 }
 
-/** llamuxu_gguf_head() - The index's head, for the core's own functions. */
+/** llamuxu_gguf_head() - Return the head of the index, for functions of the core. */
 const struct gguf *llamuxu_gguf_head(const struct llamuxu_gguf *f)
 {
 	return &f->g;
 }
 
-/** llamuxu_gguf_kv() - Entry @i in file order; NULL behind the last. */
+/** llamuxu_gguf_kv() - Return entry @i in file order; NULL behind the last. */
 const struct gguf_kv *llamuxu_gguf_kv(const struct llamuxu_gguf *f, u32 i)
 {
 	return i < f->g.n_kv ? &f->g.kv[i] : NULL;
 }
 
-/** llamuxu_gguf_tensor() - Tensor @i in file order; NULL behind the last. */
+/** llamuxu_gguf_tensor() - Return tensor @i in file order; NULL behind the last. */
 const struct gguf_tensor *llamuxu_gguf_tensor(const struct llamuxu_gguf *f, u32 i)
 {
 	return i < f->g.n_tensors ? &f->g.tensors[i] : NULL;
 }
 
-/** llamuxu_gguf_strings() - Lengths and addresses of an array's strings. Return: how many. */
+/** llamuxu_gguf_strings() - List lengths and addresses of strings. Return: their number. */
 u64 llamuxu_gguf_strings(const struct gguf_kv *kv, const char **data, u32 *len, u64 room)
 {
 	struct gguf_str_iter it;

@@ -8,19 +8,19 @@
 #include "llama_core.h"
 
 /**
- * struct llamuxu_load_report - What came of it.
+ * struct llamuxu_load_report - Result of a load.
  * @index_bytes: Memory for the index, needed only while loading.
  * @arena_bytes: Memory besides the image that the model keeps.
- * @kv_chunk_bytes: Of a conversation, for each LLAMA_KV_CHUNK positions.
- * @scratch_bytes: Of one running pass at n_ctx_train and a whole batch.
- * @n_params:    Weights in all.
- * @n_ctx_train: Context.
- * @n_vocab:     Tokens.
- * @diag:        Why it was refused, or empty.
+ * @kv_chunk_bytes: Bytes of the KV cache for LLAMA_KV_CHUNK positions.
+ * @scratch_bytes: Scratch memory of a pass at n_ctx_train and a whole batch.
+ * @n_params:    Number of weights.
+ * @n_ctx_train: Longest context.
+ * @n_vocab:     Number of tokens.
+ * @diag:        Cause of a failure, or empty.
  * @chat:        Name of the chat template's family, or empty.
- * @file_type:   The type that most weights have, or empty.
+ * @file_type:   Most frequent type of weights, or empty.
  *
- * What comes behind the step that refused the file is 0.
+ * Fields of steps behind a failed one are 0.
  */
 struct llamuxu_load_report {
 	u64 index_bytes;
@@ -36,7 +36,7 @@ struct llamuxu_load_report {
 };
 
 /**
- * llamuxu_load_check() - Whether the module would take a file.
+ * llamuxu_load_check() - Load a file as the module would, and free it.
  * @data: (size,) image, writable, aligned to 64; changed.
  * @size: Bytes.
  * @report: Filled.
@@ -45,7 +45,7 @@ struct llamuxu_load_report {
  */
 int llamuxu_load_check(void *data, u64 size, struct llamuxu_load_report *report);
 
-/** llamuxu_alloc() - At least one byte, aligned as the core wants it, or NULL. */
+/** llamuxu_alloc() - Allocate @size bytes, at least one, aligned for the core. */
 void *llamuxu_alloc(size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A model file opened for computing, and evaluations of it: harness/core.py. */
+/* A model file opened for computing, and evaluations of it: harness/core/session.py. */
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -19,7 +19,7 @@ struct llamuxu_session {
 	const struct llama_model *m;
 	void *memory;
 	struct llama_kv kv;
-	void *cache;	/* its chunks side by side; pages come when they are written */
+	void *cache;	/* its chunks, contiguous; pages are allocated on write */
 	size_t cache_size;
 	struct llama_generation gen;
 	struct llama_team *team;
@@ -68,11 +68,6 @@ struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct l
 	return NULL;
 }
 
-const struct llama_vocab *llamuxu_model_vocab(const struct llamuxu_model *u)
-{
-	return &u->m.vocab;
-}
-
 void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6])
 {
 	facts[0] = u->m.n_vocab;
@@ -93,7 +88,7 @@ void llamuxu_session_close(struct llamuxu_session *s)
 	free(s);
 }
 
-/* The KV cache for @n_ctx positions, in huge pages where the system has them. */
+/* Allocate a KV cache of @n_ctx positions, in huge pages if the system has them. */
 static int open_cache(struct llamuxu_session *s, u32 n_ctx)
 {
 	size_t chunk = llama_kv_chunk_size(s->m);
@@ -135,17 +130,17 @@ struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 
 	return NULL;
 }
 
-/* As llama_forward(). */
+/* See llama_forward(). */
 int llamuxu_forward(struct llamuxu_session *s, const u32 *tokens, u32 n_tokens, u32 pos,
 		    q16 *logits, u32 n_logits)
 {
-	/* Positions from here on are no longer those of the latest answer. */
+	/* Positions from here on no longer belong to the latest answer. */
 	s->gen.n_past = min(s->gen.n_past, pos);
 	return llama_forward(s->m, &s->gen.scratch, &s->kv, tokens, n_tokens, pos, logits, n_logits,
 			     NULL);
 }
 
-/* What Python says of an answer; @system NULL for the file's own, @stops whole. */
+/* Options of an answer, from Python. @system is NULL for the file's own. */
 struct llamuxu_options {
 	struct llama_sampler_params sampler;
 	u32 max_tokens;
@@ -168,7 +163,7 @@ static struct llama_options options(const struct llamuxu_options *u)
 	};
 }
 
-/* As llama_generation_prompt(). */
+/* See llama_generation_prompt(). */
 int llamuxu_prompt(struct llamuxu_session *s, const struct llamuxu_options *u, const char *text,
 		   u32 n_text, struct llama_diag *diag)
 {
@@ -181,7 +176,7 @@ int llamuxu_prompt(struct llamuxu_session *s, const struct llamuxu_options *u, c
 	return err;
 }
 
-/* As llama_generation_turn(). */
+/* See llama_generation_turn(). */
 int llamuxu_turn(struct llamuxu_session *s, const struct llamuxu_options *u, const char *texts,
 		 size_t n_texts, size_t at, struct llama_diag *diag)
 {
@@ -194,14 +189,14 @@ int llamuxu_turn(struct llamuxu_session *s, const struct llamuxu_options *u, con
 	return err;
 }
 
-/* Prompt and answer so far. Return: how many. */
+/* Copy the tokens of prompt and answer. Return: their number. */
 u32 llamuxu_tokens(const struct llamuxu_session *s, u32 *tokens)
 {
 	memcpy(tokens, s->gen.tokens, s->gen.n_tokens * sizeof(*tokens));
 	return s->gen.n_tokens;
 }
 
-/* Tokens sampled, the sum of their log-probabilities, and of their margins. */
+/* Set @out to the number of sampled tokens and the sums of log-probabilities and margins. */
 void llamuxu_confidence(const struct llamuxu_session *s, s64 sums[3])
 {
 	sums[0] = s->gen.confidence.n;
@@ -209,13 +204,13 @@ void llamuxu_confidence(const struct llamuxu_session *s, s64 sums[3])
 	sums[2] = s->gen.confidence.margin;
 }
 
-/* The next prompt is evaluated whole. */
+/* Drop the cache: the next prompt is evaluated as a whole. */
 void llamuxu_forget(struct llamuxu_session *s)
 {
 	s->gen.n_past = 0;
 }
 
-/* Tokens of the prompt, how many were known, of the answer so far, guessed, and guessed right. */
+/* Set numbers of tokens: prompt, reused, answer, drafted, accepted. */
 void llamuxu_counts(const struct llamuxu_session *s, u32 counts[5])
 {
 	counts[0] = s->gen.n_prompt;
@@ -230,7 +225,7 @@ size_t llamuxu_out_size(const struct llamuxu_session *s)
 	return llama_generation_out(s->m);
 }
 
-/* As llama_generation_step(); *@done tells whether the answer is complete. */
+/* See llama_generation_step(); *@done tells whether the answer is complete. */
 long llamuxu_step(struct llamuxu_session *s, char *out, int *done)
 {
 	long n = llama_generation_step(&s->gen, &s->kv, out, NULL);
@@ -239,13 +234,13 @@ long llamuxu_step(struct llamuxu_session *s, char *out, int *done)
 	return n;
 }
 
-/* As llama_score_init(), for the latest prompt. */
+/* See llama_score_init(); for the latest prompt. */
 int llamuxu_score_init(struct llamuxu_session *s, struct llama_score *score)
 {
 	return llama_score_init(score, &s->gen);
 }
 
-/* As llama_score_begin(). */
+/* See llama_score_begin(). */
 int llamuxu_score_begin(struct llamuxu_session *s, struct llama_score *score, const char *text,
 			u32 n, int end, struct llama_diag *diag)
 {
@@ -257,7 +252,7 @@ int llamuxu_score_begin(struct llamuxu_session *s, struct llama_score *score, co
 	return err;
 }
 
-/* As llama_score_step(). */
+/* See llama_score_step(). */
 int llamuxu_score_step(struct llamuxu_session *s, struct llama_score *score,
 		       const struct llama_yield *yield)
 {

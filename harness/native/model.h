@@ -11,21 +11,23 @@ struct llamuxu_model;
 struct llamuxu_session;
 
 /**
- * llamuxu_model_open() - Make a file's image ready.
- * @image: (size,) the caller's, aligned to 64, which must outlive the model, and is changed.
+ * llamuxu_model_open() - Make a model of a file image.
+ * @image: (size,) writable, aligned to 64; changed; must outlive the model.
  * @size:  Bytes.
  * @err:   0 or -errno.
- * @diag:  Why it was refused.
- * Return: NULL with @err set.
+ * @diag:  Names the cause on failure.
+ *
+ * Return: the model, or NULL with @err set.
  */
 struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct llama_diag *diag);
 
-/** llamuxu_model_facts() - n_vocab, n_ctx_train, n_layer, n_embd, arena bytes, KV chunk bytes. */
+/** llamuxu_model_facts() - List n_vocab, n_ctx_train, n_layer, n_embd, bytes of arena and KV chunk. */
 void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6]);
 
 /**
- * llamuxu_session_open() - Room for passes of up to @n_batch tokens over @n_ctx positions.
- * Return: NULL without memory, or where @n_threads cannot be started.
+ * llamuxu_session_open() - Allocate for passes of @n_batch tokens over @n_ctx positions.
+ *
+ * Return: NULL if memory or threads are not available.
  */
 struct llamuxu_session *llamuxu_session_open(const struct llamuxu_model *u, u32 n_ctx, u32 n_batch,
 					     u32 n_threads);

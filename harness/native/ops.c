@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The core's integer operations, over arrays, for harness/ops.py.
+ * The core's integer operations on arrays, for harness/core/ops.py.
  */
 #include <stdlib.h>
 
@@ -46,7 +46,7 @@ void llamuxu_sincos_turn(const u64 *phase, size_t n, s32 *sin, s32 *cos)
 		llama_sincos(phase[i], &sin[i], &cos[i]);
 }
 
-/* Return: 0, or the error of the first value that has no parts. */
+/* Return: 0, or the error of the first value that cannot be decoded. */
 int llamuxu_f32_parts(const u32 *bits, size_t n, s32 *m, s32 *e)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -89,7 +89,7 @@ int llamuxu_bf16_parts(const u16 *bits, size_t n, s32 *m, s32 *e)
 	return 0;
 }
 
-/* An arena with memory of its own behind it. */
+/* Allocate an arena. */
 static bool arena_open(struct llama_arena *arena, size_t size)
 {
 	size = (size + LLAMA_ALIGN - 1) & ~(size_t)(LLAMA_ALIGN - 1);
@@ -103,7 +103,7 @@ static bool arena_open(struct llama_arena *arena, size_t size)
 }
 
 /*
- * llama_bfp_quantize() as vector @token of @n_tokens: @q (bfp_padded(n),), @h
+ * llama_bfp_quantize() to vector @token of @n_tokens: @q (bfp_padded(n),), @h
  * (bfp_blocks(n),), @e (1,).
  */
 int llamuxu_bfp_quantize(const s64 *v, u32 n, s32 e_in, u32 token, u32 n_tokens, s16 *q, u8 *h,
@@ -125,10 +125,10 @@ int llamuxu_bfp_quantize(const s64 *v, u32 n, s32 e_in, u32 token, u32 n_tokens,
 }
 
 /**
- * struct llamuxu_weights - A matrix with all it needs around it.
+ * struct llamuxu_weights - A matrix that owns its memory.
  * @w:     The matrix.
  * @image: Its bytes, prepared in place.
- * @arena: Behind @w.
+ * @arena: Memory of @w.
  */
 struct llamuxu_weights {
 	struct weights w;
@@ -193,7 +193,7 @@ int llamuxu_weights_embed(const struct llamuxu_weights *m, u32 row, s64 *y)
 }
 
 /*
- * Rows [row0, row0 + n_rows) times the vectors @v (n_tokens, n_in), quantized
+ * Multiply rows [row0, row0 + n_rows) with the vectors @v (n_tokens, n_in), quantized
  * from exponents @e (n_tokens,): @y (n_tokens, n_out), row0 in its column 0.
  */
 int llamuxu_weights_mul(const struct llamuxu_weights *m, u32 row0, u32 n_rows, const s64 *v,

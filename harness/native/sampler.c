@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The sampler for ctypes: harness/sampler.py. */
+/* The sampler for ctypes: harness/core/sampler.py. */
 #include <stdlib.h>
 
 #include "llama_core.h"
@@ -10,7 +10,7 @@ struct llamuxu_sampler {
 	size_t scratch_size;
 };
 
-/* @error: room for sizeof(struct llama_diag). NULL with an empty line: no memory. */
+/* @error: a struct llama_diag's text; empty if memory is missing. Return: NULL on failure. */
 struct llamuxu_sampler *llamuxu_sampler_new(u32 temperature, u32 top_k, u32 top_p, u32 min_p,
 					    u32 repeat_penalty, u64 seed, char *error)
 {

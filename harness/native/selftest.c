@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The self-test, of paths as they are and of such that compute wrong. */
+/* The self-test, on right and on wrong paths. */
 #include <stdlib.h>
 
 #include "llama_core.h"
@@ -17,25 +17,25 @@ static const char *test(const struct llama_path *path)
 	return wrong;
 }
 
-/* llama_selftest() of path @i; NULL where all is well or there is none. */
+/* Run llama_selftest() on path @i. Return: NULL on success, or if there is no path @i. */
 const char *llamuxu_selftest(u32 i)
 {
 	return llama_path_at(i) && llama_path_usable(i) ? test(llama_path_at(i)) : NULL;
 }
 
-/* How many functions of a path there are. */
+/* Return the number of functions of a path. */
 u32 llamuxu_functions(void)
 {
 	return ARRAY_SIZE(wrong_functions);
 }
 
-/* What must be said of path @i with function @f wrong; NULL where it has none. */
+/* Return the expected result for path @i with function @f wrong; NULL if it has none. */
 const char *llamuxu_wrong_name(u32 i, u32 f)
 {
 	return f || llama_path_at(i)->mul ? wrong_functions[f].found : NULL;
 }
 
-/* What is said of it. */
+/* Return the self-test's result for it. */
 const char *llamuxu_selftest_wrong(u32 i, u32 f)
 {
 	struct vector_ops ops;

@@ -18,7 +18,7 @@ struct worker {
 	pthread_t thread;
 } __aligned(64);
 
-/* @lock and @work are for sleeping alone; @sleepers counts who is about to. */
+/* @lock and @work are for sleeping only; @sleepers counts threads that are about to sleep. */
 struct pool {
 	struct llama_team team;
 	struct llama_rounds rounds;
@@ -47,7 +47,7 @@ static void relax(void)
 #endif
 }
 
-/* Another loop mostly follows at once. Return: whether it did. */
+/* Spin for another loop, which mostly follows at once. Return: whether one began. */
 static bool spin(struct worker *w)
 {
 	u64 end = now_ns() + SPIN_NS;
@@ -63,14 +63,14 @@ static bool spin(struct worker *w)
 	return false;
 }
 
-/* Return: whether to go on. */
+/* Sleep until there is work. Return: whether to continue. */
 static bool sleep_until_wanted(struct worker *w)
 {
 	struct pool *p = w->pool;
 	bool stop;
 
 	pthread_mutex_lock(&p->lock);
-	/* Either the caller sees the count, or what follows sees the caller's rounds. */
+	/* Either the caller sees the count, or the check below sees the caller's rounds. */
 	__atomic_add_fetch(&p->sleepers.counter, 1, __ATOMIC_SEQ_CST);
 	while (!p->stop && !llama_rounds_wanted(&p->rounds, &w->helper))
 		pthread_cond_wait(&p->work, &p->lock);
@@ -145,7 +145,7 @@ void llamuxu_team_close(struct llama_team *team)
 	free(p);
 }
 
-/* Signals are for the program's own threads. */
+/* Signals belong to the program's own threads. */
 static bool start(struct pool *p, u32 i)
 {
 	struct worker *w = &p->workers[i];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* UTF-8 for ctypes: harness/utf8.py. */
+/* UTF-8 for ctypes: harness/core/utf8.py. */
 #include <stdlib.h>
 
 #include "llama_core.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Steps of the path in use, one by one, for tests. */
+/* Operations of the path in use, for tests. */
 #include "arithmetic/path.h"
 
 static const struct vector_ops *ops(void)

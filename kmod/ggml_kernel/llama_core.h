@@ -13,6 +13,7 @@
 #include "base/port.h"
 #include "base/team.h"
 #include "file/gguf.h"
+#include "file/gguf_values.h"
 #include "generation/dialogue.h"
 #include "generation/generation.h"
 #include "generation/sampler.h"

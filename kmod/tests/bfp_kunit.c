@@ -4,7 +4,7 @@
 
 #define N ARRAY_SIZE(bfp_cases[0].v)
 
-/* What a path makes of a vector. */
+/* Results of a path for a vector. */
 struct result {
 	s16 q[N];
 	u8 h[ARRAY_SIZE(bfp_cases[0].h)];

@@ -16,7 +16,7 @@ static struct llama_kv cache(struct kunit *test, const struct llama_model *m, u3
 	return kv;
 }
 
-/* Logits of every position, in passes of @n_batch tokens. */
+/* Expect the logits of every position, in passes of @n_batch tokens. */
 static void evaluate(struct kunit *test, const struct llama_model *m, const struct golden_case *c,
 		     u32 n_batch, q16 *logits)
 {
@@ -57,7 +57,7 @@ struct logits_case {
 	u32 golden;
 };
 
-/* Each model on each path: one after the other, so that none takes long. */
+/* Each model on each path is a case of its own, so that none takes long. */
 static const void *next_case(const void *previous, char *name)
 {
 	static struct logits_case c;

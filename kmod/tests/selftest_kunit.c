@@ -17,7 +17,7 @@ static void right_test(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, "", llama_selftest(test->param_value, &arena) ?: "");
 }
 
-/* Whichever function of a path is wrong, it is found and named. */
+/* The self-test finds and names each wrong function of a path. */
 static void wrong_test(struct kunit *test)
 {
 	struct llama_arena arena = memory(test);

@@ -38,7 +38,7 @@ struct llamux_test_file llamux_test_read(struct kunit *test, const char *name)
 	KUNIT_ASSERT_NOT_NULL(test, path);
 	snprintf(path, PATH_MAX, "%s%s.gguf", FOLDER, name);
 	n = kernel_read_file_from_path(path, 0, &data, INT_MAX, NULL, READING_UNKNOWN);
-	if (n == -EINVAL)	/* which an empty file gives */
+	if (n == -EINVAL)	/* an empty file gives this */
 		return (struct llamux_test_file){ llamux_test_alloc(test, 0), 0 };
 	KUNIT_ASSERT_GE_MSG(test, n, 0, "%s", path);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, release, data));
@@ -91,7 +91,7 @@ const void *llamux_test_isa(const void *previous, char *name)
 {
 	u32 i = 0;
 
-	/* A parameter is the path; the next one is behind it in the list. */
+	/* The parameter is a path; the next one is behind it in the list. */
 	if (previous) {
 		while (llama_path_at(i) != previous)
 			i++;

@@ -25,7 +25,7 @@ static void tokenize(struct kunit *test, const struct llama_vocab *v, const stru
 	expect_ids(test, c->ids, c->n_ids, ids, n, c - token_cases);
 }
 
-/* The pieces of the ids are the text again, with what was ill-formed replaced. */
+/* The pieces of the ids give the text, with replacements for ill-formed bytes. */
 static void detokenize(struct kunit *test, const struct llama_vocab *v, const struct token_case *c)
 {
 	char *buf = llamux_test_alloc(test, llama_vocab_max_piece(v));
@@ -101,7 +101,7 @@ static void chat_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, seen, 0u);
 }
 
-/* Of the table's models, which take turns: the first two. */
+/* The first two models of the table, whose cases alternate. */
 static const void *models(const void *previous, char *name)
 {
 	const char *next = token_cases[0].model;

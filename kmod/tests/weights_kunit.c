@@ -5,13 +5,13 @@
 #include "generated/weights.h"
 #include "support.h"
 
-#define N_ROWS (TILE_ROWS + 1)	/* a tile, and one that lies by itself */
+#define N_ROWS (TILE_ROWS + 1)	/* a tile and a row behind it */
 #define N_TOKENS 17
 #define EXPONENT -32
 
 static_assert(ARRAY_SIZE(product_cases[0].y) == N_TOKENS * N_ROWS);
 
-/* One, a few, and enough for a tile to be unpacked ahead. */
+/* One token, a few, and enough that tiles are unpacked first. */
 static const u32 batches[] = { 1, 5, N_TOKENS };
 
 static void prepare(struct kunit *test, const struct product_case *c, struct weights *w)

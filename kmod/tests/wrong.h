@@ -2,22 +2,22 @@
 /**
  * DOC: Paths of which one function computes wrong
  *
- * It calls the right one and then changes one result, mostly the last one by
- * the least that there is.
+ * The function calls the right one and then changes a result, mostly the last one
+ * by the smallest amount.
  */
 #ifndef LLAMUX_TESTS_WRONG_H
 #define LLAMUX_TESTS_WRONG_H
 
 #include "arithmetic/path.h"
 
-/* Whose functions are called. */
+/* The path whose functions are called. */
 static const struct llama_path *right;
 
 static void wrong_mul(const struct weights *w, u32 tile, const struct bfp *x, u32 n_tokens,
 		      struct tile_sums out, void *buf)
 {
 	right->mul(w, tile, x, n_tokens, out, buf);
-	out.a[n_tokens * TILE_ROWS - 1] *= -1;	/* less might be rounded off */
+	out.a[n_tokens * TILE_ROWS - 1] *= -1;	/* a smaller change might be rounded off */
 }
 
 static void wrong_scores(const struct attention_scores *a)
@@ -141,7 +141,7 @@ static void wrong_split(const s16 *x, u32 n, s16 *hi, s16 *lo)
 
 /* The functions of struct vector_ops in its order, behind those of struct llama_path. */
 static const struct wrong_function {
-	const char *found;	/* what the self-test says */
+	const char *found;	/* result of the self-test */
 	size_t offset;
 	void *function;
 } wrong_functions[] = {
@@ -157,7 +157,7 @@ static const struct wrong_function {
 
 static_assert(ARRAY_SIZE(wrong_functions) - OF_PATH == sizeof(struct vector_ops) / sizeof(void *));
 
-/* @path, and @ops behind it, as @of but for function @i. Return: whether @of has one. */
+/* Copy @of to @path and @ops with function @i wrong. Return: whether @of has function @i. */
 static bool make_wrong(const struct llama_path *of, u32 i, struct llama_path *path,
 		       struct vector_ops *ops)
 {

@@ -7,15 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.session import Model, Options, Session
-from harness.guests.guest import Guest, Result
-from harness.host.paths import GUEST_PROGRAMS, INCLUDE, LIBRARY
+from harness.core.options import Options
+from harness.core.session import Model, Session
+from harness.guests.command import CommandResult
+from harness.guests.guest import Guest
+from harness.host.paths import HOST_PROGRAMS, INCLUDE, LIBRARY
 from tests.support import lab as guest_lab
 from tests.support.lab import EXAMPLE, loaded
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
+
 PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
 SHORT = Options(max_tokens=24)
-"""As the example has it."""
+"""Options as the example sets them."""
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 
@@ -59,7 +66,7 @@ def test_it_is_built_and_installed(tmp_path: Path) -> None:
 def test_its_memory_is_sound(tmp_path: Path) -> None:
     """Against files that only look like the module's, with sanitizers."""
     program = tmp_path / "check"
-    source = GUEST_PROGRAMS / "libllamux_check.c"
+    source = HOST_PROGRAMS / "libllamux_check.c"
     sanitize = "-fsanitize=address,undefined"
     command = ["clang", "-g", "-Wall", "-Wextra", "-Werror", sanitize, "-fno-sanitize-recover=all"]
     subprocess.run([*command, f"-I{INCLUDE}", str(source), "-o", str(program)], check=True)
@@ -84,11 +91,12 @@ def session() -> Iterator[Session]:
         yield session
 
 
-def run(guest: Guest, *words: bytes) -> Result:
+def run(guest: Guest, *words: bytes) -> CommandResult:
     """The example, each word in quotation marks."""
     return guest.run(" ".join([EXAMPLE, *(f"'{word.decode()}'" for word in words)]), timeout=120)
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_answers_are_the_librarys(example: Guest, session: Session) -> None:
     answers = [b"".join(session.answer(prompt, SHORT)) for prompt in PROMPTS]
     assert len(set(answers)) == len(answers)
@@ -99,6 +107,7 @@ def test_answers_are_the_librarys(example: Guest, session: Session) -> None:
     assert run(example, b"poll", *PROMPTS).output == b"".join(answers)
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_dialogue_remembers(example: Guest, session: Session) -> None:
     turns = [b"".join(session.say(prompt, SHORT)) for prompt in PROMPTS]
     counts, sums = session.counts(), session.confidence()

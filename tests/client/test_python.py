@@ -19,20 +19,25 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from shutil import copy, copytree
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
 import pexpect
 import pytest
 
-from harness.core.session import Model, Options, Session
-from harness.guests.guest import Guest, Result
+from harness.core.options import Options as CoreOptions
+from harness.core.session import Model, Session
+from harness.guests.command import CommandResult
+from harness.guests.guest import Guest
+from harness.host import patience
 from harness.host.paths import ROOT, cache_dir
-from llamux import abi, bench, client, doctor
-from llamux.__main__ import main
+from llamux import bench, client, doctor, errors, uapi
+from llamux.cli import main
+from llamux.options import Options
 from tests.support import lab as guest_lab
 from tests.support.lab import loaded
+
+pytestmark = pytest.mark.debug_kernel("uml/kasan")
 
 HOST = "/tmp/host"
 UML_ONLY = pytest.mark.skipif(platform.machine() != "x86_64", reason="User-mode Linux is x86-64's")
@@ -42,7 +47,7 @@ def test_the_structures_are_the_headers() -> None:
     """Sizes, offsets and numbers, as the compiler sees them."""
     program = '#include <stddef.h>\n#include <stdio.h>\n#include "llamux.h"\nint main(void) {\n'
     expected = []
-    for name, structure in (("options", abi.IocOptions), ("figures", abi.IocFigures)):
+    for name, structure in (("options", uapi.IocOptions), ("figures", uapi.IocFigures)):
         c_name = f"struct llamux_ioc_{name}"
         program += f'printf("%zu\\n", sizeof({c_name}));\n'
         expected.append(ctypes.sizeof(structure))
@@ -51,7 +56,7 @@ def test_the_structures_are_the_headers() -> None:
             expected.append(getattr(structure, field).offset)
     for name in ("GET_OPTIONS", "SET_OPTIONS", "FIGURES", "RESET"):
         program += f'printf("%lu\\n", (unsigned long)LLAMUX_IOC_{name});\n'
-        expected.append(getattr(abi, name))
+        expected.append(getattr(uapi, name))
     folder = cache_dir("native")
     target = folder / "uapi_check"
     subprocess.run(
@@ -85,7 +90,7 @@ def test_asking_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> N
                 end.sendall(bytes([byte]))
 
     class Echo(client.Conversation):
-        def __init__(self, options: client.Options | None = None, *, chat: bool = False) -> None:
+        def __init__(self, options: Options | None = None, *, chat: bool = False) -> None:
             own, other = socket.socketpair()
             self._fd = own.detach()
             threads.append(threading.Thread(target=answer, args=(other,)))
@@ -108,11 +113,11 @@ def test_asking_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_options_come_back_as_they_went() -> None:
     for options in (
-        client.Options(),
-        client.Options(temperature=0.5, top_k=3, seed=2**64 - 1, system="", model="m"),
-        client.Options(template="llama-3", stop=("a", "é" * 32, "c", "d"), system="s" * 4096),
+        Options(),
+        Options(temperature=0.5, top_k=3, seed=2**64 - 1, system="", model="m"),
+        Options(template="llama-3", stop=("a", "é" * 32, "c", "d"), system="s" * 4096),
     ):
-        assert client.Options.unpacked(options.packed()) == options
+        assert Options.unpacked(options.packed()) == options
 
 
 @pytest.mark.parametrize(
@@ -144,37 +149,23 @@ def test_options_that_do_not_fit_are_refused(
 ) -> None:
     """None becomes another one on its way to the kernel."""
     for value in wrong:
-        options = client.Options(**{field: value})
-        with pytest.raises(client.BadValueError, match=f"^{field} .*{re.escape(takes)}"):
+        options = Options(**{field: value})
+        with pytest.raises(errors.BadValueError, match=f"^{field} .*{re.escape(takes)}"):
             options.packed()
 
 
 def test_options_at_their_limits_fit() -> None:
-    least = client.Options(0, 0, 1 / abi.RATIO, 0.0, 0.5, 0, 1, 0, "none", (), "", "")
-    most = client.Options(16, 2**32 - 1, 1, 1, 16.0, 2**64 - 1, 2**32 - 1, 7, "llama-3")
+    least = Options(0, 0, 1 / uapi.RATIO, 0.0, 0.5, 0, 1, 0, "none", (), "", "")
+    most = Options(16, 2**32 - 1, 1, 1, 16.0, 2**64 - 1, 2**32 - 1, 7, "llama-3")
     for options in (least, most):
-        assert client.Options.unpacked(options.packed()) == options
-
-
-def test_the_package_is_typed_and_stands_alone(tmp_path: Path) -> None:
-    """Nothing has to be installed with the client, and type checkers look into it."""
-    copytree(ROOT / "llamux", tmp_path / "llamux")
-    copy(ROOT / "pyproject.toml", tmp_path)
-    program = "import setuptools; setuptools.setup()"
-    build = [sys.executable, "-c", program, "--quiet", "egg_info", "build_py", "--build-lib", "lib"]
-    subprocess.run(build, cwd=tmp_path, check=True)
-    requires = (tmp_path / "llamux.egg-info" / "requires.txt").read_text()
-    assert requires.strip().startswith("[")  # the name of an extra
-    assert (tmp_path / "lib" / "llamux" / "py.typed").exists()
-    program = "import sys; sys.path.append('lib'); import llamux.__main__"
-    subprocess.run([sys.executable, "-I", "-S", "-c", program], cwd=tmp_path, check=True)
+        assert Options.unpacked(options.packed()) == options
 
 
 class Recorder:
     """A conversation that says with what options it was asked."""
 
-    session = client.Options(seed=3, top_k=9, template="zephyr", stop=("z",))
-    asked: ClassVar[list[tuple[bool, client.Options]]] = []
+    session = Options(seed=3, top_k=9, template="zephyr", stop=("z",))
+    asked: ClassVar[list[tuple[bool, Options]]] = []
 
     def __init__(self, *, chat: bool) -> None:
         self.chat = chat
@@ -185,10 +176,10 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def options(self) -> client.Options:
+    def options(self) -> Options:
         return self.session
 
-    def set_options(self, options: client.Options) -> None:
+    def set_options(self, options: Options) -> None:
         self.asked.append((self.chat, options))
 
     def stream(self, text: str) -> Iterator[str]:
@@ -199,8 +190,8 @@ class Recorder:
 def test_every_option_can_be_given(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is not given is the session's."""
-    monkeypatch.setattr("llamux.__main__.Conversation", Recorder)
+    """Check that options which are not given are those of the session."""
+    monkeypatch.setattr("llamux.cli.Conversation", Recorder)
     given: dict[str, Any] = {
         "temperature": 0.5,
         "top_k": 0,
@@ -215,7 +206,7 @@ def test_every_option_can_be_given(
         "system": "",
         "model": "m",
     }
-    assert set(given) == {field.name for field in fields(client.Options)}
+    assert set(given) == {field.name for field in fields(Options)}
     for some in ({}, given, *({name: value} for name, value in given.items())):
         words = [verb] if verb == "chat" else [verb, "hello"]
         monkeypatch.setattr(sys, "stdin", io.StringIO("hello\n" if verb == "chat" else ""))
@@ -230,8 +221,8 @@ def test_every_option_can_be_given(
 def test_models_are_listed_and_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is read of the file, shown of it, and written to the other one."""
-    monkeypatch.setattr(client, "ROOT", tmp_path)
+    """Check the parsing and printing of the list of models, and the choice of a default."""
+    monkeypatch.setattr(uapi, "ROOT", tmp_path)
     (tmp_path / "models").write_text(
         "a\tloaded\t0\t9437184\t64\tQ8_0\tA b\nb\tdefault\t3\t1048576\t2048\tF16\tC\td\n"
     )
@@ -249,22 +240,22 @@ def test_models_are_listed_and_chosen(
 @pytest.mark.parametrize(
     ("call", "number", "kind", "advice"),
     [
-        (client.stats, errno.EACCES, client.AccessError, "group"),
-        (client.stats, errno.ENODEV, client.NotLoadedError, "insmod"),
-        (client.stats, errno.EIO, client.LlamuxError, "Input/output error$"),
-        (lambda: client.set_model("x"), errno.EACCES, client.AccessError, "needs root"),
-        (lambda: client.set_model("x"), errno.EPERM, client.AccessError, "needs root"),
-        (lambda: client.set_model("x"), errno.ENOENT, client.NoModelError, "`llamux models`"),
-        (lambda: client.set_model(""), errno.EINVAL, client.NoModelError, "`llamux models`"),
-        (lambda: client.set_session_options([]), errno.EINVAL, client.BadValueError, "dmesg"),
-        (lambda: client.set_session_options([]), errno.EBUSY, client.BusyError, "being read"),
-        (lambda: client.query("x"), errno.EUSERS, client.BusyError, "too many conversations"),
+        (client.stats, errno.EACCES, errors.AccessError, "group"),
+        (client.stats, errno.ENODEV, errors.NotLoadedError, "insmod"),
+        (client.stats, errno.EIO, errors.LlamuxError, "Input/output error$"),
+        (lambda: client.set_model("x"), errno.EACCES, errors.AccessError, "needs root"),
+        (lambda: client.set_model("x"), errno.EPERM, errors.AccessError, "needs root"),
+        (lambda: client.set_model("x"), errno.ENOENT, errors.NoModelError, "`llamux models`"),
+        (lambda: client.set_model(""), errno.EINVAL, errors.NoModelError, "`llamux models`"),
+        (lambda: client.set_session_options([]), errno.EINVAL, errors.BadValueError, "dmesg"),
+        (lambda: client.set_session_options([]), errno.EBUSY, errors.BusyError, "being read"),
+        (lambda: client.query("x"), errno.EUSERS, errors.BusyError, "too many conversations"),
     ],
 )
 def test_errors_have_a_kind_and_advice(
     call: Callable[[], object],
     number: int,
-    kind: type[client.LlamuxError],
+    kind: type[errors.LlamuxError],
     advice: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -274,10 +265,10 @@ def test_errors_have_a_kind_and_advice(
     def fail(*_: object, **__: object) -> None:
         raise OSError(number, "")
 
-    monkeypatch.setattr(client, "ROOT", tmp_path)
+    monkeypatch.setattr(uapi, "ROOT", tmp_path)
     for name in ("os.open", "pathlib.Path.read_text", "pathlib.Path.write_text"):
         monkeypatch.setattr(name, fail)
-    with pytest.raises(client.LlamuxError, match=advice) as caught:
+    with pytest.raises(errors.LlamuxError, match=advice) as caught:
         call()
     assert caught.type is kind
 
@@ -285,8 +276,8 @@ def test_errors_have_a_kind_and_advice(
 def test_options_of_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is written to the file of options, and shown of it."""
-    monkeypatch.setattr(client, "ROOT", tmp_path)
+    """Check that options are written to the file and printed from it."""
+    monkeypatch.setattr(uapi, "ROOT", tmp_path)
     assert main(["options", "--reset", "seed=7", "system=a\\b\nc", "stop="]) == 0
     written = (tmp_path / "options").read_text()
     assert written == "reset\nseed 7\nsystem a\\\\b\\nc\nstop\n"
@@ -298,15 +289,15 @@ def test_a_terminal_is_watched(tmp_path: Path) -> None:
     """Each time on a cleared screen, until Ctrl-C."""
     (tmp_path / "stats").write_text("model m\nanswers 1\n")
     program = f"""
-import sys; from pathlib import Path; from llamux import __main__, client
-client.ROOT = Path({str(tmp_path)!r})
-sys.exit(__main__.main(["stats", "--watch", "0.1"]))
+import sys; from pathlib import Path; from llamux import cli, uapi
+uapi.ROOT = Path({str(tmp_path)!r})
+sys.exit(cli.main(["stats", "--watch", "0.1"]))
 """
     child = pexpect.spawn(
         sys.executable,
         ["-c", program],
         cwd=str(ROOT),
-        timeout=60,
+        timeout=patience.scaled(60),
         # A shell's background job ignores Ctrl-C, and so would what it starts.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
@@ -323,8 +314,8 @@ sys.exit(__main__.main(["stats", "--watch", "0.1"]))
 def test_others_are_told_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What watches into a pipe gets each time as a paragraph."""
-    monkeypatch.setattr(client, "ROOT", tmp_path)
+    """Check that a watch into a pipe writes a paragraph each time."""
+    monkeypatch.setattr(uapi, "ROOT", tmp_path)
     (tmp_path / "stats").write_text("model a b\nanswers 1\n")
     waits = []
 
@@ -346,10 +337,10 @@ def test_others_are_told_again_and_again(
 def test_the_doctor_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As a list of what there is and what is missing; last, how to load the module."""
+    """Check the list of things that are there or missing; it ends with how to load the module."""
     found = [doctor.Finding("the kernel is 6.12"), doctor.Finding("no model", "copy one")]
-    monkeypatch.setattr("llamux.__main__.findings", lambda: found)
-    monkeypatch.setattr(client, "ROOT", tmp_path / "none")
+    monkeypatch.setattr("llamux.cli.findings", lambda: found)
+    monkeypatch.setattr(uapi, "ROOT", tmp_path / "none")
     assert main(["doctor"]) == 1
     out, errors = capsys.readouterr()
     assert out == "ok       the kernel is 6.12\nmissing  no model\n         -> copy one\n"
@@ -415,7 +406,7 @@ def test_rates_are_medians() -> None:
     assert report.prefill == bench.Spread(10.0, 5.0, 20.0)
     assert report.decode == bench.Spread(5.0, 1.0, 10.0)
     assert report.first_token == bench.Spread(2.0, 1.0, 4.0)
-    with pytest.raises(client.LlamuxError, match="second token"):
+    with pytest.raises(errors.LlamuxError, match="second token"):
         bench.report([figures(1.0, 2.0, 1)])
 
 
@@ -427,13 +418,13 @@ def uml(lab: Guest) -> Iterator[Guest]:
     lab.check(f"umount {HOST}/proc {HOST}")
 
 
-def run(guest: Guest, *words: str, stdin: bytes = b"") -> Result:
+def run(guest: Guest, *words: str, stdin: bytes = b"") -> CommandResult:
     """A program of the host's, from the project's folder."""
     command = f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(words)}"
     return guest.run(f"chroot {HOST} sh -c {shlex.quote(command)}", stdin=stdin, timeout=120)
 
 
-def llamux(guest: Guest, *words: str, stdin: bytes = b"") -> Result:
+def llamux(guest: Guest, *words: str, stdin: bytes = b"") -> CommandResult:
     """The console program."""
     return run(guest, sys.executable, "-m", "llamux", *words, stdin=stdin)
 
@@ -459,7 +450,9 @@ print(json.dumps([query("hello", o), turns, again, figures.reused_tokens, figure
             done = run(uml, sys.executable, "-c", program)
         assert done.exit_code == 0, done.errors
         one, turns, again, reused, log_prob = json.loads(done.output)
-        options = Options(max_tokens=12, chat=1, temperature=round(0.8 * 65536), seed=7, system="s")
+        options = CoreOptions(
+            max_tokens=12, chat=1, temperature=round(0.8 * 65536), seed=7, system="s"
+        )
         path = guest_lab.files()[guest_lab.TINY]
         assert not isinstance(path, bytes)
         with Model(path) as model, Session(model, 256) as session:
@@ -477,7 +470,7 @@ print(json.dumps([query("hello", o), turns, again, figures.reused_tokens, figure
     def test_bad_options_are_refused(self, uml: Guest) -> None:
         program = """
 import fcntl
-from llamux import Conversation, NoModelError, Options, abi
+from llamux import Conversation, NoModelError, Options, uapi
 try:
     Conversation(Options(model="none"))
 except NoModelError as error:
@@ -488,19 +481,19 @@ def refused(command, argument):
     except OSError as error:
         print(error.errno)
 with Conversation() as c:
-    for field, value in (("temperature", 17 * abi.RATIO), ("top_p", 0), ("max_tokens", 0),
+    for field, value in (("temperature", 17 * uapi.RATIO), ("top_p", 0), ("max_tokens", 0),
                          ("speculate", 8), ("reserved", 1), ("n_stops", 5), ("chat_template", 9),
                          ("n_system", 5000)):
         packed = Options().packed()
         setattr(packed, field, value)
-        refused(abi.SET_OPTIONS, packed)
+        refused(uapi.SET_OPTIONS, packed)
     packed = Options(system="abc").packed()
     packed.system = b"a\\xff"
     packed.n_system = 2
-    for command, argument in ((abi.SET_OPTIONS, packed), (0xBE63, 0), (abi.SET_OPTIONS, 1)):
+    for command, argument in ((uapi.SET_OPTIONS, packed), (0xBE63, 0), (uapi.SET_OPTIONS, 1)):
         refused(command, argument)
-    back = abi.IocOptions()
-    fcntl.ioctl(c._fd, abi.GET_OPTIONS, back)
+    back = uapi.IocOptions()
+    fcntl.ioctl(c._fd, uapi.GET_OPTIONS, back)
     print(bytes(back) == bytes(Options().packed()))
 """
         with loaded(uml):
@@ -671,12 +664,12 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
         with loaded(uml):
             done = llamux(uml, "ask", "hello", *words.split(), *more.split())
         assert done.exit_code == 0, done.errors
-        options = Options(
-            temperature=round(1.5 * abi.RATIO),
+        options = CoreOptions(
+            temperature=round(1.5 * uapi.RATIO),
             top_k=40,
-            top_p=round(0.9 * abi.RATIO),
-            min_p=round(0.2 * abi.RATIO),
-            repeat_penalty=round(1.25 * abi.RATIO),
+            top_p=round(0.9 * uapi.RATIO),
+            min_p=round(0.2 * uapi.RATIO),
+            repeat_penalty=round(1.25 * uapi.RATIO),
             seed=11,
             max_tokens=30,
             chat=2,
@@ -688,7 +681,7 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
         with Model(path) as model:
             with Session(model, 256) as session:
                 assert done.output == b"".join(session.answer(b"hello", options))
-            for name in {field.name for field in fields(Options)} - {"speculate", "stops"}:
+            for name in {field.name for field in fields(CoreOptions)} - {"speculate", "stops"}:
                 with Session(model, 256) as session:
-                    other = replace(options, **{name: getattr(Options(), name)})
+                    other = replace(options, **{name: getattr(CoreOptions(), name)})
                     assert done.output != b"".join(session.answer(b"hello", other)), name

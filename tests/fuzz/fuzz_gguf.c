@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The parser must refuse a file, or leave an index that is safe to follow. */
+/* Fuzz the GGUF parser: it must refuse a file or return an index that is safe to use. */
 #include <stdlib.h>
 
 #include "file/generated/ggml_types.h"
@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 static volatile u8 sink;
 
-/* Reads every byte, so that the address sanitizer sees it. */
+/* Read every byte, so that the address sanitizer checks it. */
 static void touch(const void *p, u64 n)
 {
 	u64 i;
@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		CHECK(diag.text[0]);
 		return 0;
 	}
-	/* A file buys itself memory only by its own size. */
+	/* The index must be in proportion to the file. */
 	CHECK(need <= 16 * (size + LLAMA_ALIGN));
 	index = llamuxu_alloc(need);
 	err = llama_gguf_parse(&g, data, size, index, need, &diag);

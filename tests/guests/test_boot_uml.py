@@ -13,7 +13,9 @@ import pytest
 from harness.core import library
 from harness.guests import errors, uml
 from harness.guests.errors import GuestError
-from harness.guests.guest import Guest
+from harness.guests.guest import Guest, new_guest
+from harness.guests.spec import GuestSpec
+from harness.host import patience
 from harness.host.architectures import UML
 from harness.host.paths import ROOT
 from harness.kernels import module as kbuild_module
@@ -23,7 +25,10 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import insmod, loaded, logits_sha256
 
-pytestmark = pytest.mark.parametrize("arch", [UML.name])
+pytestmark = [
+    pytest.mark.debug_kernel("kasan"),
+    pytest.mark.parametrize("arch", [UML.name]),
+]
 
 FAULTS = ROOT / "fixtures" / "faults"
 
@@ -34,7 +39,7 @@ def harness(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         [sys.executable, "-m", "harness", *arguments],
         cwd=ROOT,
         capture_output=True,
-        timeout=300,
+        timeout=patience.scaled(300),
         check=False,
     )
 
@@ -74,7 +79,9 @@ def test_big_files_stay_outside(arch: str, tmp_path: Path) -> None:
     (folder / "file").write_bytes(b"0123456789abcdef" * (4 << 20))
     (folder / "small").write_bytes(b"small")
     files: dict[str, bytes | Path] = {"/big": folder / "file", "/etc/small": folder / "small"}
-    with Guest(arch, load_module=False, files=files, memory=48) as guest:
+    with new_guest(
+        GuestSpec(arch, module=None, load_module=False, files=files, memory=48)
+    ) as guest:
         assert int(guest.check("cat /big | wc -c")) == 64 << 20
         assert guest.check("tail -c 16 /big") == "0123456789abcdef"
         assert guest.run("echo >>/big").exit_code == 1
@@ -93,18 +100,21 @@ def test_big_files_stay_outside(arch: str, tmp_path: Path) -> None:
 )
 def test_a_broken_kernel_fails_at_once(arch: str, kind: str, error: type[GuestError]) -> None:
     module = kbuild_module.build_module(arch, source=FAULTS)
-    with Guest(arch, load_module=False, module=module) as guest:
-        started = time.monotonic()
+    with new_guest(GuestSpec(arch, load_module=False, module=module)) as guest:
+        clock = patience.Clock()
         with pytest.raises(error) as caught:
             guest.run(f"insmod /lib/modules/llamux.ko kind={kind}; sleep 100")
-        assert time.monotonic() - started < 10
+        assert clock.seconds() < 10
         assert type(caught.value) is error
         assert "on purpose" in caught.value.log or kind == "oops"
 
 
 def test_a_lost_guest_is_no_failed_command(arch: str) -> None:
     for end in ("poweroff", "reboot"):
-        with Guest(arch, load_module=False) as guest, pytest.raises(errors.GuestLost):
+        with (
+            new_guest(GuestSpec(arch, module=None, load_module=False)) as guest,
+            pytest.raises(errors.GuestLost),
+        ):
             guest.run(f"{end} -f; sleep 100")
 
 
@@ -126,10 +136,10 @@ def test_weights_are_in_huge_pages(guest: Guest, monkeypatch: pytest.MonkeyPatch
     """Where the host lets them; a guest without a big file, or of another host, does without."""
     assert uml.huge_pages(), "this host mounts no tmpfs of huge pages: run as root"
     assert mapped_huge(guest) > 0.9 * packaged.smollm2().stat().st_size
-    with Guest(UML.name, load_module=False) as small:
+    with new_guest(GuestSpec(UML.name, module=None, load_module=False)) as small:
         assert mapped_huge(small) == 0
     monkeypatch.setattr(uml, "huge_pages", lambda: False)
-    with Guest(UML.name, model=packaged.smollm2()) as elsewhere:
+    with new_guest(GuestSpec(UML.name, model=packaged.smollm2())) as elsewhere:
         assert mapped_huge(elsewhere) == 0
         assert logits_sha256(elsewhere, (1, 2, 3), 3) == logits_sha256(guest, (1, 2, 3), 3)
 
@@ -142,10 +152,12 @@ def test_nothing_outlives_its_harness(arch: str, memory: str) -> None:
     program = (
         "import os\n"
         "from pathlib import PosixPath\n"
-        "from harness.guests.guest import Guest\n"
+        "from harness.guests.guest import new_guest\n"
+        "from harness.guests.spec import GuestSpec\n"
         f"os.geteuid = lambda: {1000 * memory.endswith('user')}\n"
-        f"with Guest({arch!r}, model={model!r},"
-        f" load_module={model is not None}, append={mark!r}) as guest:\n"
+        f"spec = GuestSpec({arch!r}, model={model!r}, append={mark!r})\n"
+        f"spec = spec if {model is not None} else spec.without_module()\n"
+        "with new_guest(spec) as guest:\n"
         "    guest.run('echo begun; while :; do :; done',"
         " on_output=lambda data: print(data, flush=True))\n"
     )
@@ -155,8 +167,8 @@ def test_nothing_outlives_its_harness(arch: str, memory: str) -> None:
         assert b"begun" in child.stdout.readline()
         assert len(processes(mark)) > 2  # the kernel, the agent, the shell
         child.kill()
-    deadline = time.monotonic() + 5
-    while processes(mark) and time.monotonic() < deadline:
+    clock = patience.Clock()
+    while processes(mark) and clock.seconds() < 5:
         time.sleep(0.05)
     assert processes(mark) == []
 

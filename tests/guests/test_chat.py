@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Dialogues, several models and stop texts in a guest: what the userspace library says."""
+"""Check dialogues, several models and stop texts in a guest against the userspace library."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from harness.core.session import Model, Options, Session
-from harness.guests.guest import MODEL_PATH, Guest
-from llamux import abi, client
+from harness.core.options import Options
+from harness.core.session import Model, Session
+from harness.guests.guest import Guest
+from harness.guests.spec import MODEL_PATH
+from llamux import uapi
+from llamux.options import Options as ClientOptions
 from tests.support import lab as guest_lab
 from tests.support.lab import CHAT, CONTROL, OPTIONS, PROMPT, TINY, TINY_SPM, loaded, stats
+
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
 
 CHATML = "template chatml\nmax_tokens 8\n"
 N_CTX = 256
@@ -24,12 +32,13 @@ def native() -> Iterator[Model]:
 
 
 def say(guest: Guest, text: str, session: str = "") -> bytes:
-    """A turn of the shared dialogue."""
+    """Write a turn of the shared dialogue and return the answer."""
     done = guest.run(f"echo '{text}' >{CHAT} && {session} cat {CHAT}", timeout=120)
     assert done.exit_code == 0, done.errors
     return done.output
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_dialogue_is_the_librarys(lab: Guest, native: Model) -> None:
     options = Options(max_tokens=8, chat=1)
     with loaded(lab), Session(native, N_CTX) as session:
@@ -71,24 +80,24 @@ def test_dialogues_and_prompts_do_not_mix(lab: Guest) -> None:
         assert int(stats(lab)["last_prompt_tokens"]) > before
 
 
-def call(guest: Guest, command: int, options: client.Options) -> client.Options:
-    """What an ioctl on the shared dialogue gives back."""
+def call(guest: Guest, command: int, options: ClientOptions) -> ClientOptions:
+    """Return the options that an ioctl on the shared dialogue gives back."""
     words = f"chmod +x /file_call; exec 3<{CHAT}; exec /file_call {command}"
     done = guest.run(words, stdin=bytes(options.packed()))
     assert done.exit_code == 0
-    return client.Options.unpacked(abi.IocOptions.from_buffer_copy(done.output))
+    return ClientOptions.unpacked(uapi.IocOptions.from_buffer_copy(done.output))
 
 
 def test_the_shared_ones_have_the_same_options(lab: Guest) -> None:
-    """Whichever file sets them."""
-    chosen = client.Options(max_tokens=3, seed=7, template="chatml")
+    """Check that the options file and the ioctl set the same options."""
+    chosen = ClientOptions(max_tokens=3, seed=7, template="chatml")
     with loaded(lab):
         lab.check(f"printf '{CHATML}' >{OPTIONS}")
         first = say(lab, "a")
         lab.check(f"printf 'reset\nseed 8\n' >{OPTIONS}")
-        assert call(lab, abi.GET_OPTIONS, chosen) == client.Options(seed=8)
-        call(lab, abi.SET_OPTIONS, chosen)
-        assert call(lab, abi.GET_OPTIONS, client.Options()) == chosen
+        assert call(lab, uapi.GET_OPTIONS, chosen) == ClientOptions(seed=8)
+        call(lab, uapi.SET_OPTIONS, chosen)
+        assert call(lab, uapi.GET_OPTIONS, ClientOptions()) == chosen
         assert {"max_tokens 3", "seed 7"} <= set(lab.check(f"cat {OPTIONS}").splitlines())
         assert first.startswith(say(lab, "a").removesuffix(b"\n"))
         assert stats(lab)["last_tokens"] == "3"
@@ -96,7 +105,7 @@ def test_the_shared_ones_have_the_same_options(lab: Guest) -> None:
 
 @pytest.mark.parametrize("other", ["setsid sh", "su user"])
 def test_a_dialogue_handed_on_keeps_its_options(lab: Guest, other: str) -> None:
-    """Another session, or user, that reads a file that it was given brings none of its own."""
+    """Check that a reader of another session or user does not apply its own options."""
     theirs = f"printf 'max_tokens 2\nsystem theirs\n' >{OPTIONS}; cat <&4"
     with loaded(lab, arguments="group=1000"):
         lab.check(f"printf '{CHATML}' >{OPTIONS}")
@@ -104,8 +113,8 @@ def test_a_dialogue_handed_on_keeps_its_options(lab: Guest, other: str) -> None:
         lab.check(f"echo reset >{OPTIONS}; printf '{CHATML}' >{OPTIONS}")
         handed = f'echo a >{CHAT}; exec 4<{CHAT}; {other} -c "{theirs}"'
         assert lab.run(handed, timeout=120).output == whole != b""
-        shown = call(lab, abi.GET_OPTIONS, client.Options())
-        assert shown == client.Options(max_tokens=8, template="chatml")
+        shown = call(lab, uapi.GET_OPTIONS, ClientOptions())
+        assert shown == ClientOptions(max_tokens=8, template="chatml")
 
 
 def test_options_handed_on_reset_the_owners_dialogue(lab: Guest) -> None:

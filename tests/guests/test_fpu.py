@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Userspace's vector registers stay as they are while the kernel computes with them."""
+"""Check that userspace's vector registers keep their values while the kernel computes with them."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 
 from harness.guests.guest import Guest
 from harness.guests.pool import GuestPool
+from harness.guests.spec import GuestSpec
 from harness.host.paths import GUEST_PROGRAMS
 from harness.kernels import module
 from harness.native import cross
@@ -15,30 +16,34 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import OPTIONS, PROMPT, helpers, loaded, stats, used_ns
 
-PROGRAM = GUEST_PROGRAMS / "register_check.c"
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
+PROGRAM = GUEST_PROGRAMS / "probes" / "register_check.c"
 GOLDEN = next(golden for golden in goldens.load() if golden.name == "tiny-256-Q4_K")
 ROUNDS = 120
 WAITS = ("answer yield stats spin", "answer", "yield spin", "spin", "spin")
-"""What each process does with its registers full."""
+"""Ways in which the processes wait with full registers."""
 
 
 @pytest.fixture(params=["x86_64-6.12", "aarch64-6.12"])
 def smp(
     request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
 ) -> Iterator[Guest]:
-    """A guest with four processors, the program and a model."""
+    """Yield a guest with four processors, the program and a model."""
     arch, series = request.param.split("-")
     kernel = kernel or series
     guest = guest_pool.get(
-        arch,
-        kernel,
-        smp=4,
-        load_module=False,
-        module=module.build_module(arch, kernel),
-        files={
-            "/register_check": cross.executable(PROGRAM, arch, with_core=False),
-            guest_lab.golden_path(GOLDEN): GOLDEN.model_path(),
-        },
+        GuestSpec(
+            arch,
+            kernel,
+            smp=4,
+            load_module=False,
+            module=module.build_module(arch, kernel),
+            files={
+                "/register_check": cross.executable(PROGRAM, arch, with_core=False),
+                guest_lab.golden_path(GOLDEN): GOLDEN.model_path(),
+            },
+        )
     )
     yield guest
     try:
@@ -57,12 +62,12 @@ def test_registers_stay_as_they_are(smp: Guest) -> None:
             found = re.fullmatch(r"rounds (\d+) answers (\d+)\n", output)
             assert found, (isa, waits, output)
             assert int(found[1]) == ROUNDS
-            # A read that finds the end of an answer is none.
+            # The final read at an answer's end returns no bytes and is not counted.
             assert int(found[2]) >= ROUNDS * waits.split().count("answer") / len(waits.split()) / 2
 
 
 def check_registers(guest: Guest) -> list[str]:
-    """What the processes print, one for each of WAITS, while others generate beside them."""
+    """Check the processes' output, one for each of WAITS, while others generate beside them."""
     pids = helpers(guest)
     before = used_ns(guest, pids)
     started = "".join(

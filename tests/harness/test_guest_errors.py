@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness.guests import errors
+from harness.guests import errors, kernel_log
 from harness.guests.errors import GuestError
 from harness.host.errors import HarnessError
 
@@ -36,19 +36,22 @@ TROUBLE = [
     ("BUG: KASAN: slab-out-of-bounds in llama_forward", errors.GuestBug),
     ("UBSAN: array-index-out-of-bounds in kmod/conversations/sessions.c", errors.GuestBug),
     ("refcount_t: underflow; use-after-free.", errors.GuestBug),
-    ("WARNING: CPU: 1 PID: 120 at kmod/conversations/sessions.c:12 f+0x1/0x2 [llamux]", errors.GuestWarning),
+    (
+        "WARNING: CPU: 1 PID: 120 at kmod/conversations/sessions.c:12 f+0x1/0x2 [llamux]",
+        errors.GuestWarning,
+    ),
     ("Call Trace:", errors.GuestWarning),
 ]
 
 
 def test_a_healthy_log_is_clean() -> None:
-    errors.assert_clean(HEALTHY)
+    kernel_log.assert_clean(HEALTHY)
 
 
 @pytest.mark.parametrize(("line", "error"), TROUBLE)
 def test_each_kind_of_trouble(line: str, error: type[GuestError]) -> None:
     with pytest.raises(error) as caught:
-        errors.assert_clean(f"{HEALTHY}[    4.000000] {line}\n")
+        kernel_log.assert_clean(f"{HEALTHY}[    4.000000] {line}\n")
     assert type(caught.value) is error
     assert line in str(caught.value)
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.guests.guest import _Stream
+from harness.guests.ports import MarkedStream
 
 MARK = b"0123456789abcdef"
 END = b"\x1e" + MARK
@@ -25,7 +25,7 @@ pieces = st.lists(
 @given(data=pieces, cuts=st.lists(st.integers(0, 200)))
 def test_any_split_gives_the_same_bytes(data: bytes, cuts: list[int]) -> None:
     forwarded = bytearray()
-    stream = _Stream(MARK, forwarded.extend)
+    stream = MarkedStream(MARK, forwarded.extend)
     whole = data + END
     edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     for start, end in pairwise(edges):
@@ -39,6 +39,6 @@ def test_any_split_gives_the_same_bytes(data: bytes, cuts: list[int]) -> None:
 
 @given(data=st.binary(max_size=50).filter(lambda data: b"\x1e" not in data))
 def test_nothing_is_held_back_that_cannot_be_the_mark(data: bytes) -> None:
-    stream = _Stream(MARK, None)
+    stream = MarkedStream(MARK, None)
     stream.feed(data)
     assert bytes(stream.data) == data

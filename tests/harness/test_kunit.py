@@ -66,7 +66,7 @@ def suites() -> set[str]:
 
 
 @cache
-def build() -> module.Build:
+def build() -> module.ModuleFiles:
     """With every warning that there is."""
     return module.build(find.kernel(UML), make_args=kunit.MAKE_ARGS, checked=True)
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from harness.guests.guest import MODEL_PATH, MODULE_PATH, Guest, Result
+from harness.guests.command import CommandResult
+from harness.guests.guest import Guest
+from harness.guests.spec import MODEL_PATH, MODULE_PATH, GuestSpec
 from harness.host.architectures import architecture
 from harness.host.paths import GUEST_PROGRAMS, LIBRARY, cache_dir
 from harness.kernels import module as kbuild_module
@@ -23,11 +24,13 @@ CONTROL = "/proc/llamux/control"
 OPTIONS = "/proc/llamux/options"
 LOGITS = "/proc/llamux/logits"
 DEBUG = "/sys/kernel/debug"
-TOOLS = GUEST_PROGRAMS
+TOOLS = GUEST_PROGRAMS / "probes"
 PROGRAMS = ("readiness", "crowd", "file_call", "fail_nth")
 EXAMPLE = "/example"
 TINY = "/models/tiny.gguf"
 TINY_SPM = "/models/tiny-spm.gguf"
+SMALL = "/models/small.gguf"
+"""A random model of 12 MB, over which an emulated processor takes long enough to be disturbed."""
 
 # ask TEXT [N]: the answer to a raw text, of N tokens at most.
 ASK = b"""printf 'template none\\nmax_tokens %s\\n' "${2:-24}" >/proc/llamux/options || exit
@@ -38,11 +41,13 @@ cat /proc/llamux/prompt
 
 @cache
 def files() -> dict[str, bytes | Path]:
-    """What the guest has beside the module: SmolLM2, tiny models, and malformed files."""
+    """Return the files of the guest beside the module: SmolLM2, tiny models, malformed files."""
     folder = cache_dir("lab")
     found: dict[str, bytes | Path] = {"/ask": ASK, MODEL_PATH: packaged.smollm2()}
     for shape in ("tiny", "tiny-spm"):
         found[f"/models/{shape}.gguf"] = make_model(shape, "Q8_0", folder / f"{shape}.gguf")
+    small = folder / "small.gguf"
+    found[SMALL] = make_model("small", "Q4_K_M", small, seed=4)  # its answers vary most
     for golden in goldens.load():
         found[golden_path(golden)] = golden.model_path()
     for name, _ in malformed.write_all(folder / "malformed"):
@@ -55,8 +60,8 @@ def golden_path(golden: goldens.Golden) -> str:
     return f"/golden/{golden.name}.gguf" if golden.tiny else MODEL_PATH
 
 
-def options(arch: str, kernel: str | None = None) -> dict[str, Any]:
-    """For GuestPool.get(): equal for all tests, so that they share a guest."""
+def spec(arch: str, kernel: str | None = None) -> GuestSpec:
+    """Return the specification of a lab: equal for all tests, so that they share a guest."""
     module = kbuild_module.build_module(arch, kernel)
     machine = architecture(arch).processor
     programs = {
@@ -64,10 +69,10 @@ def options(arch: str, kernel: str | None = None) -> dict[str, Any]:
         for name in PROGRAMS
     }
     programs[EXAMPLE] = cross.program(LIBRARY, machine)
-    return {"load_module": False, "module": module, "files": {**files(), **programs}}
+    return GuestSpec(arch, kernel, module=module, load_module=False, files={**files(), **programs})
 
 
-def insmod(guest: Guest, model: str = TINY, arguments: str = "") -> Result:
+def insmod(guest: Guest, model: str = TINY, arguments: str = "") -> CommandResult:
     """Load the module, or fail to."""
     return guest.run(f"insmod {MODULE_PATH} model={model} {arguments}", timeout=120)
 
@@ -82,7 +87,7 @@ def loaded(guest: Guest, model: str = TINY, arguments: str = "") -> Iterator[Non
 
 
 def logits_sha256(guest: Guest, tokens: tuple[int, ...], batch: int) -> str:
-    """Of the guest's logits of every position."""
+    """Return the SHA-256 of the guest's logits of every position."""
     words = " ".join(map(str, tokens))
     command = f"exec 3<>{LOGITS}; echo batch {batch} {words} >&3 && sha256sum <&3"
     return guest.check(command, timeout=300).split()[0]

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernels that look for faults find every processor of their machine."""
+"""Check that kernels with sanitizers find every processor of their machine."""
 
-from harness.guests.guest import Guest
+import pytest
+
+from harness.guests.guest import new_guest
+from harness.guests.spec import GuestSpec
+
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan", "latency"),
+    pytest.mark.judged_by("kasan", "kcsan"),
+]
 
 
 def test_every_processor_is_there(arch: str, kernel: str) -> None:
-    with Guest(arch, kernel, smp=4, load_module=False) as guest:
+    with new_guest(GuestSpec(arch, kernel, smp=4, module=None, load_module=False)) as guest:
         assert guest.check("grep -c ^processor /proc/cpuinfo") == "4\n"
         assert guest.check("cat /sys/devices/system/cpu/online") == "0-3\n"
         guest.assert_clean_log()

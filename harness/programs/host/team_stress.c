@@ -21,7 +21,7 @@ struct caller {
 	u64 loops, rounds;
 };
 
-/* What rounds write without locks: the team is what keeps them apart. */
+/* Counters that rounds write without locks: only the team keeps them apart. */
 struct board {
 	u32 count[MAX_ROUNDS];
 	u32 scratch[LLAMA_MAX_WORKERS];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The products of attention, the generic way: docs/numerics.md, section 5. */
+/* Products of attention on the generic path: docs/numerics.md, section 5. */
 #include "arithmetic/attention.h"
 
-/* Where dimension @i of position @slot's key lies. */
+/* Return the index of dimension @i of the key at position @slot. */
 static size_t key_at(u32 slot, u32 dim, u32 i)
 {
 	u32 group = slot / ATTENTION_LANES, lane = slot % ATTENTION_LANES;

@@ -92,7 +92,7 @@ u64 llama_rope_frequency(u32 base_bits, u32 i, u32 d)
 	if (llama_f32_parts(base_bits, &base))
 		return 0;
 	log = log2_q56(base);
-	/* floor(log * 2i / d) without the product's high half. */
+	/* Compute floor(log * 2i / d) without the high half of the product. */
 	x = log / d * (2ull * i) + log % d * (2ull * i) / d;
 	for (j = 0; j < 56; j++)
 		if (x >> (55 - j) & 1)
@@ -101,7 +101,7 @@ u64 llama_rope_frequency(u32 base_bits, u32 i, u32 d)
 	return x > 63 ? 0 : r >> x;
 }
 
-u64 llama_angle_div_f32(u64 turn, u32 bits)
+u64 llama_angle_div_f32(u64 angle, u32 bits)
 {
 	struct float_parts f;
 	u64 quotient, rest;
@@ -110,9 +110,9 @@ u64 llama_angle_div_f32(u64 turn, u32 bits)
 	if (llama_f32_parts(bits, &f) || f.m <= 0)
 		return U64_MAX;
 	if (f.e > 0)
-		return f.e > 63 ? 0 : (turn >> f.e) / f.m;
-	quotient = turn / f.m;
-	rest = turn % f.m;
+		return f.e > 63 ? 0 : (angle >> f.e) / f.m;
+	quotient = angle / f.m;
+	rest = angle % f.m;
 	for (e = f.e; e < 0; e++) {
 		if (quotient >> 63)
 			return U64_MAX;
@@ -124,7 +124,7 @@ u64 llama_angle_div_f32(u64 turn, u32 bits)
 	return quotient;
 }
 
-/* @m_bits: of the stored significand; @e_bits: of the exponent. */
+/* @m_bits: bits of the stored significand; @e_bits: bits of the exponent. */
 static int float_parts(u32 bits, int m_bits, int e_bits, struct float_parts *p)
 {
 	u32 m = bits & ((1u << m_bits) - 1);

@@ -2,8 +2,8 @@
 /**
  * DOC: Fixed-point arithmetic
  *
- * The law that these follow bit for bit is docs/numerics.md. A type's name
- * says how many of its bits lie behind the binary point.
+ * docs/numerics.md specifies these functions bit for bit. The name of a type
+ * gives the number of its bits behind the binary point.
  */
 #ifndef LLAMA_FIXED_H
 #define LLAMA_FIXED_H
@@ -14,7 +14,7 @@
 typedef s32 q16;	/* Q15.16: logits */
 typedef s32 q20;	/* Q11.20: attention scores, in powers of two */
 typedef s32 q30;	/* Q1.30: sines, probabilities, sigmoids */
-typedef s64 q32;	/* Q31.32: the residual stream and whatever joins it */
+typedef s64 q32;	/* Q31.32: the residual stream and its summands */
 
 #define Q30_ONE (1 << 30)
 /* Every q32 in the core lies in [-Q32_LIMIT, Q32_LIMIT]. */
@@ -25,7 +25,7 @@ static __always_inline q32 clamp_q32(s64 v)
 	return clamp_t(s64, v, -Q32_LIMIT, Q32_LIMIT);
 }
 
-/* Position of the highest set bit plus one; 0 for 0. */
+/* Return the position of the highest set bit plus one; 0 for 0. */
 static inline int bit_length(u64 v)
 {
 	return v ? 64 - __builtin_clzll(v) : 0;
@@ -48,7 +48,7 @@ static inline s64 shift_round(s64 v, int s)
 }
 
 /**
- * scale_to_q32() - Give a number with an exponent the format of the residual stream.
+ * scale_to_q32() - Convert a number with an exponent to Q31.32.
  * @v: Any s64 with |v| below 2^62.
  * @e: Any exponent.
  *
@@ -91,7 +91,7 @@ static __always_inline q30 sigmoid_wide(u32 e)
 }
 
 /**
- * llama_exp2_neg() - 2^-@x.
+ * llama_exp2_neg() - Compute 2^-@x.
  * @x: Q.20, any.
  *
  * Return: Q30 in [0, 1]; about 3e-7 relative, then truncated by the format.
@@ -99,42 +99,42 @@ static __always_inline q30 sigmoid_wide(u32 e)
 q30 llama_exp2_neg(u64 x);
 
 /**
- * llama_sigmoid_from_exp() - 1 / (1 + @e), by three Newton steps.
+ * llama_sigmoid_from_exp() - Compute 1 / (1 + @e), by three Newton steps.
  * @e: Q30 in [0, 1].
  *
  * Return: Q30 in [1/2, 1].
  */
 q30 llama_sigmoid_from_exp(q30 e);
 
-/** llama_isqrt() - The largest r with r * r <= @v. */
+/** llama_isqrt() - Return the largest r with r * r <= @v. */
 u32 llama_isqrt(u64 v);
 
 /**
- * llama_sincos() - Sine and cosine of a fraction of a turn.
- * @phase: 2^64 is one turn.
- * @sin:   Q30 out.
- * @cos:   Q30 out.
+ * llama_sincos() - Compute sine and cosine.
+ * @phase: Angle; 2^64 is a full circle.
+ * @sin:   Sine, Q30.
+ * @cos:   Cosine, Q30.
  */
 void llama_sincos(u64 phase, q30 *sin, q30 *cos);
 
 /**
- * llama_rope_frequency() - base^(-2i/d) / (2 pi), in turns per position.
+ * llama_rope_frequency() - Compute base^(-2i/d) / (2 pi).
  * @base_bits: IEEE-754 single above 1.
  * @i:         Pair, below @d / 2.
  * @d:         rope.dimension_count.
  *
- * Return: 2^64 is one turn.
+ * Return: angle per position; 2^64 is a full circle.
  */
 u64 llama_rope_frequency(u32 base_bits, u32 i, u32 d);
 
 /**
- * llama_angle_div_f32() - Divide a fraction of a turn.
- * @turn: 2^64 is one turn.
+ * llama_angle_div_f32() - Divide an angle by a float.
+ * @angle: 2^64 is a full circle.
  * @bits: IEEE-754 single f, positive and finite.
  *
- * Return: floor(@turn / f), saturated at U64_MAX.
+ * Return: floor(@angle / f), saturated at U64_MAX.
  */
-u64 llama_angle_div_f32(u64 turn, u32 bits);
+u64 llama_angle_div_f32(u64 angle, u32 bits);
 
 /**
  * struct float_parts - A decoded float: m * 2^e, exactly.

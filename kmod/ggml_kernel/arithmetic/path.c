@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which path computes. */
+/* The choice of a code path. */
 #include "arithmetic/path.h"
 
-/* The best one first. */
+/* The fastest one first. */
 static const struct llama_path * const paths[] = {
 #ifdef LLAMA_X86_SIMD
 	&llama_path_avx512,

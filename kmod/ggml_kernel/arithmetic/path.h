@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: Instruction sets
+ * DOC: Code paths
  *
- * Whatever takes time is written once as a template and compiled for each
- * instruction set: products of tiles and attention from v_* operations
- * (tile_mul.h, attention_mul.h), loops over vectors as plain C that compilers
- * vectorize (vector_ops.h). All of them give the integers of the generic path.
+ * A path computes with one instruction set. The code of simd/ is written once as
+ * templates and compiled for each path: products of tiles and attention with v_*
+ * operations (tile_mul.h, attention_mul.h), loops over vectors as plain C that
+ * compilers vectorize (vector_ops.h). All paths give the same integers.
  */
 #ifndef LLAMA_PATH_H
 #define LLAMA_PATH_H
@@ -15,16 +15,16 @@
 #include "arithmetic/vector.h"
 
 /**
- * struct llama_path - An instruction set's way to compute.
- * @name:   As `isa=` takes it.
- * @usable: Whether this machine can run it.
- * @simd:   It uses vector registers: callers are between llama_simd_begin() and _end().
+ * struct llama_path - A code path.
+ * @name:   Value of the module's parameter `isa`.
+ * @usable: Tells whether this machine can execute it.
+ * @simd:   It uses vector registers: calls are made between llama_path_begin() and _end().
  * @floats: @mul multiplies float matrices too.
- * @mul:    Tile @tile of @w times @n_tokens vectors of @x. @buf has
- *   TILE_UNPACKED bytes for each block of a row. NULL: rows go one by one.
+ * @mul:    Multiplies tile @tile of @w with @n_tokens vectors of @x. @buf has TILE_UNPACKED
+ *   bytes for each block of a row. NULL if the path multiplies row by row.
  * @scores: See llama_attention_scores().
  * @values: See llama_attention_values().
- * @vector: Everything that works element by element.
+ * @vector: Operations on vectors.
  */
 struct llama_path {
 	const char *name;
@@ -42,32 +42,33 @@ extern const struct llama_path llama_path_generic, llama_path_swar;
 extern const struct llama_path llama_path_avx2, llama_path_avxvnni, llama_path_avx512;
 extern const struct llama_path llama_path_neon, llama_path_dotprod, llama_path_i8mm;
 
-/** llama_path_current() - The path in use. */
+/** llama_path_current() - Return the path in use. */
 const struct llama_path *llama_path_current(void);
 
-/** llama_path_name() - Name of the path in use, such as "generic". */
+/** llama_path_name() - Return the name of the path in use, for example "generic". */
 const char *llama_path_name(void);
 
-/** llama_path_at() - Path @i, the best one first and the generic one last; NULL behind that. */
+/** llama_path_at() - Return path @i: the fastest first, the generic one last, then NULL. */
 const struct llama_path *llama_path_at(u32 i);
 
-/** llama_path_usable() - Whether this machine can run path @i, and it was not disabled. */
+/** llama_path_usable() - Tell whether path @i is enabled and this machine can execute it. */
 bool llama_path_usable(u32 i);
 
-/** llama_path_disable() - Never choose path @i again. */
+/** llama_path_disable() - Exclude path @i from use. */
 void llama_path_disable(u32 i);
 
-/** llama_path_use() - Compute with @path from now on, which must be usable. */
+/** llama_path_use() - Compute with @path, which must be usable, from now on. */
 void llama_path_use(const struct llama_path *path);
 
 /**
- * llama_path_select() - Choose a path: NULL for the best, or a name.
- * @name: As `isa=` takes it, or NULL.
- * Return: 0, or -EINVAL where there is no such path or this machine cannot run it.
+ * llama_path_select() - Choose a path by name.
+ * @name: Name of a path, or NULL for the fastest usable one.
+ *
+ * Return: 0, or -EINVAL if no usable path has that name.
  */
 int llama_path_select(const char *name);
 
-/* Around every call of an operation of @path; no sleeping between the two. */
+/* llama_path_begin() and _end() enclose all operations of @path. No sleeping between them. */
 static inline void llama_path_begin(const struct llama_path *path)
 {
 	if (path->simd)
@@ -80,7 +81,7 @@ static inline void llama_path_end(const struct llama_path *path)
 		llama_simd_end();
 }
 
-/* Between two pieces of bounded work. */
+/* Let other tasks run, between two pieces of bounded work. */
 static inline void llama_path_pause(const struct llama_path *path)
 {
 	llama_path_end(path);

@@ -52,7 +52,8 @@ static int prepare_float_row(struct weights *w, u32 row, s64 *tmp)
 }
 
 /* Lay 16 rows of blocks at @rows side by side in the tile @to. */
-static void make_block_tile(const struct weights *w, const struct llama_block_type *l, const u8 *rows, u8 *to)
+static void make_block_tile(const struct weights *w, const struct llama_block_type *l,
+			    const u8 *rows, u8 *to)
 {
 	u32 n_blocks = w->n_in / l->elements;
 	u32 k, i, r;
@@ -91,7 +92,8 @@ static void make_float_tile(const struct weights *w, const s16 *rows, u32 *to, u
 			*g++ = tmp[r * n_blocks + i];
 }
 
-static void make_tile(struct weights *w, const struct llama_block_type *l, u32 tile, struct weights_tmp *tmp)
+static void make_tile(struct weights *w, const struct llama_block_type *l, u32 tile,
+		      struct weights_tmp *tmp)
 {
 	u8 *data = w->data + (u64)tile * TILE_ROWS * w->row_bytes;
 	u32 n_blocks = bfp_blocks(w->n_in);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whether a path computes right. harness/codegen/selftest.py does the same with the twin. */
+/* Self-test of code paths. harness/codegen/selftest.py computes the expected hashes. */
 #include "arithmetic/selftest.h"
 #include "arithmetic/block_type.h"
 #include "arithmetic/generated/selftest.h"
@@ -9,13 +9,13 @@
 
 #define N 512
 #define N_ODD 509	/* no whole blocks, no whole vectors */
-#define N_TOKENS 23	/* every number of tokens that products know how to take at once */
+#define N_TOKENS 23	/* covers every number of tokens that a product processes at once */
 #define DIM 64
 #define MAX_DIM 80
 #define N_QUERIES 7
 #define N_SUMS 3	/* vectors of struct vector_sums */
 
-/* What a test computes with, and the hash of what came out. */
+/* Inputs and outputs of a test, and the hash of its results. */
 struct test {
 	const struct llama_path *path;
 	const struct vector_ops *ops;
@@ -86,13 +86,13 @@ static u64 next(struct test *t)
 	return t->random;
 }
 
-/* Of up to @bits and a sign. */
+/* Return a signed number of at most @bits bits. */
 static s64 number(struct test *t, u32 bits)
 {
 	return (s64)next(t) >> (63 - bits);
 }
 
-/* What every path computes with: vectors whose blocks are of any size, weights, codes. */
+/* Make the inputs: vectors whose blocks differ in magnitude, weights, codes. */
 static void make_up(struct test *t)
 {
 	u32 bits = 0;
@@ -171,7 +171,7 @@ static void normalize(struct test *t)
 	note(t, t->tmp.a, N_ODD * sizeof(*t->tmp.a));
 }
 
-/* The sums of tokens near and far, then those of a type without minima. */
+/* Sums of tokens with small and large exponents, then those of a type without minima. */
 static void finish(struct test *t)
 {
 	static const s32 e[N_SUMS] = { -33, -60, -20 };
@@ -192,7 +192,7 @@ static void finish(struct test *t)
 	note(t, t->out, N_SUMS * VECTOR_ROWS * sizeof(*t->out));
 }
 
-/* Tokens by a few and by many; the scales are made of the codes, no half being infinite. */
+/* Few and many tokens. Scales are made of the codes, so that no half is infinite. */
 static void product(struct test *t)
 {
 	const struct gguf_tensor file = tensor(t->type);
@@ -210,7 +210,7 @@ static void product(struct test *t)
 	llama_weights_alloc(&w, &file, &arena);
 	llama_weights_prepare(&w, &file, t->image, &t->file, NULL, NULL);
 	for (i = 0; i < N_TOKENS; i++)
-		t->x.e[i] -= 14;	/* so that the largest product is no limit */
+		t->x.e[i] -= 14;	/* so that the largest product is not clamped */
 	for (n = 7; n <= N_TOKENS; n += N_TOKENS - 7) {
 		llama_weights_mul(&w, 0, TILE_ROWS, &t->x, n, &t->row, t->out, TILE_ROWS);
 		note(t, t->out, n * TILE_ROWS * sizeof(*t->out));
@@ -219,14 +219,14 @@ static void product(struct test *t)
 		t->x.e[i] += 14;
 }
 
-/* Heads of a dimension that is and that is not a multiple of every number of lanes. */
+/* Heads whose dimension is, and is not, a multiple of every number of lanes. */
 static const struct head {
 	u32 dim;
 	u32 rows;
 	u32 n;
 } heads[] = { { DIM, N_QUERIES, LLAMA_KV_CHUNK }, { MAX_DIM, 6, 50 }, { 26, 5, 31 } };
 
-/* @n codes from behind the chunk as two planes; those of weights have no sign. */
+/* Split @n codes from behind the chunk into two planes; weights are unsigned. */
 static void planes(struct test *t, u32 n, s16 mask)
 {
 	u32 i;
@@ -308,7 +308,7 @@ static void rotate(struct test *t)
 	note(t, t->tmp.wide, DIM * sizeof(*t->tmp.wide));
 }
 
-/* Two vectors into @out, up to the limits. */
+/* Add two vectors to @out, up to the limits. */
 static void make_q32(struct test *t)
 {
 	u32 i;
@@ -331,7 +331,7 @@ static void to_q16(struct test *t)
 	note(t, t->tmp.a, N_ODD * sizeof(*t->tmp.a));
 }
 
-/* A whole chunk, then a part of one whose scores are limits. */
+/* A whole chunk, then a part of a chunk whose scores are clamped. */
 static void score(struct test *t)
 {
 	struct vector_top top = { -S32_MAX, S16_MIN };
@@ -364,7 +364,7 @@ static void weigh(struct test *t)
 	}
 }
 
-/* To the right, too far, and to the left. */
+/* Shifts to the right, too far to the right, and to the left. */
 static void output(struct test *t)
 {
 	static const int e[] = { -41, -100, -30 };
@@ -400,7 +400,7 @@ static void split(struct test *t)
 #define STEP(name) { #name, name, 0, SELFTEST_##name }
 #define PRODUCT(name, ...) { #name, product, GGML_TYPE_##name, SELFTEST_##name },
 
-/* Products multiply what quantize() made. */
+/* Products multiply the vectors of quantize(). */
 static const struct step {
 	const char *name;
 	void (*run)(struct test *t);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: Whether a path computes right
+ * DOC: Self-test of code paths
  *
- * Every operation of a path, the generic one not excepted, on made-up numbers.
- * The answers are known from the twin, which is not written in C. To be run
- * before anything computes: it chooses paths.
+ * The self-test computes every operation of a path, the generic one included, on
+ * pseudo-random numbers. The expected results come from the Python twin. It must
+ * run before other computations, since it changes the path in use.
  */
 #ifndef LLAMA_SELFTEST_H
 #define LLAMA_SELFTEST_H
 
 #include "arithmetic/path.h"
 
-/** llama_selftest_size() - Bytes that llama_selftest() wants. */
+/** llama_selftest_size() - Return the arena bytes that llama_selftest() needs. */
 size_t llama_selftest_size(void);
 
 /**
- * llama_selftest() - Hold a path against known answers.
- * @path:   One that this machine can run.
+ * llama_selftest() - Compare the results of a path with known ones.
+ * @path:   A path that this machine can execute.
  * @arena:  llama_selftest_size() bytes.
  *
  * Return: NULL, or the name of an operation, or of a type of weights, whose result differs.

@@ -2,19 +2,18 @@
 /**
  * DOC: Tiles: sixteen rows of weights side by side
  *
- * A tile holds 16 rows of a matrix in the bytes that they had in the file,
- * so that a vector lane is a row. Block by block: the 4-byte words of the
- * 16 rows' blocks, word 0 of every row, then word 1 of every row, ...; then
- * the rows' D, 16 bits each; then their N, where the type has minima. Words
- * are what a block holds besides d and the minimum, in the file's order.
+ * A tile holds 16 rows of a matrix, interleaved in the bytes that they had in the
+ * file, so that a vector lane is a row. Each block of the 16 rows holds: word 0 of
+ * every row, word 1 of every row, and so on; the scales D of the rows, 16 bits each;
+ * their minima N, if the type has minima. Words are the bytes of a block besides
+ * scale and minimum, in the order of the file, four at a time.
  *
- * In such a word every byte belongs to one of four consecutive elements.
- * Taking every other byte (a mask such as 0x000f000f) gives 16-bit codes of
- * elements 0 and 2, or 1 and 3, beside each other: what multiply-add
- * instructions read. bfp.pair has the activations in that order.
+ * Every byte of a word belongs to one of four consecutive elements. Every other byte
+ * (a mask such as 0x000f000f) gives 16-bit codes of elements 0 and 2, or 1 and 3, side
+ * by side, for multiply-add instructions. bfp.pair has the activations in that order.
  *
- * Float matrices, 16-bit codes, have the words of a block made of such pairs,
- * and their block shifts g lie (tile, block, row).
+ * Float matrices have 16-bit codes in such pairs instead of words, and block shifts
+ * g (tile, block, row).
  */
 #ifndef LLAMA_TILE_H
 #define LLAMA_TILE_H
@@ -24,6 +23,6 @@
 
 #define TILE_ROWS VECTOR_ROWS
 #define TILE_UNPACKED (TILE_ROWS * 4 * (16 + 4))	/* bytes of a 32-block: codes and scales */
-#define TILE_MAX_BYTES (256u << 10)	/* a larger one is multiplied row by row */
+#define TILE_MAX_BYTES (256u << 10)	/* larger tiles are multiplied row by row */
 
 #endif

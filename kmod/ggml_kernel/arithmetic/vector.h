@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: Everything that works element by element
+ * DOC: Operations on vectors, element by element
  *
- * The steps of docs/numerics.md between matrix products. They are written
- * once, in vector_ops.h, and compiled for each instruction set.
+ * The steps of docs/numerics.md between matrix products. simd/vector_ops.h has
+ * their code, which is compiled for each instruction set.
  */
 #ifndef LLAMA_VECTOR_H
 #define LLAMA_VECTOR_H
@@ -25,14 +25,14 @@ struct vector_tmp {
 #define VECTOR_ROWS 16	/* of struct vector_sums */
 
 /**
- * struct vector_sums - Sixteen rows' sums with vectors, on their way to values.
+ * struct vector_sums - Sums of 16 rows with vectors, and how they become values.
  * @a: (n_tokens, 16) the sums A of docs/numerics.md, section 3.
  * @z: (n_tokens, 16) the sums Z; NULL where the type has no minima.
- * @e_a: (16,) exponents of A, but for @r and the vector's.
- * @e_z: (16,) exponents of Z, but for @t and the vector's.
- * @r:   Rounding shift that A went through.
- * @t:   Likewise Z.
- * @minus: Z is taken off, not added.
+ * @e_a: (16,) exponents of A, without @r and the vector's exponent.
+ * @e_z: (16,) exponents of Z, without @t and the vector's exponent.
+ * @r:   Rounding shift that was applied to A.
+ * @t:   Rounding shift that was applied to Z.
+ * @minus: Z is subtracted, not added.
  */
 struct vector_sums {
 	const s64 *a;
@@ -46,8 +46,8 @@ struct vector_sums {
 
 /**
  * struct vector_top - Maxima over positions.
- * @score: Of scores.
- * @e_v:   Of values' exponents.
+ * @score: Maximum of scores.
+ * @e_v:   Maximum of the values' exponents.
  */
 struct vector_top {
 	q20 score;
@@ -55,24 +55,25 @@ struct vector_top {
 };
 
 /**
- * struct vector_ops - The steps, compiled for one instruction set.
- * @quantize: quantize() @v (x->n,) with exponent @e into vector @token of @x.
- * @quantize_into: Into plain arrays: @q (n,), @h (blocks,). Return: the exponent.
- * @quantize1: quantize1(): one shift for all. Return: the exponent.
- * @normalize: normalize(): @a (n,) with |a| up to 2^30. Return: the shift.
+ * struct vector_ops - The operations for one instruction set.
+ * @quantize: See llama_bfp_quantize().
+ * @quantize_into: See llama_bfp_quantize_into().
+ * @quantize1: See llama_bfp_quantize1().
+ * @normalize: See llama_bfp_normalize().
  * @rmsnorm:  RMSNorm of @v (x->n,) with weights @w, exponent @e_w, into vector @token of @x.
- * @swiglu:   Of @gate and @up (x->n,) into vector @token of @x.
- * @rotate:   The first @n_rot of the @dim elements of @head, turned, into tmp->wide.
- *   Return: their exponent.
- * @finish:   Sums to Q32: y[t * @stride + row] with vectors' exponents @e (n_tokens,).
- * @add:      @x (n,) plus @y, clamped.
- * @to_q16:   Q32 to Q16.
- * @score:    Products of a query (exponent @e_q) with @n keys to scores; raises @top.
- * @weigh:    Softmax numerators over values' exponents, @w (n,). Return: the numerators' sum.
- * @output:   @a (n,) times @inv, exponent @e, to Q32.
- * @most:     The largest of @n logits, one or more.
- * @mass:     llama_exp2_neg() of how far @n logits lie below @max, summed, Q30.
- * @split:    @x (n,) to two planes, x = 256 hi + lo.
+ * @swiglu:   SwiGLU of @gate and @up (x->n,) to vector @token of @x.
+ * @rotate:   Write @head (dim,) to tmp->wide, its first @n_rot elements rotated. Return: the
+ *   exponent.
+ * @finish:   Convert sums to Q32: y[t * @stride + row] with vectors' exponents @e (n_tokens,).
+ * @add:      Add @y to @x (n,), clamped.
+ * @to_q16:   Convert Q32 to Q16.
+ * @score:    Convert products of a query (exponent @e_q) with @n keys to scores; raise @top.
+ * @weigh:    Scale softmax numerators by the values' exponents to @w (n,). Return: the sum of
+ *   the numerators.
+ * @output:   Convert @a (n,) times @inv, exponent @e, to Q32.
+ * @most:     Return the largest of @n logits, one or more.
+ * @mass:     Return the sum of llama_exp2_neg(@max - logit) over @n logits, Q30.
+ * @split:    Split @x (n,) into two planes, x = 256 hi + lo.
  */
 struct vector_ops {
 	void (*quantize)(struct bfp *x, u32 token, const s64 *v, int e);
@@ -101,7 +102,7 @@ struct vector_ops {
 extern const struct vector_ops llama_vector_generic, llama_vector_neon;
 extern const struct vector_ops llama_vector_avx2, llama_vector_avx512;
 
-/** llama_vector_tmp_alloc() - Room for @n elements. */
+/** llama_vector_tmp_alloc() - Allocate for @n elements. */
 void llama_vector_tmp_alloc(struct vector_tmp *tmp, struct llama_arena *arena, u32 n);
 
 #endif

@@ -29,7 +29,7 @@ struct weights_row {
 	struct tile_sums sums;
 };
 
-/** llama_weights_row_alloc() - Allocate for rows of @n_in elements and @n_tokens vectors at most. */
+/** llama_weights_row_alloc() - Allocate for @n_in elements and @n_tokens vectors at most. */
 void llama_weights_row_alloc(struct weights_row *r, struct llama_arena *arena, u32 n_tokens,
 			     u32 n_in);
 

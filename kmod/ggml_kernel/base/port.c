@@ -11,7 +11,7 @@ int llama_fail(struct llama_diag *diag, int err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(diag->text, sizeof(diag->text), fmt, ap);
 	va_end(ap);
-	/* Names come from the file: nothing that a terminal would obey. */
+	/* Names come from the file and must not control a terminal. */
 	for (i = 0; i < sizeof(diag->text) && diag->text[i]; i++)
 		if (diag->text[i] < ' ' || diag->text[i] > '~')
 			diag->text[i] = '?';

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: What the core needs from the world around it
+ * DOC: Functions and types that the core takes from its environment
  *
  * The core is compiled twice from the same files: into llamux.ko and into a
- * userspace library. This header is the only one that knows the difference.
- * Besides the fixed-width types it names every outside function that the
- * core may call: memcpy, memmove, memset, memcmp, strcmp, strlen, snprintf and
- * vsnprintf.
+ * userspace library. Only this header distinguishes the two. Besides the
+ * fixed-width types it names every outside function that the core may call: memcpy,
+ * memmove, memset, memcmp, strcmp, strlen, snprintf and vsnprintf.
  *
  * The core allocates nothing, logs nothing and uses no floating point.
  */
@@ -29,19 +28,19 @@
 
 #include <linux/sched.h>
 
-/* What must hold, and does no harm at once where it does not. */
+/* A condition that must hold. Its failure does no immediate harm. */
 #define llama_assert(condition) WARN_ON_ONCE(!(condition))
 
-/* Let others run, within long work. */
+/* Let other tasks run, within long work. */
 #define llama_resched() cond_resched()
 
-/* Vector registers: only between llama_simd_begin() and llama_simd_end(), without sleeping. */
+/* Vector registers are used between llama_simd_begin() and _end() only, without sleeping. */
 #if defined(CONFIG_X86_64)
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #define LLAMA_X86_SIMD
 #ifdef CONFIG_UML
-/* The host's kernel saves them, and names no processor feature whose registers it does not save. */
+/* The host's kernel saves the registers of every processor feature that it reports. */
 #define llama_cpu_saves_ymm() true
 #define llama_cpu_saves_zmm() true
 #else
@@ -160,7 +159,7 @@ static inline s64 atomic64_inc_return(atomic64_t *v)
 	return __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Vector registers can be used anywhere; LLAMA_NO_SIMD leaves them alone. */
+/* Vector registers can be used anywhere. LLAMA_NO_SIMD compiles without them. */
 #if defined(__x86_64__) && !defined(LLAMA_NO_SIMD)
 #define LLAMA_X86_SIMD
 #define llama_cpu_has_avx2() __builtin_cpu_supports("avx2")
@@ -213,12 +212,11 @@ static inline u64 llama_get_u64(const void *p)
 }
 
 /**
- * struct llama_diag - What was wrong, in one line for a person.
- * @text: NUL-terminated, printable ASCII; empty while nothing went wrong.
+ * struct llama_diag - Message about a failure, in one line.
+ * @text: NUL-terminated printable ASCII; empty before a failure.
  *
- * A function that takes one writes it whenever it fails because of its
- * input, so that the caller can print a single line that names the culprit.
- * The pointer may be NULL.
+ * A function with such a parameter writes a message when its input makes it
+ * fail. The pointer may be NULL.
  */
 struct llama_diag {
 	char text[200];
@@ -227,10 +225,10 @@ struct llama_diag {
 int llama_fail(struct llama_diag *diag, int err, const char *fmt, ...) __printf(3, 4);
 
 /**
- * struct llama_arena - Memory that a caller hands in, given out front to back.
- * @base: Start, aligned to 64 bytes; NULL measures without giving out memory.
+ * struct llama_arena - Memory of the caller, from which allocations are taken in order.
+ * @base: Start, aligned to 64 bytes; NULL to measure only.
  * @size: Bytes at @base; ignored while measuring.
- * @used: Bytes given out so far, rounded up to 64 for each allocation.
+ * @used: Bytes allocated so far, rounded up to 64 for each allocation.
  */
 struct llama_arena {
 	u8 *base;
@@ -248,20 +246,19 @@ static inline size_t llama_align_up(size_t n)
 }
 
 /**
- * llama_arena_alloc() - Take @n objects of @size bytes from the arena.
+ * llama_arena_alloc() - Allocate @n objects of @size bytes from an arena.
  * @a:    Arena.
- * @n:    Objects; the product may overflow.
- * @size: Bytes of each.
+ * @n:    Number of objects; the product may overflow.
+ * @size: Bytes of an object.
  *
- * Return: aligned, uninitialised memory, or NULL where it does not fit.
- * While measuring the return value is always NULL and @used grows; it
- * saturates at SIZE_MAX, which no real arena can have.
+ * Return: aligned, uninitialised memory, or NULL if it does not fit. While measuring
+ * always NULL, and @a->used grows; it saturates at SIZE_MAX.
  */
 void *llama_arena_alloc(struct llama_arena *a, size_t n, size_t size);
 
 /**
- * struct llama_yield - A hook called between pieces of bounded work.
- * @fn:  May be NULL. A non-zero return stops the work and is passed up.
+ * struct llama_yield - A hook that is called between pieces of bounded work.
+ * @fn:  May be NULL. A result other than 0 stops the work and is returned to the caller.
  * @arg: Handed to @fn.
  */
 struct llama_yield {

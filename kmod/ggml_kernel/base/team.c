@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Workers that share a pass. */
+/* Distribution of a loop's rounds among workers. */
 #include "base/team.h"
 
 int llama_team_run(struct llama_team *team, const struct llama_loop *loop,
@@ -28,7 +28,7 @@ void llama_rounds_open(struct llama_rounds *r, const struct llama_loop *loop, u3
 {
 	u64 serial = ((u64)atomic64_read_acquire(&r->state) >> 32) + 1;
 
-	/* Helpers that are late may read these, but cannot take a round by them. */
+	/* A late helper may read these fields, but its exchange of @state fails. */
 	WRITE_ONCE(r->loop.fn, loop->fn);
 	WRITE_ONCE(r->loop.arg, loop->arg);
 	WRITE_ONCE(r->loop.n, loop->n);
@@ -39,7 +39,7 @@ void llama_rounds_open(struct llama_rounds *r, const struct llama_loop *loop, u3
 	atomic64_set_release(&r->state, serial << 32 | loop->n);
 }
 
-/* Return: whether the caller has a round to run, which is *@i. */
+/* Take a round @i for the caller. Return: false if none is left. */
 static bool take(struct llama_rounds *r, u32 *i)
 {
 	s64 state = atomic64_read_acquire(&r->state);
@@ -74,7 +74,7 @@ bool llama_rounds_done(const struct llama_rounds *r)
 	return atomic64_read_acquire(&r->helped) == r->awaited;
 }
 
-/* As llama_rounds_wanted(); the loop that it is about is *@loop at *@state. */
+/* See llama_rounds_wanted(). Sets the @loop that was examined, at *@state. */
 static bool look(const struct llama_rounds *r, struct llama_helper *h, struct llama_loop *loop,
 		 s64 *state)
 {
@@ -109,7 +109,7 @@ bool llama_rounds_help(struct llama_rounds *r, struct llama_helper *h)
 	struct llama_loop loop;
 	s64 state;
 
-	/* A failed exchange orders nothing: look at everything again. */
+	/* A failed exchange is no barrier: read all fields again. */
 	do {
 		if (!look(r, h, &loop, &state))
 			return false;

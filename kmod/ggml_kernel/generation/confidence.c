@@ -2,7 +2,7 @@
 #include "generation/confidence.h"
 #include "arithmetic/path.h"
 
-#define PIECE 4096	/* logits between two looks at anything else */
+#define PIECE 4096	/* logits between two pauses */
 
 /* ln(v / 2^30), Q16, for v of at least 2^30. */
 static s64 ln_q16(u64 v)
@@ -22,7 +22,7 @@ static s64 ln_q16(u64 v)
 	return (log * LN2_Q30) >> 34;
 }
 
-/* The largest of (n,) logits; S32_MIN of none. */
+/* Return the largest of (n,) logits; S32_MIN if n is 0. */
 static q16 most(const q16 *logits, u32 n)
 {
 	const struct llama_path *path = llama_path_current();
@@ -40,7 +40,7 @@ static q16 most(const q16 *logits, u32 n)
 	return top;
 }
 
-/* The log-probability of a logit among (n,) whose largest is @max. */
+/* Return the log-probability of a logit among (n,) of which @max is the largest. */
 static s64 log_prob(q16 logit, const q16 *logits, u32 n, q16 max)
 {
 	const struct llama_path *path = llama_path_current();

@@ -12,7 +12,8 @@ static size_t text_scratch(const struct llama_generation *g, const struct llama_
 size_t llama_turn_scratch(const struct llama_generation *g, const struct llama_options *o,
 			  const char *texts, size_t n_texts)
 {
-	return llama_align_up(g->scratch.n_ctx * sizeof(u32)) + 2 * text_scratch(g, o, texts, n_texts);
+	return llama_align_up(g->scratch.n_ctx * sizeof(u32)) +
+	       2 * text_scratch(g, o, texts, n_texts);
 }
 
 /* Return the number of positions that an answer must have; older turns are dropped for them. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "generation/generation.h"
 
-/* Bytes of a token with what the stream before it held back, at the most. */
+/* Return the largest number of bytes that a token completes. */
 static size_t staged_size(size_t piece_size)
 {
 	return 3 * (piece_size + 3) + 4;
@@ -11,7 +11,7 @@ static void lay_out(struct llama_generation *g, u32 n_ctx, struct llama_arena *a
 {
 	const struct llama_model *m = g->m;
 
-	/* Control tokens have no text of their own, but their ids are tokens like any other. */
+	/* Control tokens have no text. */
 	g->piece_size = llama_vocab_max_piece(&m->vocab);
 	g->tokens = llama_arena_alloc(arena, n_ctx, sizeof(*g->tokens));
 	g->logits = llama_arena_alloc(arena, (size_t)(LLAMA_MAX_DRAFT + 1) * m->n_vocab,
@@ -64,7 +64,7 @@ void llama_generation_begin(struct llama_generation *g, const struct llama_optio
 	memset(&g->confidence, 0, sizeof(g->confidence));
 	g->n_tokens = n;
 	g->n_prompt = n;
-	g->n_past = min(n_past, n - 1);	/* the last one's logits are wanted in any case */
+	g->n_past = min(n_past, n - 1);	/* the logits of the last token are needed */
 	g->n_reused = g->n_past;
 	g->n_draft = 0;
 	g->n_drafted = 0;
@@ -94,7 +94,7 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 	n = llama_prompt_tokenize(m, o, text, true, &ids, tmp, yield);
 	if (n < 0)
 		return n;
-	/* An empty raw text begins, as training texts do, with whatever the file begins texts with. */
+	/* An empty text without a template consists of BOS. */
 	if (!n)
 		ids[n++] = m->vocab.bos != LLAMA_TOKEN_NONE ? m->vocab.bos : 0;
 	if (n >= n_ctx)
@@ -125,7 +125,7 @@ size_t llama_generation_out(const struct llama_model *m)
 	return (LLAMA_MAX_DRAFT + 1) * token + 2 * LLAMA_STOP_BYTES + 1;
 }
 
-/* Staged bytes to the reader, as far as they cannot be the beginning of a stop text. */
+/* Write staged bytes to @out unless they may begin a stop text. Return: bytes written. */
 static size_t release(struct llama_generation *g, size_t n, char *out)
 {
 	n = llama_stop_push(&g->stop, g->staged, n, out, &g->done);
@@ -134,7 +134,7 @@ static size_t release(struct llama_generation *g, size_t n, char *out)
 	return n;
 }
 
-/* The newline that a terminal wants. */
+/* End the answer with a newline for terminals. Return: bytes written. */
 static size_t end_line(struct llama_generation *g, char *out)
 {
 	if (!g->line || g->last == '\n')
@@ -143,7 +143,7 @@ static size_t end_line(struct llama_generation *g, char *out)
 	return 1;
 }
 
-/* The answer is over: what was held back, unless a stop text comes of it. */
+/* End the answer: write the bytes that were held back. Return: bytes written. */
 static size_t end(struct llama_generation *g, char *out)
 {
 	size_t n = release(g, llama_utf8_stream_end(&g->utf8, g->staged), out);
@@ -221,7 +221,7 @@ long llama_generation_step(struct llama_generation *g, struct llama_kv *kv, char
 		written += bytes;
 		if (g->done || row == n_draft || g->tokens[n_tokens] != guess)
 			break;
-		g->n_past++;	/* the guess came true, and its keys and values are there */
+		g->n_past++;	/* accepted: its keys and values are in the cache */
 	}
 	g->n_drafted += n_draft;
 	g->n_accepted += row;

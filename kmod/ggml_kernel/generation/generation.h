@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: From a prompt to an answer
+ * DOC: Generation of answers
  *
- * Ties the tokenizer, the chat template, the forward pass, the sampler and
- * UTF-8 together, a step at a time, so that the kernel and userspace give
- * the same bytes. The caller owns the memory and decides when to step.
+ * A generation combines the tokenizer, the chat template, the forward pass, the
+ * sampler and UTF-8, one step at a time. The caller owns the memory and decides
+ * when to make a step.
  */
 #ifndef LLAMA_GENERATION_H
 #define LLAMA_GENERATION_H
@@ -17,10 +17,10 @@
 #define LLAMA_MAX_TURNS 256
 
 /**
- * struct llama_turn - What somebody said, and where the answer to it begins.
- * @answer: Its index in the tokens.
- * @text:   Index of the user's words in the caller's texts.
- * @len:    Their bytes.
+ * struct llama_turn - A turn of a dialogue.
+ * @answer: Index of the answer's first token.
+ * @text:   Index of the user's text in the caller's texts.
+ * @len:    Bytes of the user's text.
  */
 struct llama_turn {
 	u32 answer;
@@ -29,33 +29,34 @@ struct llama_turn {
 };
 
 /**
- * struct llama_generation - One answer in the making.
+ * struct llama_generation - An answer that is being generated.
  * @m:        Model.
- * @scratch:  Of a pass.
- * @sampler:  Picks tokens.
- * @utf8:     Bytes of a character that is not yet whole.
+ * @scratch:  Scratch memory of a pass.
+ * @sampler:  Sampler.
+ * @utf8:     Bytes of an incomplete character.
  * @tokens:   (n_ctx,) prompt and answer.
- * @n_tokens: Known tokens.
- * @n_prompt: How many of them the prompt has.
- * @n_past:   Positions in the KV cache: those of the tokens before.
- * @n_reused: How many of the prompt's were there already.
- * @n_draft:  Tokens behind @n_tokens that are guessed, and checked in the next step.
- * @n_drafted: Guesses so far.
- * @n_accepted: Those that came true.
- * @draft:    Where guesses come from and whether they pay.
- * @n_end:    n_tokens at which the answer is over for length.
+ * @n_tokens: Number of known tokens.
+ * @n_prompt: Number of tokens of the prompt.
+ * @n_past:   Number of positions in the KV cache, those of the first tokens.
+ * @n_reused: Number of the prompt's positions that were in the cache before.
+ * @n_draft:  Number of draft tokens behind @n_tokens, which the next step checks.
+ * @n_drafted: Number of draft tokens so far.
+ * @n_accepted: Number of draft tokens that were accepted.
+ * @draft:    State of speculation.
+ * @n_end:    Value of @n_tokens at which the answer has its largest length.
  * @done:     The answer is complete.
- * @line:     The answer shall end in a newline: whenever a chat template is used.
- * @last:     Its last byte so far.
- * @confidence: Of the answer's tokens, its end included.
- * @stop:     What is held back of it.
- * @logits:   (LLAMA_MAX_DRAFT + 1, n_vocab) of the latest pass.
+ * @line:     The answer has to end with a newline, as it does with a chat template.
+ * @last:     Last byte of the answer so far.
+ * @confidence: Confidence of the answer's tokens, its end included.
+ * @stop:     Filter of stop texts.
+ * @logits:   (LLAMA_MAX_DRAFT + 1, n_vocab) logits of the latest pass.
  * @sample_scratch: llama_sampler_scratch() bytes.
- * @piece_size: Of the longest token's text.
- * @n_turns:  Turns that the tokens hold, the one being answered included; 0 for a prompt alone.
- * @turns:    (LLAMA_MAX_TURNS,)
+ * @piece_size: Bytes of the longest token's text.
+ * @n_turns:  Number of turns that the tokens hold, the current one included; 0 for a prompt
+ *   that is not part of a dialogue.
+ * @turns:    (LLAMA_MAX_TURNS,) turns.
  * @piece:    (piece_size,) bytes of the latest token.
- * @staged:   Those of them that are whole characters.
+ * @staged:   Whole characters that the latest token completed.
  */
 struct llama_generation {
 	const struct llama_model *m;
@@ -86,46 +87,47 @@ struct llama_generation {
 	struct llama_turn *turns;
 };
 
-/** llama_generation_size() - Arena bytes that llama_generation_init() wants. */
+/** llama_generation_size() - Return the arena bytes that llama_generation_init() needs. */
 size_t llama_generation_size(const struct llama_model *m, u32 n_ctx, u32 n_batch,
 			     u32 n_workers);
 
 /**
- * llama_generation_init() - Lay out the memory.
+ * llama_generation_init() - Initialise a generation without a prompt.
  * @g:         Filled.
  * @m:         Model, which must outlive it.
  * @n_ctx:     Positions: 1 to m->n_ctx_train.
  * @n_batch:   Tokens of the prompt in a step: 1 to LLAMA_MAX_BATCH.
- * @n_workers: Members of a team at the most.
+ * @n_workers: Largest number of members of a team.
  * @arena:     llama_generation_size() bytes, needed as long as @g lives.
+ *
  * Return: 0, -EINVAL for a bad @n_ctx or @n_batch, -ENOMEM for a small arena.
  */
 int llama_generation_init(struct llama_generation *g, const struct llama_model *m, u32 n_ctx,
 			  u32 n_batch, u32 n_workers, struct llama_arena *arena);
 
 /**
- * llama_generation_adopt() - Say that the KV cache holds @ids at positions [0, @n).
- * @g:   Without a prompt so far.
+ * llama_generation_adopt() - Declare that the KV cache holds @ids at positions [0, @n).
+ * @g:   Generation without a prompt so far.
  * @ids: (n,) below n_vocab.
  * @n:   At most n_ctx.
  *
- * The next prompt evaluates only what follows their common beginning.
+ * The next prompt is evaluated from the end of their common beginning on.
  */
 void llama_generation_adopt(struct llama_generation *g, const u32 *ids, u32 n);
 
 /**
  * llama_generation_prompt() - Begin an answer to @text.
- * @g:   What it answered before is over.
+ * @g:   Generation; an earlier answer ends.
  * @o:   Options; checked here.
- * @text: The user's words: plain text.
+ * @text: Plain text of the user.
  * @tmp: llama_prompt_scratch() bytes, aligned to 64; free again afterwards.
  * @yield: Called between pieces of bounded work; may be NULL.
- * @diag: Names what is wrong where this fails.
+ * @diag: Names the cause on failure.
  *
- * Positions in the KV cache stay as far as their tokens are the new prompt's.
+ * The positions of the common beginning of old and new tokens stay in the KV cache.
  *
- * Return: 0; -EINVAL with @diag naming the option; -EMSGSIZE where the prompt
- * leaves no room for an answer in the context; or the hook's value.
+ * Return: 0; -EINVAL for a bad option; -EMSGSIZE if the prompt leaves no room for an
+ * answer in the context; or the hook's value.
  */
 int llama_generation_prompt(struct llama_generation *g, const struct llama_options *o,
 			    struct gguf_str text, void *tmp, const struct llama_yield *yield,
@@ -141,20 +143,20 @@ int llama_generation_prompt(struct llama_generation *g, const struct llama_optio
 void llama_generation_begin(struct llama_generation *g, const struct llama_options *o, u32 n,
 			    u32 n_past);
 
-/** llama_generation_positions() - Positions that the KV cache must have room for in the next step. */
+/** llama_generation_positions() - Return the KV cache positions that the next step needs. */
 u32 llama_generation_positions(const struct llama_generation *g);
 
-/** llama_generation_out() - Bytes that a step may write at @out. */
+/** llama_generation_out() - Return the bytes that a step may write to @out. */
 size_t llama_generation_out(const struct llama_model *m);
 
 /**
- * llama_generation_step() - One batch of the prompt, or one or more tokens of the answer.
- * @g:   With a prompt, and not done.
- * @kv:  With room for llama_generation_positions().
+ * llama_generation_step() - Evaluate a batch of the prompt, or generate one or more tokens.
+ * @g:   Generation with a prompt, and not done.
+ * @kv:  KV cache with llama_generation_positions() positions.
  * @out: llama_generation_out() bytes.
  * @yield: Called between pieces of bounded work; may be NULL.
  *
- * Where the hook stops it, nothing has changed and the step can be made again.
+ * If the hook stops the step, nothing has changed, and the step can be repeated.
  *
  * Return: bytes written at @out, valid UTF-8, perhaps 0; or the hook's value.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* docs/sampling.md is the law. */
+/* Sampling as docs/sampling.md specifies it. */
 #include "generation/sampler.h"
 #include "arithmetic/generated/constants.h"
 
@@ -8,8 +8,8 @@
 #define DIGITS (1u << DIGIT_BITS)
 
 /*
- * A token that may still be chosen. @v is its logit (Q16, as s32), then how
- * far that lies below the largest (Q16), then its weight (Q30).
+ * A token that may be chosen. @v is its logit (Q16, as s32), later the difference of the
+ * largest logit to it (Q16), later its weight (Q30).
  */
 struct candidate {
 	u32 id;
@@ -19,7 +19,7 @@ struct candidate {
 struct workspace {
 	u32 *count;			/* (DIGITS,) */
 	struct candidate *c;		/* (n_vocab,) in the order of ids, then ranked */
-	struct candidate *spare;	/* (n_vocab,) the other side of the sort */
+	struct candidate *spare;	/* (n_vocab,) output of a pass of the sort */
 };
 
 static void carve(struct workspace *ws, struct llama_arena *arena, u32 n_vocab)
@@ -61,7 +61,7 @@ void llama_sampler_accept(struct llama_sampler *s, u32 token)
 	s->recent[s->n_recent++ % LLAMA_REPEAT_WINDOW] = token;
 }
 
-/* The candidates with their logits, in the order of their ids. */
+/* Write the candidates and their logits to @c in ascending order of ids. Return: their number. */
 static u32 gather(struct candidate *c, const q16 *logits, u32 n_vocab, const u64 *mask)
 {
 	u32 n_words = (n_vocab + 63) / 64;
@@ -112,7 +112,7 @@ static q16 penalized(q16 logit, u32 penalty)
 	return (q16)clamp_t(s64, l, S32_MIN, S32_MAX);
 }
 
-/* A token that occurs twice is computed twice, from its own logit. */
+/* A token that occurs twice is penalized once: both times from its original logit. */
 static void penalize(const struct llama_sampler *s, const q16 *logits,
 		     struct candidate *c, u32 n)
 {
@@ -129,7 +129,7 @@ static void penalize(const struct llama_sampler *s, const q16 *logits,
 	}
 }
 
-/* The index of the largest logit; of equal ones the first. @n is not 0. */
+/* Return the index of the largest logit, the first of equal ones. @n is not 0. */
 static u32 largest(const struct candidate *c, u32 n)
 {
 	q16 max = (q16)c[0].v;
@@ -145,7 +145,7 @@ static u32 largest(const struct candidate *c, u32 n)
 	return best;
 }
 
-/* Logits become how far they lie below @max. */
+/* Replace logits by their differences to @max. */
 static void subtract_from(q16 max, struct candidate *c, u32 n)
 {
 	u32 i;
@@ -167,7 +167,7 @@ static u32 narrow(struct candidate *c, u32 n, u32 limit)
 	return kept;
 }
 
-/* A difference that at least the first @k of the ranking do not exceed. */
+/* Return a difference that at least the first @k of the ranking do not exceed. */
 static u32 limit_for_top_k(const struct candidate *c, u32 n, u32 k, u32 limit, u32 *count)
 {
 	int shift = max(bit_length(limit) - DIGIT_BITS, 0);
@@ -185,7 +185,7 @@ static u32 limit_for_top_k(const struct candidate *c, u32 n, u32 k, u32 limit, u
 	return limit;
 }
 
-/* One pass of the stable radix sort. */
+/* Make a pass of the stable radix sort. */
 static void sort_by_digit(const struct candidate *from, struct candidate *to, u32 n, int shift,
 			  u32 *count)
 {
@@ -204,7 +204,7 @@ static void sort_by_digit(const struct candidate *from, struct candidate *to, u3
 		to[count[from[i].v >> shift & (DIGITS - 1)]++] = from[i];
 }
 
-/* Smallest difference first, and of equal ones the lowest id. */
+/* Sort by difference, then by id. */
 static struct candidate *rank(struct workspace *ws, u32 n, u32 limit)
 {
 	struct candidate *from = ws->c;
@@ -222,8 +222,8 @@ static struct candidate *rank(struct workspace *ws, u32 n, u32 limit)
 }
 
 /*
- * Differences become weights, as far as min-p allows. @c is ranked, so that
- * what follows the first to fall short does too.
+ * Replace differences by weights up to the first that is below min-p; @c is sorted. Return: the
+ * number of candidates that are left.
  */
 static u32 weigh(struct candidate *c, u32 n, u64 scale, u32 min_p, u64 *sum)
 {
@@ -241,7 +241,7 @@ static u32 weigh(struct candidate *c, u32 n, u64 scale, u32 min_p, u64 *sum)
 	return i;
 }
 
-/* The fewest whose weights sum to @top_p of @sum, which becomes their sum. */
+/* Return the smallest number of candidates with @top_p of @sum. Set @sum to their sum. */
 static u32 nucleus(const struct candidate *c, u32 n, u32 top_p, u64 *sum)
 {
 	u64 target = (*sum >> 16) * top_p +
@@ -327,7 +327,7 @@ int llama_parse_q16(const char *text, size_t n, u32 *v)
 {
 	u64 fraction = 0;
 	u32 whole = 0;
-	int decimals = -1;	/* the point has not come yet */
+	int decimals = -1;	/* no point so far */
 	bool digits = false;
 	size_t i;
 

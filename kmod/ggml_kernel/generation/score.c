@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "generation/score.h"
 
-#define PASS LLAMA_MAX_DRAFT	/* tokens of a candidate's pass: rows of logits but the first */
+#define PASS LLAMA_MAX_DRAFT	/* tokens of a candidate in a pass: rows of logits minus one */
 
 int llama_score_init(struct llama_score *s, struct llama_generation *g)
 {
@@ -19,7 +19,7 @@ size_t llama_score_scratch(const struct llama_generation *g, size_t n)
 	return scratch;
 }
 
-/* The first token from @id on that ends an answer, or n_vocab. */
+/* Return the first token from @id on that ends an answer, or n_vocab. */
 static u32 next_end(const struct llama_vocab *v, u32 id)
 {
 	while (id < v->n_vocab && !llama_vocab_is_eog(v, id))
@@ -27,7 +27,7 @@ static u32 next_end(const struct llama_vocab *v, u32 id)
 	return id;
 }
 
-/* Of the tokens that end an answer the one with the largest of @logits. There is one. */
+/* Return the likeliest of the tokens that end an answer. There is at least one. */
 static u32 likeliest_end(const struct llama_vocab *v, const q16 *logits)
 {
 	u32 best = next_end(v, 0);
@@ -39,7 +39,7 @@ static u32 likeliest_end(const struct llama_vocab *v, const q16 *logits)
 	return best;
 }
 
-/* The next token's score, from row @row of the logits. */
+/* Add the score of the next token, from row @row of the logits. */
 static void score_token(struct llama_score *s, u32 row)
 {
 	const struct llama_generation *g = s->g;
@@ -77,7 +77,7 @@ int llama_score_begin(struct llama_score *s, struct gguf_str text, bool end, voi
 	return 0;
 }
 
-/* A candidate's last scored token needs no logits of its own. */
+/* The last scored token need not be evaluated. */
 u32 llama_score_batch(const struct llama_score *s)
 {
 	u32 n = s->known ? min_t(u32, s->n_scored - s->n, PASS) : s->g->n_prompt - s->g->n_past;
@@ -85,7 +85,7 @@ u32 llama_score_batch(const struct llama_score *s)
 	return s->done ? 0 : min(n, s->g->scratch.n_batch);
 }
 
-/* Position of the next token to evaluate. */
+/* Return the position of the next token to evaluate. */
 static u32 position(const struct llama_score *s)
 {
 	return s->known ? s->g->n_prompt + s->n - 1 : s->g->n_past;
@@ -96,7 +96,7 @@ u32 llama_score_positions(const struct llama_score *s)
 	return position(s) + llama_score_batch(s);
 }
 
-/* The prompt's last token is left to be evaluated again by whoever answers it. */
+/* An answer to the prompt evaluates its last token again. */
 static int evaluate_prompt(struct llama_score *s, struct llama_kv *kv,
 			   const struct llama_yield *yield)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* One layer's attention: docs/numerics.md, section 5. */
+/* Attention of a layer: docs/numerics.md, section 5. */
 #include "model/attend.h"
 
 void llama_attend_angles(const struct pass *p)
@@ -18,25 +18,25 @@ static struct attention_head cached(const struct pass *p, u32 chunk, u32 layer, 
 	return llama_kv_head(p->kv, p->m, chunk, layer, head);
 }
 
-/* A head of token @t, turned, into the worker's tmp.wide. Return: its exponent. */
+/* Write a rotated head of token @t to the worker's tmp.wide. Return: its exponent. */
 static int rotate(const struct pass *p, const q32 *head, u32 t, struct llama_worker *w)
 {
 	const struct llama_model *m = p->m;
 	size_t at = (size_t)t * m->n_rot / 2;
 
 	return p->path->vector->rotate(head, m->n_head_dim, m->n_rot, p->s->sin + at, p->s->cos + at,
-				      &w->tmp);
+				       &w->tmp);
 }
 
-/* One layer's attention. */
+/* Attention of a layer. */
 struct attention {
 	const struct pass *p;
 	u32 layer;
-	u32 n_queries;	/* of a round */
+	u32 n_queries;	/* queries of a round */
 	u32 n_groups;	/* rounds for one key-value head */
 };
 
-/* Key and value of token @t and head @h into the cache. */
+/* Store key and value of token @t and head @h in the cache. */
 static void store_head(const struct attention *a, u32 t, u32 h, struct llama_worker *w)
 {
 	const struct pass *p = a->p;
@@ -52,7 +52,7 @@ static void store_head(const struct attention *a, u32 t, u32 h, struct llama_wor
 	llama_attention_store(&to, slot, dim, key, value);
 }
 
-/* Of one head, the tokens of a group of positions: those lie side by side. */
+/* Store the tokens of a group of positions, which lie side by side, for a head. */
 static void store_group(void *arg, u32 i, u32 worker)
 {
 	const struct attention *a = arg;
@@ -75,30 +75,30 @@ int llama_attend_store(const struct pass *p, u32 layer)
 	return run_small(p, store_group, &a, groups * p->m->n_head_kv);
 }
 
-/* One query of those that share a walk over the cache. */
+/* A query. */
 struct query {
 	q32 *head;	/* in s->q; its output takes its place */
-	u32 n;		/* positions that it sees */
+	u32 n;		/* number of positions that it attends to */
 	int e;
 	struct vector_top top;
-	u64 sum;	/* of softmax numerators */
+	u64 sum;	/* sum of softmax numerators */
 };
 
-/* Queries that share a walk, and the walk. */
+/* Queries that are computed together, chunk by chunk of the cache. */
 struct walk {
 	const struct pass *p;
 	struct llama_worker *w;
 	u32 layer;
 	u32 kv_head;
 	u32 n_queries;
-	u32 n;			/* positions of the longest */
-	u32 stride;		/* positions from a query's scores to the next one's */
-	u32 chunk;		/* bytes of keys, or of values */
-	u32 held;		/* of such, since registers were taken */
+	u32 n;			/* largest number of positions of a query */
+	u32 stride;		/* elements from the scores of a query to those of the next */
+	u32 chunk;		/* bytes of a chunk's keys, or of its values */
+	u32 held;		/* bytes processed since the vector registers were claimed */
 	struct query q[LLAMA_MAX_QUERIES];
 };
 
-/* The head's query with the softmax's scale and base in it, as two planes. */
+/* Scale a query by the softmax's scale and base, and split it into two planes. */
 static void make_query(struct walk *a, u32 i, u32 t)
 {
 	const struct vector_ops *v = a->p->path->vector;
@@ -116,20 +116,20 @@ static void make_query(struct walk *a, u32 i, u32 t)
 	v->split(w->query, dim, w->query_hi + i * dim, w->query_lo + i * dim);
 }
 
-/* Positions of chunk @c that a query with @n of them sees. */
+/* Return the number of positions in chunk @c for a query with @n positions. */
 static u32 in_chunk(u32 n, u32 c)
 {
 	return n > c * LLAMA_KV_CHUNK ? min(n - c * LLAMA_KV_CHUNK, (u32)LLAMA_KV_CHUNK) : 0;
 }
 
-/* Begin with a chunk's keys or values, bounded work together with those before it. */
+/* Begin with the keys or values of a chunk; asserts that the work is bounded. */
 static void hold(struct walk *a)
 {
 	a->held += a->chunk;
 	llama_assert(!a->p->path->simd || a->held <= SLICE_BYTES);
 }
 
-/* Behind a chunk: a pause where there is no room for one more. */
+/* End a chunk: pause if another one would exceed the bound. */
 static void breathe(struct walk *a)
 {
 	if (a->held + a->chunk <= SLICE_BYTES)
@@ -138,7 +138,7 @@ static void breathe(struct walk *a)
 	a->held = 0;
 }
 
-/* The exponents of a chunk come nearer. */
+/* Prefetch the exponents of a chunk. */
 static void fetch_exponents(const struct attention_head *h)
 {
 	u32 at;
@@ -178,14 +178,14 @@ static void score_positions(struct walk *a)
 		path->scores(&s);
 		for (i = 0; i < a->n_queries; i++)
 			path->vector->score(w->dot + i * LLAMA_KV_CHUNK, h.e_k, h.e_v, a->q[i].e,
-					   in_chunk(a->q[i].n, c),
-					   w->score + (size_t)i * a->stride + c * LLAMA_KV_CHUNK,
-					   &a->q[i].top);
+					    in_chunk(a->q[i].n, c),
+					    w->score + (size_t)i * a->stride + c * LLAMA_KV_CHUNK,
+					    &a->q[i].top);
 		breathe(a);
 	}
 }
 
-/* Part @i of @n of a chunk's keys or values into the second-level cache. */
+/* Prefetch part @i of @n of a chunk's keys or values into the second-level cache. */
 static void fetch(const s16 *data, u32 dim, u32 i, u32 n)
 {
 	u32 lines = LLAMA_KV_CHUNK * dim * sizeof(s16) / 64;
@@ -196,8 +196,8 @@ static void fetch(const s16 *data, u32 dim, u32 i, u32 n)
 }
 
 /*
- * Softmax numerators over values' exponents, quantized, as two planes. Meanwhile
- * the values come nearer, part by part with each query.
+ * Compute softmax numerators scaled by the values' exponents, quantized, as two planes. Each
+ * query prefetches a part of the values.
  */
 static void weigh_positions(struct walk *a, u32 i)
 {
@@ -253,7 +253,7 @@ static void add_values(struct walk *a)
 
 		hold(a);
 		a->p->path->values(&s);
-		/* Alone, this worker takes the next head's keys next. */
+		/* Without a team, the keys of the next head follow. */
 		if (more)
 			fetch(cached(a->p, c, a->layer, a->kv_head + 1).k, dim, 0, 1);
 		breathe(a);
@@ -272,7 +272,7 @@ static void put_output(const struct walk *a, u32 i)
 		  q->head);
 }
 
-/* Queries of one key-value head, token by token and head by head. */
+/* Execute a round: queries of a key-value head, token by token and head by head. */
 static void attend_group(void *arg, u32 i, u32 worker)
 {
 	const struct attention *o = arg;
@@ -314,7 +314,7 @@ int llama_attend(const struct pass *p, u32 layer)
 	u32 queries = p->n_tokens * (p->m->n_head / n_head_kv);
 	struct attention a = { .p = p, .layer = layer };
 
-	/* Where key-value heads are fewer than workers, a round is smaller, for each to have one. */
+	/* With fewer key-value heads than workers, rounds are smaller, so that each gets one. */
 	a.n_queries = min_t(u32, divide_up(queries, divide_up(n_workers(p), n_head_kv)),
 			    LLAMA_MAX_QUERIES);
 	a.n_groups = divide_up(queries, a.n_queries);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: One layer's attention, between its products with weights
+ * DOC: Attention of a layer, between its products with weights
  *
  * docs/numerics.md, section 5.
  */
@@ -13,17 +13,19 @@
 void llama_attend_angles(const struct pass *p);
 
 /**
- * llama_attend_store() - Keys and values of the batch, in s->k and s->v, into the cache.
- * @p:     The pass; its positions' chunks are there.
- * @layer: Whose keys and values they are.
+ * llama_attend_store() - Store keys and values of the batch, in s->k and s->v, in the cache.
+ * @p:     The pass; the chunks of its positions are provided.
+ * @layer: Layer of the keys and values.
+ *
  * Return: 0, or the value of the hook that stopped the work.
  */
 int llama_attend_store(const struct pass *p, u32 layer);
 
 /**
- * llama_attend() - Queries of the batch, in s->q, to the outputs of their heads, in the same place.
- * @p:     The pass.
- * @layer: Whose keys and values are looked at, llama_attend_store() done.
+ * llama_attend() - Replace the queries of the batch, in s->q, by the outputs of their heads.
+ * @p:     The pass, after llama_attend_store().
+ * @layer: Layer of the keys and values.
+ *
  * Return: 0, or the value of the hook that stopped the work.
  */
 int llama_attend(const struct pass *p, u32 layer);

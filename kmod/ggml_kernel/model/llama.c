@@ -3,18 +3,18 @@
 #include "model/attend.h"
 
 #define SLICE_MACS (4u << 20)		/* multiplications between two yield points */
-#define SLICE_LEAST (16u << 10)		/* bytes of weights that are worth a worker's while */
+#define SLICE_LEAST (16u << 10)		/* bytes of weights from which another worker pays */
 
-/* A product of the batch in s->in. */
+/* A product of a matrix with the batch in s->in. */
 struct product {
 	const struct pass *p;
 	const struct weights *w;
 	q32 *y;		/* (n_tokens, w->n_out) */
-	q32 *x;		/* (n_tokens, w->n_out) what the product is added to, or NULL */
+	q32 *x;		/* (n_tokens, w->n_out) stream to which the product is added, or NULL */
 	u32 n_slices;	/* rounds */
 };
 
-/* Rounds of a product: bounded work each, and as many for every worker. */
+/* Return the number of rounds of a product: work is bounded, and equal for all workers. */
 static u32 count_slices(const struct pass *p, const struct weights *w)
 {
 	u32 tiles = divide_up(w->n_out, TILE_ROWS);
@@ -34,7 +34,7 @@ struct slice {
 	u32 rows;
 };
 
-/* Slice @i of @n: whole tiles, the first slices one more where they do not divide. */
+/* Return slice @i of @n: whole tiles. The first slices take the remainder. */
 static struct slice slice(const struct weights *w, u32 n, u32 i)
 {
 	u32 tiles = divide_up(w->n_out, TILE_ROWS);
@@ -49,7 +49,7 @@ static struct product product(const struct pass *p, const struct weights *w, q32
 	return (struct product){ p, w, y, NULL, count_slices(p, w) };
 }
 
-/* Begin to compute @rows of a matrix, bounded work. llama_path_end() must follow. */
+/* Begin to compute @rows of a matrix; asserts bounded work. llama_path_end() must follow. */
 static const struct llama_path *section(const struct pass *p, const struct weights *w, u32 rows)
 {
 	const struct llama_path *path = llama_weights_tiled(w) ? p->path : &llama_path_generic;
@@ -59,7 +59,7 @@ static const struct llama_path *section(const struct pass *p, const struct weigh
 	return path;
 }
 
-/* Slice @i of a row of up to three products. */
+/* Execute a round: slice @i of up to three products in succession. */
 static void multiply_slice(void *arg, u32 i, u32 worker)
 {
 	const struct product *o = arg;
@@ -77,7 +77,7 @@ static void multiply_slice(void *arg, u32 i, u32 worker)
 			  o->y + part.row, o->w->n_out);
 	for (t = 0; o->x && t < p->n_tokens; t++)
 		path->vector->add(o->x + (size_t)t * o->w->n_out + part.row,
-				 o->y + (size_t)t * o->w->n_out + part.row, part.rows);
+				  o->y + (size_t)t * o->w->n_out + part.row, part.rows);
 	llama_path_end(path);
 }
 
@@ -91,7 +91,7 @@ static int multiply(const struct pass *p, const struct product *products, u32 n)
 	return run(p, multiply_slice, products, slices);
 }
 
-/* Add a product to the stream. */
+/* Compute a product and add it to the stream. */
 static int add_product(const struct pass *p, const struct weights *w)
 {
 	struct product o = product(p, w, p->s->y);
@@ -113,7 +113,7 @@ static void rmsnorm(void *arg, u32 t, u32 worker)
 
 	llama_path_begin(p->path);
 	p->path->vector->rmsnorm(&s->in, t, s->x + (size_t)t * p->m->n_embd, n->norm->w,
-				n->norm->e, p->m->eps, &s->workers[worker].tmp);
+				 n->norm->e, p->m->eps, &s->workers[worker].tmp);
 	llama_path_end(p->path);
 }
 
@@ -125,7 +125,7 @@ static int normalize_batch(const struct pass *p, const struct llama_norm *norm)
 	return each_token(p, rmsnorm, &n);
 }
 
-/* The heads' output of token @t, quantized. */
+/* Quantize the outputs of the heads of token @t. */
 static void quantize_heads(void *arg, u32 t, u32 worker)
 {
 	const struct pass *p = arg;
@@ -137,7 +137,7 @@ static void quantize_heads(void *arg, u32 t, u32 worker)
 	llama_path_end(p->path);
 }
 
-/* Keys and values of the batch into the cache; with @q, queries into s->q too. */
+/* Store keys and values of the batch in the cache; with @q, compute queries to s->q too. */
 static int project(const struct pass *p, const struct llama_layer *l, u32 layer, bool q)
 {
 	struct llama_scratch *s = p->s;
@@ -159,7 +159,7 @@ static int project_queries(const struct pass *p, const struct llama_layer *l)
 	return err ? err : multiply(p, &q, 1);
 }
 
-/* Queries in s->q to attention's part in the stream. */
+/* Compute attention from the queries in s->q and add it to the stream. */
 static int attention(const struct pass *p, const struct llama_layer *l, u32 layer)
 {
 	int err = llama_attend(p, layer);
@@ -224,12 +224,12 @@ static void output_slice(void *arg, u32 i, u32 worker)
 				  TILE_ROWS);
 		for (t = 0; t < p->n_tokens; t++)
 			path->vector->to_q16(w->y + t * TILE_ROWS, rows,
-					    o->logits + (size_t)t * m->n_vocab + row);
+					     o->logits + (size_t)t * m->n_vocab + row);
 	}
 	llama_path_end(path);
 }
 
-/* Logits (n, n_vocab) of the tokens that are left. */
+/* Compute logits (n, n_vocab) of the remaining tokens. */
 static int output(const struct pass *p, q16 *logits)
 {
 	const struct llama_model *m = p->m;
@@ -241,7 +241,7 @@ static int output(const struct pass *p, q16 *logits)
 	return err ? err : run(p, output_slice, &o, o.n_slices);
 }
 
-/* Go on with the last @n tokens only. */
+/* Reduce the batch to its last @n tokens. */
 static void keep_last(struct pass *p, u32 n)
 {
 	struct llama_scratch *s = p->s;
@@ -297,7 +297,7 @@ int llama_forward(const struct llama_model *m, struct llama_scratch *s, struct l
 
 		err = project(&p, l, i, all);
 		if (!err && !all) {
-			/* Of the others, nobody needs more than keys and values. */
+			/* Only keys and values of the other tokens are needed. */
 			if (!n_logits)
 				return 0;
 			keep_last(&p, n_logits);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Reading a llama model out of a GGUF file: hyper-parameters, shapes, weights. */
+/* A llama model from a GGUF file: hyper-parameters, shapes, weights. */
 #include "model/model.h"
 #include "arithmetic/floats.h"
 #include "arithmetic/prepare.h"
@@ -8,7 +8,7 @@
 
 #define ARCH "llama"
 
-/* What a pass over the file carries around. The same pass measures and builds. */
+/* State of reading a file. The same code measures and builds. */
 struct build {
 	const struct gguf *g;
 	struct llama_arena *arena;
@@ -27,13 +27,13 @@ static int get_dim(struct build *b, const char *key, u32 lo, u32 hi, u32 *v)
 	return err;
 }
 
-/* As get_dim(), @v keeps its value where the key is missing. */
+/* See get_dim(). @v keeps its value if the key is missing. */
 static int get_optional_dim(struct build *b, const char *key, u32 lo, u32 hi, u32 *v)
 {
 	return llama_gguf_find(b->g, key) ? get_dim(b, key, lo, hi, v) : 0;
 }
 
-/* A positive finite float; @parts may be NULL. */
+/* Read a positive finite float; @parts may be NULL. */
 static int get_positive(struct build *b, const char *key, u32 *bits, struct float_parts *parts)
 {
 	struct float_parts p;
@@ -90,7 +90,7 @@ static int read_head_dims(struct build *b, struct llama_model *m)
 	return 0;
 }
 
-/* The factor is 0 where there is none. A missing type means linear. */
+/* Read the factor, 0 if the file has none. A missing type means linear. */
 static int read_rope_scaling(struct build *b, u32 *factor)
 {
 	static const char * const keys[] = {
@@ -114,7 +114,7 @@ static int read_rope_scaling(struct build *b, u32 *factor)
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		if (llama_gguf_find(b->g, keys[i]))
 			return get_positive(b, keys[i], factor, NULL);
-	/* Who says linear has to say by how much. */
+	/* The type linear needs a factor. */
 	return llama_gguf_find(b->g, ARCH ".rope.scaling.type") ?
 	       get_positive(b, keys[0], factor, NULL) : 0;
 }
@@ -137,7 +137,7 @@ static int read_rope(struct build *b, struct llama_model *m)
 		if (err)
 			return err;
 	}
-	/* Bits of positive floats order as the floats do: 1 < base <= 2^30. */
+	/* Positive floats compare like their bits: 1 < base <= 2^30. */
 	if (base <= 0x3f800000 || base > 0x4e800000)
 		return llama_fail(b->diag, -EINVAL, "rope.freq_base must be above 1, at most 2^30");
 	err = read_rope_scaling(b, &factor);
@@ -262,7 +262,7 @@ static int read_norm(struct build *b, const char *format, u32 layer, u32 n, stru
 	return 0;
 }
 
-/* Optional: divides each RoPE frequency. */
+/* Read the optional divisors of the RoPE frequencies. */
 static int read_rope_freqs(struct build *b, struct llama_model *m)
 {
 	const struct gguf_tensor *t = llama_gguf_find_tensor(b->g, LLAMA_TENSOR_ROPE_FREQS);
@@ -350,7 +350,7 @@ static int read_ends(struct build *b, struct llama_model *m)
 	return 0;
 }
 
-/* Whether this core computes with a tensor of that name. */
+/* Tell whether the core computes with a tensor of that name. */
 static bool known_tensor(const struct llama_model *m, struct gguf_str s)
 {
 	static const char * const of_layer[] = {
@@ -378,7 +378,7 @@ static bool known_tensor(const struct llama_model *m, struct gguf_str s)
 	return false;
 }
 
-/* A tensor left out would be a wrong answer: biases, adapters, another architecture's. */
+/* Refuse tensors that the core would ignore (biases, adapters): answers would be wrong. */
 static int check_tensors(struct build *b, struct llama_model *m)
 {
 	u32 i;
@@ -394,7 +394,7 @@ static int check_tensors(struct build *b, struct llama_model *m)
 	return 0;
 }
 
-/* Weights in all, and the type that most of them have. */
+/* Count the weights and find their most frequent type. */
 static void count_weights(const struct gguf *g, struct llama_model *m)
 {
 	u64 most = 0;
@@ -469,7 +469,7 @@ static int build(struct build *b, struct llama_model *m)
 {
 	int err = build_parts(b, m);
 
-	/* A missing key is the file's fault; the caller's file is there. */
+	/* -ENOENT would mean that the file is missing; a missing key makes it invalid. */
 	return err == -ENOENT ? -EINVAL : err;
 }
 

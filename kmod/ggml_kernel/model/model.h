@@ -24,7 +24,7 @@ struct llama_norm {
 };
 
 /**
- * struct llama_layer - One transformer block.
+ * struct llama_layer - A transformer block.
  * @attn_norm: (n_embd).
  * @wq: n_embd -> n_head * n_head_dim.
  * @wk: n_embd -> n_head_kv * n_head_dim.
@@ -43,28 +43,28 @@ struct llama_layer {
 };
 
 /**
- * struct llama_model - A model ready to compute with; read-only from then on.
- * @n_vocab: Tokens that there are.
- * @n_ctx_train: The longest context that the file claims.
+ * struct llama_model - A model, read-only once it is initialised.
+ * @n_vocab: Number of tokens.
+ * @n_ctx_train: Longest context, as the file gives it.
  * @n_embd: Elements of the residual stream.
- * @n_layer: Entries at @layers.
- * @n_head: Heads of queries, a multiple of @n_head_kv.
- * @n_head_kv: Heads of keys and values.
+ * @n_layer: Number of entries at @layers.
+ * @n_head: Number of query heads, a multiple of @n_head_kv.
+ * @n_head_kv: Number of key-value heads.
  * @n_head_dim: Elements of a head.
  * @n_ff:  Elements between a layer's @gate and @down.
- * @n_rot: Dimensions of a head that RoPE turns.
- * @eps:   Of every RMSNorm.
- * @freq:  (n_rot / 2,) turns per position, 2^64 a turn.
+ * @n_rot: Number of a head's dimensions that RoPE rotates.
+ * @eps:   Epsilon of every RMSNorm.
+ * @freq:  (n_rot / 2,) angle per position; 2^64 is a full circle.
  * @token_embd: A row for each token.
- * @output: The same as @token_embd where the file ties them.
- * @output_norm: Before @output.
- * @layers: (n_layer,)
- * @vocab: The file's tokens.
+ * @output: Output matrix; the same as @token_embd if the file ties them.
+ * @output_norm: Norm before @output.
+ * @layers: (n_layer,) layers.
+ * @vocab: Vocabulary.
  * @name:  general.name, may be empty.
- * @file_type: The type that most weights have, for people ("Q4_1").
- * @n_params: Weights in all.
+ * @file_type: Name of the most frequent type of weights ("Q4_1").
+ * @n_params: Number of weights.
  * @chat: Family of the file's chat template.
- * @default_system: What that template says where the caller gives no system prompt.
+ * @default_system: System prompt of that template, for callers without one.
  */
 struct llama_model {
 	u32 n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, n_head_dim, n_ff, n_rot;
@@ -82,14 +82,15 @@ struct llama_model {
 };
 
 /**
- * llama_model_size() - Check the hyper-parameters, every tensor's shape and
- * the vocabulary; say how much memory llama_model_init() wants.
- * @g:    The file.
- * @need: Bytes out.
- * @diag: Names what is wrong where this fails.
+ * llama_model_size() - Check a file and compute the memory of its model.
+ * @g:    Index of the file.
+ * @need: Arena bytes that llama_model_init() needs.
+ * @diag: Names the cause on failure.
  *
- * Return: 0, -EINVAL (malformed or contradictory), -EOPNOTSUPP (something
- * that this core does not compute); @diag names it.
+ * Checks hyper-parameters, the shape of every tensor, and the vocabulary.
+ *
+ * Return: 0, -EINVAL (malformed or contradictory), or -EOPNOTSUPP (not supported by
+ * the core).
  */
 int llama_model_size(const struct gguf *g, size_t *need, struct llama_diag *diag);
 
@@ -100,9 +101,9 @@ int llama_model_size(const struct gguf *g, size_t *need, struct llama_diag *diag
  * @image: The file image, writable; changed, and needed as long as @m lives.
  * @arena: At least llama_model_size() bytes, needed as long as @m lives.
  * @yield: Called between pieces of bounded work; may be NULL.
- * @diag:  Names what is wrong where this fails.
+ * @diag:  Names the cause on failure.
  *
- * Return: 0, as llama_model_size(), or the yield hook's value.
+ * Return: see llama_model_size(); or the hook's value.
  */
 int llama_model_init(struct llama_model *m, const struct gguf *g, u8 *image,
 		     struct llama_arena *arena, const struct llama_yield *yield,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: A pass under way, for the files that compute it
+ * DOC: State of a pass, for the files that compute it
  */
 #ifndef LLAMA_PASS_H
 #define LLAMA_PASS_H
@@ -8,9 +8,9 @@
 #include "arithmetic/path.h"
 #include "model/llama.h"
 
-#define SLICE_BYTES (256u << 10)	/* of weights or of keys, between two yield points */
+#define SLICE_BYTES (256u << 10)	/* bytes of weights or keys between two yield points */
 
-/* One call of llama_forward(). */
+/* State of a call of llama_forward(). */
 struct pass {
 	const struct llama_model *m;
 	struct llama_scratch *s;
@@ -21,13 +21,13 @@ struct pass {
 	u32 pos;
 };
 
-/* Who computes. */
+/* Return the number of workers that compute. */
 static inline u32 n_workers(const struct pass *p)
 {
 	return p->s->team ? p->s->team->n_workers : 1;
 }
 
-/* Run @n rounds of @fn on the team. */
+/* Execute @n rounds of @fn on the team. */
 static inline int run(const struct pass *p, void (*fn)(void *arg, u32 i, u32 worker),
 		      const void *arg, u32 n)
 {
@@ -36,7 +36,7 @@ static inline int run(const struct pass *p, void (*fn)(void *arg, u32 i, u32 wor
 	return llama_team_run(p->s->team, &loop, p->yield);
 }
 
-/* Run @n rounds of little work, alone where there is one token only. */
+/* Execute @n short rounds; without the team if the batch is a single token. */
 static inline int run_small(const struct pass *p, void (*fn)(void *arg, u32 i, u32 worker),
 			    const void *arg, u32 n)
 {
@@ -49,7 +49,7 @@ static inline int run_small(const struct pass *p, void (*fn)(void *arg, u32 i, u
 	return 0;
 }
 
-/* The same, a round for each token. */
+/* Execute a short round for each token. */
 static inline int each_token(const struct pass *p, void (*fn)(void *arg, u32 t, u32 worker),
 			     const void *arg)
 {

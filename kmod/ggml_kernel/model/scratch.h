@@ -11,7 +11,7 @@
 #include "model/model.h"
 
 #define LLAMA_MAX_BATCH 64	/* tokens of a pass */
-#define LLAMA_MAX_QUERIES 4	/* queries that are computed together with each chunk of the cache */
+#define LLAMA_MAX_QUERIES 4	/* queries that are computed together for each chunk */
 
 /**
  * struct llama_worker - Scratch memory of one member of a team.

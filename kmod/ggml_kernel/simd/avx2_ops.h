@@ -16,7 +16,7 @@
 
 #define FETCH_BLOCKS 1
 
-/* Whole codes of one scale can be taken as they lie; others are dear. */
+/* Types with whole codes and one scale are cheap to unpack; others are not. */
 #define UNPACK_FROM(type) \
 	((type) == GGML_TYPE_Q4_0 || (type) == GGML_TYPE_Q4_1 || (type) == GGML_TYPE_Q8_0 ? 20 : 4)
 

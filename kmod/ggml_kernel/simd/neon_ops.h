@@ -59,7 +59,7 @@ static __always_inline vec v_mask(u32 x)
 
 #define v_set(x) v_mask(x)
 
-/* The pair four times: half a vector says it all. */
+/* The pair four times. */
 #define v_pair(p) ((int16x8_t)vld1q_dup_u32((const u32 *)(p)))
 
 static __always_inline vec v_at(const s32 *p)

@@ -188,7 +188,7 @@ static __always_inline vec sub_minimum(const struct shape s, const u8 *block, u3
 					  scale_k4(s, block, j, true);
 }
 
-/* What of a vector of the batch a tile's product reads. */
+/* The parts of a vector that the product of a tile reads. */
 struct input {
 	const s16 *q;
 	const u32 *pair;
@@ -656,7 +656,8 @@ struct way {
 	u32 many_from;
 };
 
-#define BLOCK_WAY(name, ...) [GGML_TYPE_##name] = WAY(name),
+#define BLOCK_WAY(name, ...) \
+	[GGML_TYPE_##name] = WAY(name),
 
 static const struct way ways[] = {
 	LLAMA_BLOCK_TYPES(BLOCK_WAY)

@@ -268,7 +268,7 @@ static void quantize(struct bfp *x, u32 token, const s64 *v, int e)
 		hi[i] = q[i] >> 8;
 		lo[i] = q[i];
 	}
-	/* Of each four, the middle ones change places. */
+	/* Swap the middle two of each four. */
 	for (i = 0; i < n; i += 4 * N_LANES) {
 		unsigned_lanes four = load_lanes(q + i);
 
@@ -398,7 +398,7 @@ static int rotate(const q32 *head, u32 dim, u32 n_rot, const q30 *sin, const q30
 	return shift - 32;
 }
 
-/* As round_right(), for any @s from 1 on. */
+/* See round_right(); @s may be any number from 1 on. */
 static __always_inline s64 round_far(s64 v, s32 s)
 {
 	s64 y = round_right(v, min(s, 62));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A template is a few short programs of steps. Plain text gathers in a
- * buffer, literals and the caller's alike, until a control token cuts it: so
- * the tokenizer sees each stretch between two control tokens whole, as it
- * would in the rendered text, and yet never looks for control tokens in it.
+ * A template consists of short programs of steps. Plain text, literals and the
+ * caller's texts, is collected in a buffer up to the next control token. The
+ * tokenizer therefore gets each stretch between two control tokens as a whole, as in
+ * the rendered text, but does not search it for control tokens.
  */
 #include "text/chat.h"
 #include "text/utf8.h"
@@ -14,13 +14,13 @@
 enum op {
 	OP_END,
 	OP_TEXT,
-	OP_MARKER,	/* a control token where the vocabulary has it, else text */
+	OP_MARKER,	/* a control token if the vocabulary has it, otherwise text */
 	OP_BOS,
 	OP_EOS,
 	OP_SYSTEM,
 	OP_USER,
-	OP_TRIM_FROM,	/* white space at both ends of what is written from here ... */
-	OP_TRIM,	/* ... to here goes */
+	OP_TRIM_FROM,	/* begin to trim white space */
+	OP_TRIM,	/* end to trim */
 };
 
 struct step {
@@ -36,11 +36,11 @@ struct step {
 #define MAX_STEPS 16
 
 /*
- * @begins_with_bos: The template itself writes BOS, whatever the vocabulary says.
- * @close:  Ends the previous answer, where there was one.
- * @before: In front of the system prompt or, where there is none, of the user's turn.
- * @system: Only where a conversation that has a system prompt begins.
- * @user:   The user's turn and the head of the answer.
+ * @begins_with_bos: The template writes BOS, regardless of the vocabulary.
+ * @close:  Steps that end the previous answer.
+ * @before: Steps before the system prompt or the first turn.
+ * @system: Steps for a system prompt.
+ * @user:   Steps for the user's text and the head of the answer.
  */
 struct family {
 	const char *name;
@@ -130,7 +130,7 @@ int llama_chat_by_name(const char *name)
 	return -EINVAL;
 }
 
-/* The length of @what (NUL-terminated) where it stands in @s at @at, else 0. */
+/* Return the length of @what (NUL-terminated) if it is in @s at @at, otherwise 0. */
 static u32 stands_at(struct gguf_str s, u32 at, const char *what)
 {
 	u32 k;
@@ -140,7 +140,7 @@ static u32 stands_at(struct gguf_str s, u32 at, const char *what)
 	return what[k] ? 0 : k;
 }
 
-/* Where @what ends in @s, at or behind @from; 0 if it is not there. */
+/* Return the end of the first @what in @s at or behind @from; 0 if there is none. */
 static u32 find(struct gguf_str s, u32 from, const char *what)
 {
 	u32 i, k;
@@ -158,16 +158,15 @@ static bool has(struct gguf_str s, const char *what)
 	return find(s, 0, what);
 }
 
-/* Whether jinja puts a text together here: a quote, a brace, an escape. */
+/* Tell whether a character belongs to jinja's syntax: a quote, a brace, an escape. */
 static bool is_syntax(char c)
 {
 	return c == '\'' || c == '"' || c == '\\' || c == '{' || c == '}';
 }
 
 /*
- * The text between "<|im_start|>system" with a line end (or jinja's escape
- * for one) and "<|im_end|>", where it stands in the template word for word.
- * One that has an apostrophe is not taken.
+ * Find the text between "<|im_start|>system" with a line end (or jinja's escape for it) and
+ * "<|im_end|>", if the template holds it literally and without an apostrophe.
  */
 static struct gguf_str chatml_default_system(struct gguf_str s)
 {
@@ -225,7 +224,7 @@ static size_t literal_bytes(const struct step *step)
 	return n;
 }
 
-/* Bytes of a whole turn at the most. */
+/* Return the largest number of bytes of a turn. */
 static size_t text_bytes(const struct family *f, const struct llama_chat_turn *turn)
 {
 	return literal_bytes(f->close) + literal_bytes(f->before) + literal_bytes(f->system) +
@@ -233,10 +232,10 @@ static size_t text_bytes(const struct family *f, const struct llama_chat_turn *t
 }
 
 /*
- * @text:  (n,) plain text that waits to be tokenized.
- * @from:  Where trimming begins.
- * @fresh: @text follows a control token or begins the conversation, so that
- *   the tokenizer may put a space in front of it.
+ * @text:  (n,) plain text that is not yet tokenized.
+ * @from:  Index at which trimming begins.
+ * @fresh: @text follows a control token or begins the dialogue, so that the tokenizer may put
+ *   a space in front of it.
  */
 struct writer {
 	const struct llama_vocab *v;
@@ -252,7 +251,7 @@ struct writer {
 	void *scratch;
 };
 
-/* Bytes of the text's buffer, which the tokenizer's scratch follows. */
+/* Return the bytes of the text buffer; the tokenizer's scratch memory follows it. */
 static size_t buffer_bytes(const struct family *f, const struct llama_chat_turn *turn)
 {
 	size_t n = text_bytes(f, turn);
@@ -266,9 +265,9 @@ void llama_chat_bounds(const struct llama_vocab *v, enum llama_chat_template t,
 	const struct family *f = family(t);
 	size_t empty, unused;
 
-	/* Each stretch may have what a text has beyond its bytes: a space prefix. */
+	/* Each stretch may have a space prefix. */
 	llama_tokenize_bounds(v, 0, &empty, &unused);
-	/* A marker is tokenized too, and longer than an empty turn. */
+	/* Markers are tokenized too, and may be longer than the turn. */
 	llama_tokenize_bounds(v, text_bytes(f, turn) + U8_MAX, max_tokens, scratch);
 	*max_tokens += (MAX_MARKERS + 1) * (empty + 1);
 	*scratch += buffer_bytes(f, turn);
@@ -281,7 +280,7 @@ static void append(struct writer *w, const char *s, size_t n)
 	w->n += n;
 }
 
-/* What Python's str.strip() takes away. */
+/* White space of Python's str.strip(). */
 static bool is_space(u32 cp)
 {
 	return (cp >= 0x09 && cp <= 0x0D) || (cp >= 0x1C && cp <= 0x20) || cp == 0x85 ||
@@ -289,7 +288,7 @@ static bool is_space(u32 cp)
 	       cp == 0x2029 || cp == 0x202F || cp == 0x205F || cp == 0x3000;
 }
 
-/* Bytes of the white space that ends a text; none is longer than 3. */
+/* Return the bytes of the white space character that ends a text; at most 3. */
 static size_t last_space(const char *s, size_t n)
 {
 	u32 cp;
@@ -353,7 +352,7 @@ static int put_control(struct writer *w, u32 id)
 	return 0;
 }
 
-/* The control token that is written as @step, or LLAMA_TOKEN_NONE. */
+/* Return the control token that @step spells, or LLAMA_TOKEN_NONE. */
 static u32 marker(struct writer *w, const struct step *step)
 {
 	u32 id;

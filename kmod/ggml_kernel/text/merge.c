@@ -69,7 +69,7 @@ void llama_merge_add(struct merger *m, u32 start, u32 len, u32 id)
 		m->symbols[i - 1].next = i;
 }
 
-/* Carry out a candidate, unless its symbols have changed since. */
+/* Merge a candidate unless its symbols have changed. */
 static void merge(struct merger *m, struct candidate c)
 {
 	struct symbol *l = &m->symbols[c.left], *r;

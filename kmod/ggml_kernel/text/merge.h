@@ -2,8 +2,8 @@
 /**
  * DOC: Merging a text's symbols pair by pair, the best pair first
  *
- * Both tokenizers do this; they differ in what a symbol is at first and in
- * which pairs merge. A heap of candidate pairs makes it O(n log n).
+ * Tokenizers differ in the initial symbols and in the pairs that merge. A heap of
+ * candidate pairs makes it O(n log n).
  */
 #ifndef LLAMA_MERGE_H
 #define LLAMA_MERGE_H
@@ -14,11 +14,11 @@
 
 /**
  * struct symbol - A stretch of the text.
- * @start: Its first byte.
- * @len:   Bytes; 0 once it was merged into its neighbour.
+ * @start: Index of its first byte.
+ * @len:   Number of bytes; 0 once it is merged into its neighbour.
  * @id:    Its token or LLAMA_TOKEN_NONE.
- * @prev:  The neighbours' indices, or MERGE_NONE;
- * @next:  likewise.
+ * @prev:  Index of the symbol before it, or MERGE_NONE.
+ * @next:  Index of the symbol behind it, or MERGE_NONE.
  */
 struct symbol {
 	u32 start;
@@ -30,9 +30,9 @@ struct symbol {
 
 /**
  * struct candidate - Two neighbours that may merge.
- * @rank: The lower the better.
+ * @rank: Rank of the merge; the lowest is merged first.
  * @left: Index of the first one.
- * @len:  Of both together: tells whether they are still what they were.
+ * @len:  Bytes of both; if it differs, one of them has been merged meanwhile.
  */
 struct candidate {
 	u32 rank;
@@ -40,7 +40,7 @@ struct candidate {
 	u32 len;
 };
 
-/* Bytes of scratch for each symbol. A merge takes one candidate away and adds two. */
+/* Scratch bytes for each symbol. A merge removes one candidate and adds two. */
 #define MERGE_SCRATCH (sizeof(struct symbol) + 2 * sizeof(struct candidate))
 
 /**
@@ -48,10 +48,10 @@ struct candidate {
  * @v:       Vocabulary.
  * @text:    The text.
  * @symbols: (n_symbols,) linked from the first one.
- * @n_symbols: How many there were at first.
+ * @n_symbols: Number of initial symbols.
  * @heap:    (2 * n_symbols,) candidates.
- * @n_heap:  Candidates.
- * @pair:    Whether @l and @r merge: their rank and the token that they make.
+ * @n_heap:  Number of candidates.
+ * @pair:    Tells whether @l and @r merge, with the rank and the resulting token.
  */
 struct merger {
 	const struct llama_vocab *v;
@@ -64,10 +64,10 @@ struct merger {
 		     u32 *rank, u32 *id);
 };
 
-/** llama_merge_add() - Put a symbol at the end. */
+/** llama_merge_add() - Append a symbol. */
 void llama_merge_add(struct merger *m, u32 start, u32 len, u32 id);
 
-/** llama_merge_all() - Until no pair is left. Return: 0 or the hook's value. */
+/** llama_merge_all() - Merge until no pair is left. Return: 0 or the hook's value. */
 int llama_merge_all(struct merger *m, const struct llama_yield *yield);
 
 #endif

@@ -8,7 +8,7 @@
 #ifndef LLAMA_PRE_TOKENIZER_H
 #define LLAMA_PRE_TOKENIZER_H
 
-#include "file/gguf.h"
+#include "file/gguf_values.h"
 
 struct cursor;
 

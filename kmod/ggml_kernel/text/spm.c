@@ -95,7 +95,7 @@ static bool pair(const struct merger *m, const struct symbol *l, const struct sy
 	return true;
 }
 
-/* One for a whole run of them. A control token is not for plain text to make. */
+/* Consecutive unknown symbols become one token. Plain text must not become a control token. */
 static int emit_unknown(struct tokenization *t)
 {
 	u32 unk = t->v->unk;
@@ -105,7 +105,7 @@ static int emit_unknown(struct tokenization *t)
 	return llama_tokenizer_emit(t, unk);
 }
 
-/* A symbol's token, or its bytes' tokens. */
+/* Add the token of a symbol, or the tokens of its bytes. */
 static int emit(struct tokenization *t, const char *s, const struct symbol *symbol)
 {
 	u32 i;

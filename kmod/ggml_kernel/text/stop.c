@@ -15,7 +15,7 @@ int llama_stop_begin(struct llama_stop_filter *f, const struct llama_stops *stop
 	return 0;
 }
 
-/* Whether what is held is the beginning of a stop text. */
+/* Tell whether the held bytes begin a stop text. */
 static bool is_beginning(const struct llama_stop_filter *f)
 {
 	u32 i;
@@ -26,7 +26,7 @@ static bool is_beginning(const struct llama_stop_filter *f)
 	return false;
 }
 
-/* Bytes of the longest stop text that what is held ends with, or 0. */
+/* Return the bytes of the longest stop text at the end of the held bytes, or 0. */
 static u32 ending(const struct llama_stop_filter *f)
 {
 	u32 longest = 0;
@@ -40,7 +40,7 @@ static u32 ending(const struct llama_stop_filter *f)
 	return longest;
 }
 
-/* Let go of the first byte. */
+/* Release the first byte. */
 static void shift(struct llama_stop_filter *f, char *out)
 {
 	*out = f->held[0];
@@ -60,7 +60,7 @@ size_t llama_stop_push(struct llama_stop_filter *f, const char *text, size_t n, 
 		return n;
 	}
 	for (i = 0; i < n; i++) {
-		/* Fewer than LLAMA_STOP_BYTES are held: as many would have been a stop text. */
+		/* Fewer than LLAMA_STOP_BYTES are held: that many would be a whole stop text. */
 		f->held[f->n++] = text[i];
 		len = ending(f);
 		if (len) {

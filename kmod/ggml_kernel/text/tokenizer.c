@@ -32,7 +32,8 @@ void llama_tokenize_bounds(const struct llama_vocab *v, size_t n, size_t *max_to
 	size_t room = text_room(n);
 
 	*max_tokens = room + 1;
-	*scratch = llama_align_up(room) + llama_align_up(2 * room) + llama_align_up(room * MERGE_SCRATCH);
+	*scratch = llama_align_up(room) + llama_align_up(2 * room) +
+		   llama_align_up(room * MERGE_SCRATCH);
 }
 
 int llama_tokenizer_emit(struct tokenization *t, u32 id)

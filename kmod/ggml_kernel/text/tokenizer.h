@@ -64,7 +64,7 @@ const struct llama_tokenizer *llama_tokenizer_find(struct gguf_str model);
 /** llama_tokenizer_emit() - Add an id. Return: 0 or -ENOSPC. */
 int llama_tokenizer_emit(struct tokenization *t, u32 id);
 
-/** llama_tokenizer_tick() - Count @n more bytes, and yield if it is time. Return: 0 or the hook's value. */
+/** llama_tokenizer_tick() - Count @n bytes, yield if due. Return: 0 or the hook's value. */
 int llama_tokenizer_tick(struct tokenization *t, size_t n);
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /**
- * DOC: What kind of character a code point is
+ * DOC: Classes of characters
  */
 #ifndef LLAMA_UNICODE_H
 #define LLAMA_UNICODE_H
@@ -14,7 +14,7 @@ enum llama_unicode_class {
 	UNICODE_SPACE,		/* White_Space */
 };
 
-/** llama_unicode_class() - The class of any @cp. */
+/** llama_unicode_class() - Return the class of a code point; @cp may be any number. */
 enum llama_unicode_class llama_unicode_class(u32 cp);
 
 #endif

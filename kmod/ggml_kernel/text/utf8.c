@@ -5,9 +5,9 @@
 #define CONTINUATION_MAX 0xBF
 
 /*
- * What may follow a lead byte: the number of bytes of the whole character,
- * the bits of the lead that count, and the range of the second byte, which is
- * what rules out overlong forms, surrogates and everything above U+10FFFF.
+ * For each lead byte: the number of bytes of the character, the mask of its bits in
+ * the lead byte, and the range of the second byte. That range excludes overlong forms,
+ * surrogates and numbers above U+10FFFF.
  */
 struct lead {
 	u8 length;	/* 0: no character begins with this byte */
@@ -42,8 +42,8 @@ static struct lead classify(u8 byte)
 }
 
 /*
- * As llama_utf8_decode(), and *@cut says whether the bytes are ill-formed only
- * because the text ends inside of a character.
+ * See llama_utf8_decode(). Sets @cut if the bytes are ill-formed only because the text
+ * ends inside a character.
  */
 static int decode(const char *s, size_t n, u32 *cp, bool *cut)
 {
@@ -133,7 +133,7 @@ int llama_utf8_check(const char *s, size_t n, size_t *tail)
 	return 0;
 }
 
-/* Copy @k whole bytes, or put the replacement where @k is negative. */
+/* Copy the @k bytes of a character, or write the replacement if @k is negative. */
 static size_t emit(char *out, const char *s, int k)
 {
 	if (k < 0)
@@ -143,8 +143,8 @@ static size_t emit(char *out, const char *s, int k)
 }
 
 /*
- * Feed one byte at a time while something is held: at most until the
- * character is whole or known to be ill-formed. Returns the bytes eaten.
+ * Complete a held character byte by byte until it is whole or ill-formed. Return: bytes
+ * consumed.
  */
 static size_t finish_held(struct utf8_stream *u, const char *s, size_t n, char *out,
 			  size_t *written)
@@ -162,7 +162,7 @@ static size_t finish_held(struct utf8_stream *u, const char *s, size_t n, char *
 			eaten++;
 			continue;
 		}
-		/* Ill-formed: the new byte is no part of it and is looked at again. */
+		/* Ill-formed: the new byte does not belong to it and is read again. */
 		if (k > 0)
 			eaten++;
 		*written += emit(out + *written, u->held, k);

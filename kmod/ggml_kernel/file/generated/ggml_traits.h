@@ -3,7 +3,7 @@
  * Generated from the Python package gguf. Do not edit; instead run
  *	python -m harness generate-headers
  *
- * For gguf.c alone: everything else calls llama_type_traits().
+ * For ggml_type.c alone: other files call llama_type_traits().
  */
 #ifndef LLAMA_GENERATED_GGML_TRAITS_H
 #define LLAMA_GENERATED_GGML_TRAITS_H
