@@ -275,6 +275,10 @@ static void check_options(void)
 			*ratios[i] = good;
 		}
 	o.temperature = 0.8;
+	o.top_k = 40;
+	o.min_p = 0.25;
+	o.repeat_penalty = 1.5;
+	o.seed = 1ull << 63;
 	o.chat_template = "llama-3";
 	for (i = 0; i < LLAMUX_N_STOPS; i++) {
 		check_texts(LLAMUX_STOP_BYTES, &o.stops[i], &o, -EINVAL);
@@ -282,6 +286,8 @@ static void check_options(void)
 	}
 	CHECK(!ask_with(&o));
 	CHECK(fake.options.temperature == 52429 && fake.options.top_p == 65536);
+	CHECK(fake.options.top_k == 40 && fake.options.min_p == 16384);
+	CHECK(fake.options.repeat_penalty == 98304 && fake.options.seed == 1ull << 63);
 	CHECK(fake.options.max_tokens == 256 && fake.options.speculate == 7);
 	CHECK(fake.options.chat_template == 4 && fake.options.n_stops == 4);
 	CHECK(fake.options.stop_bytes[3] == 2 && fake.options.n_system == LLAMUX_OWN_SYSTEM);
