@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Loading a file whole: hyper-parameters, vocabulary, weights. */
+/* Fuzz target: loading a whole file, with its hyper-parameters, vocabulary and weights. */
 #include <stdlib.h>
 
 #include "load.h"
