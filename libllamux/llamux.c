@@ -305,7 +305,7 @@ int llamux_reset(struct llamux *handle)
 	return ioctl(handle->fd, LLAMUX_IOC_RESET) ? -errno : 0;
 }
 
-/* Of a sum in 65536ths. */
+/* Mean of a sum in 65536ths. */
 static double mean(int64_t sum, uint64_t n)
 {
 	return n ? (double)sum / (double)n / RATIO : 0;

@@ -60,7 +60,7 @@ struct llamux_options {
 	bool chat;
 };
 
-/* What the module begins with. */
+/* Defaults of the module. */
 #define LLAMUX_OPTIONS_DEFAULT \
 	{ .top_p = 1, .repeat_penalty = 1, .max_tokens = 256, .speculate = 7 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How fast the module is, by its own figures."""
+"""Speed of the module, from its own figures."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _TEXT = "the quick brown fox jumps over the lazy dog while a kernel counts its p
 
 @dataclass(frozen=True)
 class Spread:
-    """Of several runs."""
+    """Median and range of several runs."""
 
     median: float
     least: float
@@ -24,7 +24,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Report:
-    """Tokens a second, and seconds to the first one."""
+    """Speeds in tokens per second; time to the first token in seconds."""
 
     prompt_tokens: int
     tokens: int
@@ -34,7 +34,7 @@ class Report:
 
 
 def runs(options: Options, words: int, repeats: int) -> Iterator[Figures]:
-    """Ask so many times, each in a conversation of its own, so that nothing is known before."""
+    """Ask repeatedly, each time in a new conversation, so that no cache is reused."""
     text = " ".join(islice(cycle(_TEXT.split()), words))
     for _ in range(repeats):
         with Conversation(options) as conversation:
@@ -43,7 +43,7 @@ def runs(options: Options, words: int, repeats: int) -> Iterator[Figures]:
 
 
 def report(measured: Sequence[Figures]) -> Report:
-    """Sum runs up. LlamuxError where they are too short to say anything."""
+    """Summarize runs. Raises LlamuxError if they are too short to measure."""
     last = measured[-1]
     if last.tokens < 2:
         raise LlamuxError("the answer has no second token to measure: give another --words")

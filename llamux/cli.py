@@ -17,7 +17,7 @@ from llamux.options import Options
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """How answers shall be made; what is not said is as `llamux options` has it."""
+    """Add the options of an answer; others keep the values of `llamux options`."""
     parser.add_argument("--model", metavar="NAME", help="of `llamux models`")
     parser.add_argument("--system", metavar="TEXT", help="system prompt")
     parser.add_argument(
@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversation:
-    """One with the options that were given."""
+    """Open a conversation with the options that were given."""
     opened = Conversation(chat=chat)
     try:
         given = {
@@ -53,13 +53,13 @@ def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversatio
 
 
 def show(asked: Conversation, text: str) -> None:
-    """An answer, as it is made."""
+    """Print an answer piece by piece."""
     for piece in asked.stream(text):
         print(piece, end="", flush=True)
 
 
 def ask(args: argparse.Namespace) -> None:
-    """Answer one prompt; what is on standard input comes before it."""
+    """Answer one prompt; text on standard input is put before it."""
     context = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
     text = f"{context}\n\n{args.prompt}" if context else args.prompt
     with conversation(args) as asked:
@@ -67,7 +67,7 @@ def ask(args: argparse.Namespace) -> None:
 
 
 def chat(args: argparse.Namespace) -> None:
-    """A dialogue, a line a turn, until the end of the input."""
+    """Hold a dialogue, one line for each turn, until the input ends."""
     prompt = "> " if sys.stdin.isatty() else ""
     with conversation(args, chat=True) as asked:
         while True:
@@ -82,13 +82,13 @@ def chat(args: argparse.Namespace) -> None:
 
 
 def status(_: argparse.Namespace) -> None:
-    """What is loaded and how it fares."""
+    """Show what is loaded, and its figures."""
     with explained("no status"):
         print((uapi.ROOT / "status").read_text(), end="")
 
 
 def stats(args: argparse.Namespace) -> None:
-    """The same for programs."""
+    """Show the figures for programs, a key and a value in each line."""
     clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
     while True:
         lines = [f"{key} {value}" for key, value in client.stats().items()]
@@ -100,7 +100,7 @@ def stats(args: argparse.Namespace) -> None:
 
 
 def options(args: argparse.Namespace) -> None:
-    """Show how this terminal's answers are made, or change it: `llamux options seed=7 top_k=40`."""
+    """Show or change the options of this terminal's answers: `llamux options seed=7 top_k=40`."""
     changes = [(key, value) for key, _, value in (word.partition("=") for word in args.change)]
     if args.reset:
         changes.insert(0, ("reset", ""))
@@ -111,19 +111,19 @@ def options(args: argparse.Namespace) -> None:
 
 
 def models(_: argparse.Namespace) -> None:
-    """What there is."""
+    """List the loaded models."""
     for model in client.models():
         star = "*" if model.default else " "
         print(f"{star} {model.name:20} {model.bytes >> 20:6} MiB  {model.kind:8} {model.title}")
 
 
 def use(args: argparse.Namespace) -> None:
-    """Choose the default."""
+    """Choose the default model (root only)."""
     client.set_model(args.name)
 
 
 def bench(args: argparse.Namespace) -> None:
-    """How many tokens a second the module makes."""
+    """Measure the tokens per second of the module."""
     asking = Options(
         template="none", max_tokens=args.max_tokens, speculate=args.speculate, model=args.model
     )
@@ -150,7 +150,7 @@ def bench(args: argparse.Namespace) -> None:
 
 
 def doctor(_: argparse.Namespace) -> None:
-    """What is missing, and how to get it."""
+    """Find what is missing, and say how to get it."""
     loaded = uapi.ROOT.is_dir()
     for finding in [access(uapi.ROOT)] if loaded else findings():
         print(f"{'missing' if finding.advice else 'ok':8} {finding.what}")
@@ -165,7 +165,7 @@ def doctor(_: argparse.Namespace) -> None:
 
 
 def positive(word: str) -> int:
-    """A number of at least 1."""
+    """Return a number of at least 1."""
     number = int(word)
     if number < 1:
         raise ValueError(word)
@@ -173,7 +173,7 @@ def positive(word: str) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="llamux", description=__doc__)
     top.add_argument("--version", action="version", version=f"llamux {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -216,7 +216,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb; 1 with a line that says what to do where it cannot be done."""
+    """Run a verb. Return its exit code: 1, and one line that says what to do, if it failed."""
     args = parser().parse_args(arguments)
     try:
         args.run(args)

@@ -27,7 +27,7 @@ _TEXTS = ("stop", "system")  # options whose values may have newlines
 
 @dataclass(frozen=True)
 class Figures:
-    """Of a conversation's latest answer; times in seconds."""
+    """Figures of a conversation's latest answer; times in seconds."""
 
     prompt_tokens: int
     reused_tokens: int
@@ -38,14 +38,14 @@ class Figures:
     prefill: float
     decode: float
     log_prob: float
-    """Mean log-probability of the answer's tokens: near 0 where the model was sure."""
+    """Mean log-probability of the answer's tokens; near 0 if the model was sure."""
     margin: float
-    """Mean distance of their logits from the best other token's."""
+    """Mean difference between their logits and the best other token's."""
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A line of /proc/llamux/models."""
+    """Loaded model: a line of /proc/llamux/models."""
 
     name: str
     default: bool
@@ -85,22 +85,22 @@ class Conversation:
         self.close()
 
     def close(self) -> None:
-        """End it; its text is gone."""
+        """End the conversation; its text is deleted."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
 
     def options(self) -> Options:
-        """What the next answer is made with; at first, those of the terminal session."""
+        """Return the options of the next answer; at first, those of the terminal session."""
         packed = uapi.IocOptions()
         with explained("no options"):
             fcntl.ioctl(self._fd, uapi.GET_OPTIONS, packed)
         return Options.unpacked(packed)
 
     def set_options(self, options: Options) -> None:
-        """For the next answer."""
+        """Set the options of the next answer."""
         packed = options.packed()
-        # Of values that fit, a model's name alone may be wrong.
+        # packed() has checked all values; only the name of a model may still be wrong.
         with explained("bad options", MODEL_ERRORS if options.model else COMMON_ERRORS):
             fcntl.ioctl(self._fd, uapi.SET_OPTIONS, packed)
 
@@ -113,7 +113,7 @@ class Conversation:
                 data = data[os.write(self._fd, data) :]
 
     async def _readable(self) -> None:
-        """Wait until there is something to read; it is this that makes the answer."""
+        """Wait until there is something to read. The module computes the answer meanwhile."""
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._fd, ready.set)
         try:
@@ -122,7 +122,7 @@ class Conversation:
             loop.remove_reader(self._fd)
 
     def stream(self, text: str) -> Iterator[str]:
-        """The answer to a text, in pieces, as they are made."""
+        """Yield the answer to a text in pieces, as they are computed."""
         self._write(text)
         decode = codecs.getincrementaldecoder("utf-8")().decode
         while True:
@@ -135,7 +135,7 @@ class Conversation:
                 yield text
 
     async def astream(self, text: str) -> AsyncIterator[str]:
-        """The same without blocking the event loop."""
+        """Like the function of that name without "a", but leaves the event loop free."""
         self._write(text)
         decode = codecs.getincrementaldecoder("utf-8")().decode
         os.set_blocking(self._fd, False)
@@ -157,16 +157,16 @@ class Conversation:
                 os.set_blocking(self._fd, True)
 
     def ask(self, text: str) -> str:
-        """The whole answer."""
+        """Return the whole answer."""
         return "".join(self.stream(text))
 
     def reset(self) -> None:
-        """Forget everything that was said."""
+        """Delete the prompt, the answer and all turns of a dialogue."""
         with explained("cannot reset"):
             fcntl.ioctl(self._fd, uapi.RESET)
 
     def figures(self) -> Figures:
-        """Of the latest answer, so far."""
+        """Return the figures of the latest answer, as far as it is computed."""
         f = uapi.IocFigures()
         with explained("no figures"):
             fcntl.ioctl(self._fd, uapi.FIGURES, f)
@@ -186,39 +186,39 @@ class Conversation:
 
 
 def query(text: str, options: Options | None = None) -> str:
-    """The answer to a single prompt."""
+    """Return the answer to a single prompt."""
     with Conversation(options) as conversation:
         return conversation.ask(text)
 
 
 async def aquery(text: str, options: Options | None = None) -> str:
-    """The same without blocking the event loop."""
+    """Like the function of that name without "a", but leaves the event loop free."""
     with Conversation(options) as conversation:
         return "".join([piece async for piece in conversation.astream(text)])
 
 
 async def astream(text: str, options: Options | None = None) -> AsyncIterator[str]:
-    """The answer in pieces, without blocking the event loop."""
+    """Yield the answer in pieces; leaves the event loop free."""
     with Conversation(options) as conversation:
         async for piece in conversation.astream(text):
             yield piece
 
 
 def stats() -> dict[str, str]:
-    """What /proc/llamux/stats says."""
+    """Return the keys and values of /proc/llamux/stats."""
     with explained("no stats"):
         lines = (uapi.ROOT / "stats").read_text().splitlines()
     return dict(line.split(" ", 1) for line in lines)
 
 
 def session_options() -> str:
-    """Those of the terminal session, a ``key value`` a line."""
+    """Return the options of the terminal session, a ``key value`` in each line."""
     with explained("no options"):
         return (uapi.ROOT / "options").read_text()
 
 
 def set_session_options(changes: Sequence[tuple[str, str]]) -> None:
-    """Change some of them, all or none; keys and values are those of docs/procfs-abi.md."""
+    """Change options of the terminal session, all or none; docs/procfs-abi.md lists them."""
     lines = []
     for key, value in changes:
         escaped = value.replace("\\", "\\\\").replace("\n", "\\n") if key in _TEXTS else value
@@ -228,7 +228,7 @@ def set_session_options(changes: Sequence[tuple[str, str]]) -> None:
 
 
 def models() -> list[LoadedModel]:
-    """The models being served."""
+    """Return the loaded models."""
     with explained("no list of models"):
         lines = (uapi.ROOT / "models").read_text().splitlines()
     found = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What this machine lacks for a model in its kernel, and how to get it."""
+"""Checks of a machine: what it lacks for a model in its kernel, and how to get it."""
 
 import grp
 import os
@@ -11,16 +11,16 @@ from pathlib import Path
 
 MODEL = Path("lib/firmware/llamux/model.gguf")
 OLDEST = (6, 1)
-"""The kernel series that the module is built for, from this one on."""
+"""Oldest kernel series that the module is built for."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is there, or what to do about it."""
+    """Fact about the machine, with advice if it is a problem."""
 
     what: str
     advice: str = ""
-    """Empty where all is well."""
+    """Empty if there is no problem."""
 
 
 def _read(path: Path) -> str:
@@ -39,7 +39,7 @@ def _kernel(release: str) -> Finding:
 
 
 def module_file(root: Path, release: str) -> Path | None:
-    """llamux.ko where modprobe would find it, or in the current folder."""
+    """Return llamux.ko from where modprobe finds it, or from the current folder."""
     installed = sorted((root / "lib" / "modules" / release).rglob("llamux.ko*"))
     built = [path for path in [Path("llamux.ko")] if path.is_file()]
     return next(iter([*installed, *built]), None)
@@ -91,7 +91,7 @@ def _right() -> Finding:
 
 
 def access(folder: Path) -> Finding:
-    """Whether the caller may use the module that is loaded, whose files are in ``folder``."""
+    """Check whether the caller may use the loaded module, whose files are in ``folder``."""
     prompt = folder / "prompt"
     if os.access(prompt, os.R_OK | os.W_OK):
         return Finding(f"you may use {folder}")
@@ -106,7 +106,7 @@ def access(folder: Path) -> Finding:
 
 
 def findings(root: Path = Path("/"), release: str = platform.release()) -> list[Finding]:
-    """Of a machine where the module is not loaded; ``root`` is its file system."""
+    """Return the findings for a machine without the module; ``root`` is its file system."""
     return [
         _kernel(release),
         *_module(root, release),

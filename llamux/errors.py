@@ -10,31 +10,31 @@ from llamux import uapi
 
 
 class LlamuxError(Exception):
-    """The kernel refused something; says what and what to do about it."""
+    """Error of the client: says what the kernel refused and what to do."""
 
 
 class NotLoadedError(LlamuxError):
-    """There is no module."""
+    """The module is not loaded."""
 
 
 class AccessError(LlamuxError):
-    """The caller may not use it."""
+    """The caller has no right to use the module."""
 
 
 class NoModelError(LlamuxError):
-    """No model that is loaded has that name; :func:`models` has those that do."""
+    """No loaded model has that name; :func:`models` lists the loaded ones."""
 
 
 class BusyError(LlamuxError):
-    """An answer is being read, or the caller has as many as it may."""
+    """Another reader reads the answer, or a quota is used up."""
 
 
 class TooLongError(LlamuxError):
-    """The prompt does not fit."""
+    """The prompt is too long."""
 
 
 class BadValueError(LlamuxError, ValueError):
-    """An option or a text that the kernel does not take."""
+    """An option or a text has an invalid value."""
 
 
 Errors = Mapping[int, tuple[type[LlamuxError], str]]
@@ -71,7 +71,7 @@ MODEL_ERRORS: Errors = {**COMMON_ERRORS, errno.EINVAL: _NO_MODEL, errno.EACCES: 
 
 @contextmanager
 def explained(what: str, errors: Errors = COMMON_ERRORS) -> Iterator[None]:
-    """OSError as the exceptions above."""
+    """Turn an OSError into one of the exceptions above."""
     try:
         yield
     except OSError as error:

@@ -44,7 +44,7 @@ def _number(name: str, value: int) -> int:
 
 
 def text_bytes(name: str, value: str, least: int = 0, most: int = sys.maxsize) -> bytes:
-    """In UTF-8, of so many bytes."""
+    """Return a text in UTF-8. Raises BadValueError if its number of bytes is out of range."""
     try:
         data = value.encode()
     except UnicodeEncodeError as error:
@@ -58,7 +58,7 @@ def text_bytes(name: str, value: str, least: int = 0, most: int = sys.maxsize) -
 
 @dataclass(frozen=True)
 class Options:
-    """How an answer shall be made; docs/procfs-abi.md has the ranges."""
+    """Options of an answer; docs/procfs-abi.md lists the ranges."""
 
     temperature: float = 0.0
     top_k: int = 0
@@ -74,7 +74,7 @@ class Options:
     model: str = ""
 
     def packed(self) -> uapi.IocOptions:
-        """For the kernel. BadValueError where it does not take them."""
+        """Return the structure for the kernel. Raises BadValueError for an invalid value."""
         if len(self.stop) > uapi.STOPS:
             raise BadValueError(f"stop must have up to {uapi.STOPS} texts, not {len(self.stop)}")
         if self.template not in uapi.TEMPLATES:
@@ -101,7 +101,7 @@ class Options:
 
     @classmethod
     def unpacked(cls, packed: uapi.IocOptions) -> Self:
-        """As the kernel has them."""
+        """Return the options of a structure from the kernel."""
         data = bytes(packed)
         stops = [
             data[at : at + n].decode()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kmod/include/uapi/llamux.h for ctypes; a test holds the two against each other."""
+"""Structures and numbers of kmod/include/uapi/llamux.h for ctypes; a test compares them."""
 
 import ctypes
 from pathlib import Path
@@ -12,7 +12,7 @@ SYSTEM_BYTES = 4096
 STOPS = 4
 STOP_BYTES = 64
 TEMPLATES = ("auto", "none", "chatml", "zephyr", "llama-2", "llama-3")
-"""The first is -1."""
+"""Chat templates by number, from -1."""
 OWN_SYSTEM = 0xFFFFFFFF
 RATIO = 1 << 16
 
@@ -60,7 +60,7 @@ class IocFigures(ctypes.Structure):
 
 
 def _number(direction: int, number: int, size: int) -> int:
-    """_IOC() of asm-generic/ioctl.h."""
+    """Return the number of a command: _IOC() of asm-generic/ioctl.h."""
     return direction << 30 | size << 16 | 0xBE << 8 | number
 
 

@@ -57,7 +57,7 @@ class FuzzError(HarnessError):
 
 @dataclass
 class Report:
-    """What came of a run. ``blocks`` of ``sites`` instrumented ones were reached.
+    """Result of a run. ``blocks`` of ``sites`` instrumented ones were reached.
 
     User-mode Linux does not say how many there are: its code calls by registers.
     """
@@ -93,12 +93,12 @@ def save(folder: Path, inputs: Iterable[bytes]) -> None:
 
 
 def packed(inputs: Iterable[bytes]) -> bytes:
-    """As the guest's program reads them."""
+    """Return the bytes that the guest's program reads."""
     return b"".join(struct.pack("<H", len(data)) + data for data in inputs)
 
 
 def files(arch: str, inputs: Iterable[bytes]) -> dict[str, bytes | Path]:
-    """What a guest needs beside the module."""
+    """Return the files that a guest needs beside the module."""
     folder = cache_dir("lab")
     found: dict[str, bytes | Path] = {
         "/fuzz/program": cross.program(PROGRAM, architecture(arch).processor),
@@ -240,7 +240,7 @@ def _prepare(guest: Guest) -> None:
 
 
 def _leaks(guest: Guest) -> str:
-    """What nobody points to any more, where the kernel looks for that; it does from an age on."""
+    """Return leaked memory, if the kernel looks for it; kmemleak reports it from an age on."""
     return guest.check(
         "cd /sys/kernel/debug && if [ -e kmemleak ]; then sleep 6;"
         " for i in 1 2 3; do echo scan >kmemleak; done;"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from ctypes import byref, c_char, c_uint32, c_void_p
 
-from harness.core.library import Handle, library, opened
+from harness.core.library import Handle, address, library, opened
 from harness.host.errors import UsageError
 
 NAMES = ("none", "chatml", "zephyr", "llama-2", "llama-3")
@@ -46,7 +46,7 @@ class Chat(Handle):
             image if isinstance(image, bytes) else (c_char * len(image)).from_buffer(image)
         )
         try:
-            handle = opened(self._lib.llamuxu_chat_open, self._image, len(image))
+            handle = opened(self._lib.llamuxu_chat_open, address(self._image), len(image))
         except Exception:
             self._image = b""
             raise

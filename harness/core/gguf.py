@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.core.declarations import LoadReport, NativeEntry, NativeTensor, Text
-from harness.core.library import Handle, diagnosed, library
+from harness.core.library import Handle, address, diagnosed, library
 
 KV_CHUNK = 64
 """``LLAMA_KV_CHUNK``."""
@@ -67,8 +67,9 @@ class Gguf(Handle):
         self._lib = library()
         self._view = data if isinstance(data, bytes) else _view(data)
         handle = c_void_p()
+        at = address(self._view)
         try:
-            diagnosed(self._lib.llamuxu_gguf_open, self._view, len(data), slack, byref(handle))
+            diagnosed(self._lib.llamuxu_gguf_open, at, len(data), slack, byref(handle))
         except Exception:
             self._view = b""  # a mapping closes only when nothing points into it
             raise

@@ -84,6 +84,14 @@ def opened(function: Callable[..., int | None], *arguments: Any, context: str = 
     return handle
 
 
+def address(data: "bytes | ctypes.Array[ctypes.c_char]") -> bytes | int:
+    """Return data as a pointer argument that holds no reference to a mapping.
+
+    The frames of an exception would keep the mapping open otherwise.
+    """
+    return data if isinstance(data, bytes) else ctypes.addressof(data)
+
+
 def path_name() -> str:
     """Return the name of the path in use."""
     return str(library().llama_path_name().decode())

@@ -56,7 +56,8 @@ class Model(Handle):
             raise HarnessError(f"{path}: {error.strerror}") from error
         self._buffer = (ctypes.c_char * len(self._image)).from_buffer(self._image)
         lib = library()
-        handle = opened(lib.llamuxu_model_open, self._buffer, size, context=f"{path}: ")
+        at = ctypes.addressof(self._buffer)
+        handle = opened(lib.llamuxu_model_open, at, size, context=f"{path}: ")
         super().__init__(handle, lib.llamuxu_model_close)
         facts = (c_uint64 * 6)()
         lib.llamuxu_model_facts(handle, facts)

@@ -68,7 +68,7 @@ TESTS = (
 
 
 def missing(packages: Sequence[str]) -> list[str]:
-    """Those of the packages that are not installed."""
+    """Return the packages that are not installed."""
     shown = subprocess.run(
         ["dpkg-query", "-Wf", "${Package} ${db:Status-Status}\n", *packages],
         capture_output=True,

@@ -11,7 +11,7 @@ CORE = ROOT / "kmod" / "ggml_kernel"
 """The portable integer core."""
 
 INCLUDE = ROOT / "kmod" / "include"
-"""What programs and other modules include."""
+"""Headers for programs and other modules."""
 
 GUEST_PROGRAMS = ROOT / "harness" / "programs" / "guest"
 """C programs that run in guests: probes, and a folder for each larger program."""

@@ -49,7 +49,7 @@ def _read(hint: Any, value: object, where: str) -> Any:
     wanted = (int, float) if hint is float else hint
     if not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool):
         raise ValueError(f"{where} is not {_SCALARS[hint]}")
-    return hint(value)
+    return value
 
 
 def _read_tuple(arguments: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The core's C files, the flags of each, and the core as a shared library."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -62,6 +63,8 @@ def units(machine: str = platform.machine()) -> list[Unit]:
 
 
 def build_library() -> Path:
-    """Return the shared library, compiled if its content is new."""
+    """Return the shared library, compiled if its content is new; or $LLAMUX_LIBRARY."""
+    if given := os.environ.get("LLAMUX_LIBRARY"):
+        return Path(given)
     toolchain = Toolchain("gcc", FLAGS, INCLUDES)
     return linked(toolchain, units(), "libllamux", ["-shared"])

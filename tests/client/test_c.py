@@ -14,9 +14,14 @@ from harness.host.paths import HOST_PROGRAMS, INCLUDE, LIBRARY
 from tests.support import lab as guest_lab
 from tests.support.lab import EXAMPLE, loaded
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
+
 PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
 SHORT = Options(max_tokens=24)
-"""As the example has it."""
+"""Options as the example sets them."""
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 
@@ -90,6 +95,7 @@ def run(guest: Guest, *words: bytes) -> Result:
     return guest.run(" ".join([EXAMPLE, *(f"'{word.decode()}'" for word in words)]), timeout=120)
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_answers_are_the_librarys(example: Guest, session: Session) -> None:
     answers = [b"".join(session.answer(prompt, SHORT)) for prompt in PROMPTS]
     assert len(set(answers)) == len(answers)
@@ -100,6 +106,7 @@ def test_answers_are_the_librarys(example: Guest, session: Session) -> None:
     assert run(example, b"poll", *PROMPTS).output == b"".join(answers)
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_dialogue_remembers(example: Guest, session: Session) -> None:
     turns = [b"".join(session.say(prompt, SHORT)) for prompt in PROMPTS]
     counts, sums = session.counts(), session.confidence()

@@ -36,6 +36,8 @@ from llamux.options import Options
 from tests.support import lab as guest_lab
 from tests.support.lab import loaded
 
+pytestmark = pytest.mark.debug_kernel("uml/kasan")
+
 HOST = "/tmp/host"
 UML_ONLY = pytest.mark.skipif(platform.machine() != "x86_64", reason="User-mode Linux is x86-64's")
 
@@ -187,7 +189,7 @@ class Recorder:
 def test_every_option_can_be_given(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is not given is the session's."""
+    """Check that options which are not given are those of the session."""
     monkeypatch.setattr("llamux.cli.Conversation", Recorder)
     given: dict[str, Any] = {
         "temperature": 0.5,
@@ -218,7 +220,7 @@ def test_every_option_can_be_given(
 def test_models_are_listed_and_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is read of the file, shown of it, and written to the other one."""
+    """Check the parsing and printing of the list of models, and the choice of a default."""
     monkeypatch.setattr(uapi, "ROOT", tmp_path)
     (tmp_path / "models").write_text(
         "a\tloaded\t0\t9437184\t64\tQ8_0\tA b\nb\tdefault\t3\t1048576\t2048\tF16\tC\td\n"
@@ -273,7 +275,7 @@ def test_errors_have_a_kind_and_advice(
 def test_options_of_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is written to the file of options, and shown of it."""
+    """Check that options are written to the file and printed from it."""
     monkeypatch.setattr(uapi, "ROOT", tmp_path)
     assert main(["options", "--reset", "seed=7", "system=a\\b\nc", "stop="]) == 0
     written = (tmp_path / "options").read_text()
@@ -311,7 +313,7 @@ sys.exit(cli.main(["stats", "--watch", "0.1"]))
 def test_others_are_told_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What watches into a pipe gets each time as a paragraph."""
+    """Check that a watch into a pipe writes a paragraph each time."""
     monkeypatch.setattr(uapi, "ROOT", tmp_path)
     (tmp_path / "stats").write_text("model a b\nanswers 1\n")
     waits = []
@@ -334,7 +336,7 @@ def test_others_are_told_again_and_again(
 def test_the_doctor_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As a list of what there is and what is missing; last, how to load the module."""
+    """Check the list of things that are there or missing; it ends with how to load the module."""
     found = [doctor.Finding("the kernel is 6.12"), doctor.Finding("no model", "copy one")]
     monkeypatch.setattr("llamux.cli.findings", lambda: found)
     monkeypatch.setattr(uapi, "ROOT", tmp_path / "none")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The arm64 paths give the generic path's integers, on models of their processors."""
+"""Check that the arm64 paths give the generic path's integers on emulated processors."""
 
 import platform
 import subprocess
@@ -18,16 +18,16 @@ PROCESSORS = {
     "cortex-a76": ["neon", "dotprod"],
     "max": ["neon", "dotprod", "i8mm"],
 }
-"""The paths that each can run, the best one last."""
+"""Paths that each processor can run, the best one last."""
 
 
 def models() -> list[str]:
-    """Make a file of each type, one with several chunks of the KV cache, and other shapes."""
+    """Return the tiny golden models' paths: every type, and several chunks of the KV cache."""
     return [str(golden.model_path()) for golden in goldens.load() if golden.tiny]
 
 
 def hashes(command: list[str], isa: str) -> list[str]:
-    """Return the results of a path, a line for each product, attention and model."""
+    """Return a path's hashes, one line for each product, attention and model."""
     done = subprocess.run(
         [*command, isa, *models()],
         capture_output=True,
@@ -40,7 +40,7 @@ def hashes(command: list[str], isa: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def generic() -> list[str]:
-    """Return the results of the generic path on this machine."""
+    """Return the hashes of the generic path on this machine."""
     lines = hashes([str(cross.executable(PROGRAM, platform.machine()))], "generic")
     assert len(lines) > 400
     assert len(lines) == len({line.split()[0] for line in lines})
@@ -49,7 +49,7 @@ def generic() -> list[str]:
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    """Build the program for arm64."""
+    """Return the program that computes hashes, built for arm64."""
     return cross.executable(PROGRAM, "aarch64")
 
 

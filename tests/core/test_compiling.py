@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""C files are compiled once for each content, also by several processes at a time."""
+"""Check that C files are compiled once for each content, also by several processes at a time."""
 
 import shutil
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The ctypes declarations agree with the library's debugging information."""
+"""Check the ctypes declarations against the library's debugging information."""
 
 import ctypes
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def definitions(unit: CompileUnit) -> Iterator[tuple[tuple[str, str], DIE]]:
 
 
 def size(die: DIE | None) -> int:
-    """Return the size in bytes of the type that an entry has, 0 for none."""
+    """Return the size in bytes of an entry's type, or 0 if it has none."""
     while die is not None:
         if "DW_AT_byte_size" in die.attributes:
             return int(die.attributes["DW_AT_byte_size"].value)
@@ -45,7 +45,7 @@ def size(die: DIE | None) -> int:
 
 
 def pointer(die: DIE) -> bool:
-    """Return whether the type that an entry has is a pointer."""
+    """Return whether an entry's type is a pointer."""
     while "DW_AT_type" in die.attributes:
         die = die.get_DIE_from_attribute("DW_AT_type")
         if die.tag == "DW_TAG_pointer_type":
@@ -80,7 +80,7 @@ def test_structure(name: str, found: dict[tuple[str, str], DIE]) -> None:
 
 
 def test_functions(found: dict[tuple[str, str], DIE]) -> None:
-    """Compare the sizes of results and arguments, and whether they are addresses."""
+    """Check the sizes of results and arguments, and whether they are pointers."""
     for name, (result, *arguments) in FUNCTIONS.items():
         die = found["subprogram", name]
         parameters = [p for p in die.iter_children() if p.tag == "DW_TAG_formal_parameter"]

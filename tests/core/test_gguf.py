@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The GGUF parser against the ``gguf`` package, and at its limits."""
+"""Check the GGUF parser against the ``gguf`` package, and at its limits."""
 
 import errno
 import random
@@ -28,7 +28,7 @@ F32 = 0
 
 
 def refusal(data: bytes, slack: int = 0) -> tuple[int, str]:
-    """Return the errno and diagnosis with which the parser refuses ``data``."""
+    """Return the errno and the diagnosis with which the parser refuses ``data``."""
     with pytest.raises(CoreError) as caught, Gguf(data, slack):
         pass
     return caught.value.errno, str(caught.value)
@@ -292,7 +292,7 @@ def test_overlap(places: list[tuple[int, int]]) -> None:
         assert "overlaps" in text
 
 
-def test_the_image_writer_writes_what_it_says() -> None:
+def test_the_image_writer_writes_readable_files() -> None:
     assert scalar(Value.STRING, b"ab") == b"\2\0\0\0\0\0\0\0ab"
     assert array(Value.U8, [1, 2]) == b"\0\0\0\0\2\0\0\0\0\0\0\0\1\2"
     image = small()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Golden logits in userspace and in the twin, and their models."""
+"""Check the golden logits in userspace and in the twin, and the models that produce them."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def test_every_recipe_has_its_file() -> None:
 
 @EVERY
 def test_userspace(golden: Golden) -> None:
-    """Evaluate one token at a time, and as many as a pass takes."""
+    """Check batches of one token and of the largest size."""
     with Model(golden.model_path()) as model:
         for batch in (1, 64):
             logits = model.logits(golden.tokens, batch)
@@ -105,7 +105,7 @@ def test_the_core_takes_every_tiny_shape(shape: str, tmp_path: Path) -> None:
         (["tiny", "F16", "--seed", "-1"], "seed"),
     ],
 )
-def test_models_that_cannot_be(
+def test_impossible_models_are_refused(
     arguments: list[str],
     message: str,
     tmp_path: Path,

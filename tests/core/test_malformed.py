@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Malformed model files, loaded whole under the address and undefined-behaviour sanitizers."""
+"""Check that malformed model files are refused, with the address and UB sanitizers on."""
 
 import errno
 import random
@@ -21,7 +21,7 @@ Corpus = list[tuple[str, str, sanitized.CheckVerdict]]
 def corpus(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Corpus:
-    """Return the name, the expected message and the verdict of every file."""
+    """Malformed files: name, expected result and actual result of each."""
     folder = tmp_path_factory.mktemp("malformed")
     written = malformed.write_all(folder)
     verdicts = sanitized.load_check([folder / name for name, _ in written])
@@ -60,7 +60,7 @@ def test_the_base_is_sound(version: int, tokenizer: str, tmp_path: Path) -> None
 
 
 def test_sound_variants_load(tmp_path: Path) -> None:
-    """A recipe is refused for its change, not for being changed at all."""
+    """Check that valid variants load, so that a recipe is refused for its fault alone."""
     optional = (
         "llama.vocab_size",
         "llama.attention.head_count_kv",
@@ -73,7 +73,7 @@ def test_sound_variants_load(tmp_path: Path) -> None:
     for i, key in enumerate(optional):
         image = malformed.base()
         image.entries = [e for e in image.entries if e.key != key.encode()]
-        if key == "llama.attention.head_count_kv":  # as many as heads, then
+        if key == "llama.attention.head_count_kv":  # defaults to head_count
             image.set("llama.attention.head_count", Value.U32, malformed.N_HEAD_KV)
             image.set("llama.attention.key_length", Value.U32, 8)
             for t in image.tensors:
@@ -113,7 +113,7 @@ def test_truncation_at_every_byte(tmp_path: Path) -> None:
 
 
 def test_random_damage(tmp_path: Path) -> None:
-    """Any damage gives a clean verdict; most damage to the header is noticed."""
+    """Check random damage: the loader never crashes and notices most damage to the header."""
     rng = random.Random(11)
     image = malformed.base()
     data = image.bytes()
@@ -132,7 +132,7 @@ def test_random_damage(tmp_path: Path) -> None:
 
 
 def test_a_sanitizer_is_on(tmp_path: Path) -> None:
-    """A read past the end is found in a program that is built in the same way."""
+    """Check that the test program would report a read past the end."""
     source = tmp_path / "overrun.c"
     source.write_text(
         '#include "load.h"\n'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The core's objects have no floating point and want only the functions that port.h names.
+"""Check that the core's objects have no floating point and need only the functions in port.h.
 
 Files for one instruction set may use vector registers for integers.
 """
@@ -22,7 +22,7 @@ from harness.native.objects import Toolchain, Unit
 
 @dataclass(frozen=True)
 class Target:
-    """A compiler, its disassembler, and the patterns of its floating point."""
+    """Compiler of an architecture, its disassembler, and the patterns of its floating point."""
 
     name: str
     prefix: str
@@ -30,9 +30,9 @@ class Target:
     float_code: str
     """Pattern of a vector or floating-point register."""
     arithmetic: str
-    """Pattern of an instruction that computes with floating point; moves and masks do not."""
+    """Pattern of an instruction that computes with floating point; excludes moves and masks."""
     simd_flags: dict[str, tuple[str, ...]]
-    """Flags of the files for its instruction sets, by stem."""
+    """Compiler flags of the files for each instruction set, keyed by stem."""
 
 
 # The kernel compiles without vector and floating-point registers.
@@ -60,7 +60,7 @@ NO_SIMD = "-DLLAMA_NO_SIMD"
 
 
 def compiled(target: Target, units: Sequence[Unit]) -> list[Path]:
-    """Return an object for each unit."""
+    """Return one object for each unit."""
     return objects.objects(Toolchain(f"{target.prefix}gcc", FLAGS, (CORE,)), units)
 
 
@@ -70,7 +70,7 @@ def compiled_one(target: Target, source: Path, flags: tuple[str, ...] = ()) -> P
 
 
 def disassembly(target: Target, obj: Path) -> list[str]:
-    """Return a line for each instruction: a tab, the mnemonic and the operands."""
+    """Return one line for each instruction: a tab, the mnemonic and the operands."""
     command = [f"{target.prefix}objdump", "-d", "--no-show-raw-insn", str(obj)]
     lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     return [line.partition(":")[2].split("<")[0].split("//")[0] for line in lines.splitlines()]
@@ -78,7 +78,7 @@ def disassembly(target: Target, obj: Path) -> list[str]:
 
 def float_instructions(target: Target, obj: Path) -> list[str]:
     """Return the lines of the disassembly with a vector or floating-point register."""
-    # A branch's target is a number without 0x, which may look like a register.
+    # A branch target is a number without 0x, which may look like a register.
     branch = re.compile(r"\s*(b|bl|b\.\w+|cbn?z|tbn?z|adrp?|j\w+|call)\s")
     return [
         line
@@ -93,7 +93,7 @@ def float_arithmetic(target: Target, obj: Path) -> list[str]:
 
 
 def symbols(obj: Path) -> tuple[set[str], set[str]]:
-    """Return the global symbols that an object defines, and those that it wants."""
+    """Return the global symbols that an object defines and those that it needs."""
     defined, wanted = set(), set()
     with obj.open("rb") as file:
         table = ELFFile(file).get_section_by_name(".symtab")
@@ -109,7 +109,7 @@ def symbols(obj: Path) -> tuple[set[str], set[str]]:
 
 
 def allowed() -> set[str]:
-    """Return the outside functions that port.h's opening comment names."""
+    """Return the external functions that port.h's opening comment names."""
     text = (CORE / "base" / "port.h").read_text()
     sentence = re.search(r"core may call:(.*?)\.\n", text, re.S)
     assert sentence is not None
@@ -118,7 +118,7 @@ def allowed() -> set[str]:
 
 @pytest.fixture(scope="module", params=TARGETS, ids=lambda t: t.name)
 def core(request: pytest.FixtureRequest) -> tuple[Target, list[Path]]:
-    """Return the objects of all files of the core that are not for one instruction set."""
+    """Return the objects of all files of the core that serve every instruction set."""
     target: Target = request.param
     files = [f for f in sorted(CORE.rglob("*.c")) if f.stem not in SIMD_FLAGS]
     assert len(files) > 15
@@ -127,7 +127,7 @@ def core(request: pytest.FixtureRequest) -> tuple[Target, list[Path]]:
 
 @pytest.fixture(scope="module", params=TARGETS, ids=lambda t: t.name)
 def simd(request: pytest.FixtureRequest) -> tuple[Target, list[Path]]:
-    """Return the objects of the files for one of a target's instruction sets."""
+    """Return the objects of the files for a target's instruction sets."""
     target: Target = request.param
     units = [Unit(CORE / "simd" / f"{stem}.c", f) for stem, f in target.simd_flags.items()]
     return target, compiled(target, units)
@@ -159,7 +159,7 @@ def test_refers_to_nothing_else(core: tuple[Target, list[Path]]) -> None:
 
 
 def without_prefix(files: list[Path]) -> set[str]:
-    """Return the global symbols that may clash with those of the kernel and other modules."""
+    """Return the global symbols that may clash with symbols of the kernel and of other modules."""
     defined = set().union(*(symbols(file)[0] for file in files))
     assert len(defined) >= len(files) > 0
     return {name for name in defined if not name.startswith("llama_")}
@@ -212,7 +212,7 @@ def test_a_foreign_symbol_would_be_seen(tmp_path: Path) -> None:
 
 
 def test_avxvnni_is_encoded_as_its_processors_know_it() -> None:
-    """Find no register and no dot product in the module's object that only AVX-512 has."""
+    """Check that the module's object has no register and no dot product of AVX-512 alone."""
     flags = ("-fno-tree-ter", "-mavx2", "-mavxvnni")
     made = compiled_one(TARGETS[0], CORE / "simd" / "tile_avxvnni.c", flags)
     code = disassembly(TARGETS[0], made)

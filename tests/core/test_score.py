@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Scores of given texts: the twin, the logits of a real model, and the state after a score."""
+"""Check scores of texts against the twin and a real model's logits, and their side effects."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ EOS = 2
 
 @dataclass(frozen=True)
 class Tiny:
-    """A small model in the core, its twin, and its vocabulary."""
+    """Small model in the core, its twin, and its vocabulary."""
 
     model: Model
     twin: Twin
@@ -68,15 +68,15 @@ def test_the_twin_agrees(
 
 
 def test_a_candidate_follows_the_prompt_byte_by_byte(tiny: Tiny) -> None:
-    """The tokenizer puts no space in front, and the name of a control token is only text."""
+    """Check that candidates get no added space and no control tokens."""
     with Session(tiny.model, N_CTX) as session:
         texts = [b" b", b"b", b"</s>"]
         sizes = [score.tokens for score in session.score(b"a", texts, Options(), end=False)]
-    assert sizes == [3 + 1, 1, 4]  # the vocabulary has no more than bytes for them
+    assert sizes == [3 + 1, 1, 4]  # the vocabulary has only bytes for them
 
 
 def test_an_answers_confidence_is_its_score() -> None:
-    """The tokens are the same, with a real model's end."""
+    """Check that score and confidence agree on the same tokens, including the end token."""
     with Model(resolve("smollm2")) as model, Session(model, 256) as session:
         options = Options(max_tokens=12)
         prompt = b"What is the capital of France? Name it."
@@ -118,7 +118,7 @@ def test_the_right_one_is_the_likeliest() -> None:
 
 
 def test_prompt_and_cache_are_as_they_were(tiny: Tiny) -> None:
-    """An answer after scores is the same, and the prompt is not evaluated again."""
+    """Check that scoring changes no later answer and that the prompt is not evaluated again."""
     options = Options(max_tokens=20)
     with Session(tiny.model, N_CTX) as session:
         want = b"".join(session.answer(b"abca", options))
@@ -135,7 +135,7 @@ def test_an_empty_text_is_certain(tiny: Tiny) -> None:
         assert list(session.score(b"a", [b""], Options(), end=False)) == [Score(0, 0)]
 
 
-def test_what_the_context_has_no_room_for(tiny: Tiny) -> None:
+def test_texts_longer_than_the_context_are_refused(tiny: Tiny) -> None:
     with Session(tiny.model, N_CTX) as session:
         list(session.score(b"a", [], Options()))
         room = N_CTX - session.counts().prompt
@@ -157,7 +157,7 @@ def test_an_answer_that_has_begun_has_no_scores(tiny: Tiny) -> None:
 
 
 def test_a_step_that_is_stopped_can_be_made_again(tiny: Tiny) -> None:
-    """Each attempt gets one call of the hook further than the one before."""
+    """Check a retry after a stop at each call of the hook, one call later at each attempt."""
     patience, stopped = 0, 0
 
     def stop(_: int | None) -> int:

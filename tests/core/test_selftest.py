@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The self-test that the module runs when it is loaded: every path against known hashes."""
+"""Check the self-test that the module runs when it is loaded, on every path."""
 
 import hashlib
 import itertools
@@ -13,11 +13,11 @@ from harness.core.session import Model
 from harness.vectors import goldens
 
 LIMIT_S = 0.05
-"""For all paths of a machine; they take a tenth of it."""
+"""Seconds of processor time allowed for all paths of a machine; they take a tenth of it."""
 
 
 def usable_paths() -> list[int]:
-    """Return the places of the paths that this machine can run, the best one first."""
+    """Return the indices of the paths that this machine can run, the best one first."""
     native = library()
     paths = itertools.takewhile(native.llama_path_at, itertools.count())
     return [i for i in paths if native.llama_path_usable(i)]
@@ -29,7 +29,7 @@ def test_every_path_passes() -> None:
 
 
 def test_every_wrong_function_is_found() -> None:
-    """One function of a path is wrong at a time; the generic path has no product of tiles."""
+    """Check each function of each path, one at a time; the generic path has no product of tiles."""
     native = library()
     functions = range(native.llamuxu_functions())
     names = [native.llamuxu_wrong_name(0, f) for f in functions]
@@ -43,7 +43,7 @@ def test_every_wrong_function_is_found() -> None:
 
 
 def without(n: int) -> tuple[str, list[str]]:
-    """Disable the best ``n`` paths; return the path in use then, and hashes of the goldens."""
+    """Return the path in use after the best ``n`` are disabled, and hashes of its golden logits."""
     native = library()
     for i in usable_paths()[:n]:
         native.llama_path_disable(i)
@@ -59,7 +59,7 @@ def without(n: int) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_the_next_best_path_is_used(n: int) -> None:
-    """A process of its own is needed, since a disabled path stays disabled."""
+    """Check the fallback in a process of its own, since a disabled path stays disabled."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         isa, found = pool.apply(without, (n,))
     assert isa == usable_isas()[-1 - n]
@@ -67,7 +67,7 @@ def test_the_next_best_path_is_used(n: int) -> None:
 
 
 def test_it_takes_little_time() -> None:
-    """Only processor time counts, so that other processes do not matter."""
+    """Check the processor time, which other processes do not change."""
     native, times = library(), []
     for _ in range(5):
         start = time.process_time()

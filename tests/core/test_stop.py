@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Stop texts: an answer ends before the first of them that is complete, however its bytes come."""
+"""Check stop texts: the first complete one ends an answer, however its bytes arrive."""
 
 from collections.abc import Sequence
 

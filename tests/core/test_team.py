@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Teams run every round of a loop exactly once, on any worker."""
+"""Check teams of workers: every round of a loop runs exactly once."""
 
 import hashlib
 import itertools
@@ -30,7 +30,7 @@ TOOLS = HOST_PROGRAMS
 
 @contextmanager
 def opened(n_workers: int) -> Iterator[c_void_p]:
-    """Open a team."""
+    """Yield a team, and close it afterwards."""
     lib = library()
     team = c_void_p(lib.llamuxu_team_open(n_workers))
     assert team
@@ -46,13 +46,13 @@ def run(
     work: Callable[[int, int], None],
     hook: Callable[[], int] | None = None,
 ) -> int:
-    """Call llama_team_run() with rounds and a hook in Python."""
+    """Call llama_team_run() with rounds and a hook in Python; return its result."""
     errors: list[BaseException] = []
 
     def call(_: object, i: int, worker: int) -> None:
         try:
             work(i, worker)
-        except BaseException as error:  # ctypes would drop it
+        except BaseException as error:  # ctypes would drop the exception
             errors.append(error)
 
     loop = Loop(Round(call), None, n)
@@ -63,7 +63,7 @@ def run(
 
 
 def rounds_of(team: c_void_p | None, n: int) -> list[tuple[int, int]]:
-    """Return the rounds of a loop in the order in which they ran, each with its worker."""
+    """Return a loop's rounds in the order in which they ran, each with its worker."""
     seen: list[tuple[int, int]] = []
     assert run(team, n, lambda i, worker: seen.append((i, worker))) == 0
     return seen
@@ -98,7 +98,7 @@ def test_helpers_take_part() -> None:
                 seen.add(worker)
                 together.wait(timeout=patience.scaled(30))  # passes only when four are here at once
 
-            time.sleep(pause)  # after which they are asleep
+            time.sleep(pause)  # long pauses let the workers fall asleep
             assert run(team, 4, work) == 0
             assert seen == {0, 1, 2, 3}
 
@@ -112,13 +112,13 @@ def test_a_helper_waits_for_its_caller(n_workers: int) -> None:
     def work(_: int, worker: int) -> None:
         counts[worker] += 1
         if worker == 0 and counts[0] == 1:
-            held.wait(timeout=1)  # the caller does not come to run
+            held.wait(timeout=1)  # the caller cannot run
 
     with opened(n_workers) as team:
         assert run(team, n, work) == 0
         first = list(counts)
     assert sum(first) == n
-    # Ahead of the caller's first round by a share: the rest was left for it.
+    # Workers got at most one share ahead of the caller's first round and left it the rest.
     assert first[0] > 1
     share = n // n_workers + 1
     assert all(count <= first[0] + share for count in first[1:])
@@ -154,7 +154,7 @@ def test_the_hook_stops_the_work(n_workers: int, n: int, at: int) -> None:
             assert calls == at
         else:
             assert sorted(seen) == list(range(n))
-        # Rounds that were left out come back in no later loop.
+        # Skipped rounds do not run in a later loop.
         before = len(seen)
         assert sorted(i for i, _ in rounds_of(team, n)) == list(range(n))
         assert len(seen) == before
@@ -189,7 +189,7 @@ def test_bounds() -> None:
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_logits_are_the_same_bits(threads: int) -> None:
-    """Batches of one, some and many tokens, on paths in turn, for every weight type and shape."""
+    """Check every weight type and shape in batches of 1, 13 and 64 tokens, on the paths in turn."""
     wrong = []
     isas = itertools.cycle(usable_isas())
     for golden in goldens.load():
@@ -211,7 +211,7 @@ def test_threads_out_of_range() -> None:
 
 
 def test_stress_under_tsan() -> None:
-    """Teams run side by side: loops of all sizes, stops, sleeps and closing."""
+    """Run parallel teams with loops of all sizes, stops, pauses and closing for some seconds."""
     program = sanitized.executable(TOOLS / "team_stress.c", "thread")
     out = sanitized.run(program, "5\n")
     loops, rounds = map(int, out.split())
@@ -220,7 +220,7 @@ def test_stress_under_tsan() -> None:
 
 
 def test_passes_under_tsan(tmp_path: Path) -> None:
-    """Teams over one model, stopped and resumed, give the integers of a single thread."""
+    """Check teams over one model, stopped and resumed at random: no race, and equal integers."""
     model = make_model("tiny", "Q4_0", tmp_path / "tiny.gguf")
     program = sanitized.executable(TOOLS / "pass_stress.c", "thread")
     passes, stops = map(int, sanitized.run(program, f"6 {model}\n").split())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The core's whole forward pass equals the integer twin, bit by bit."""
+"""Check that the core's whole forward pass equals the integer twin, bit for bit."""
 
 import itertools
 import tempfile
@@ -29,14 +29,14 @@ settings.load_profile("unhurried")
 EVERY_TYPE = pytest.mark.parametrize("kind", TYPES, ids=lambda t: t.name)
 
 ODD = ModelRecipe(n_embd=60, n_head=6, n_head_kv=3, n_ff=44)
-"""Nothing in it is a multiple of 32."""
+"""Recipe in which no dimension is a multiple of 32."""
 
 WHOLE_BLOCKS = ModelRecipe(n_embd=256, n_head=4, n_head_kv=2, n_ff=512)
-"""Every type fits it."""
+"""Recipe whose dimensions suit every type."""
 
 
 def ids(recipe: ModelRecipe, n: int) -> list[int]:
-    """Return token ids, the first and last of the vocabulary among them."""
+    """Return token ids, including the first and the last of the vocabulary."""
     rng = np.random.default_rng(recipe.seed)
     return [int(i) for i in [recipe.n_vocab - 1, 0, *rng.integers(0, recipe.n_vocab, n)][:n]]
 
@@ -44,7 +44,7 @@ def ids(recipe: ModelRecipe, n: int) -> list[int]:
 def agree(
     recipe: ModelRecipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64), threads: int = 1
 ) -> I64:
-    """Check core against twin, ``n`` tokens, by every path and batch size; give the logits."""
+    """Check core against twin, ``n`` tokens, on every path and batch size; return the logits."""
     with tempfile.TemporaryDirectory() as folder:
         path = write(recipe, Path(folder) / "model.gguf")
         tokens = ids(recipe, n)
@@ -58,7 +58,7 @@ def agree(
 
 
 def tells(logits: I64) -> None:
-    """Return whether the logits are as large as a real model's and differ between positions."""
+    """Check that the logits have a real model's size and differ between all positions."""
     assert len(np.unique(logits, axis=0)) == len(logits)
     assert (logits.std(axis=1) > 2**14).all()
 
@@ -71,7 +71,7 @@ def test_every_type(kind: Type) -> None:
 @EVERY_TYPE
 @pytest.mark.parametrize("style", [s for s in STYLES if s != "ordinary"])
 def test_extreme_weights(kind: Type, style: str) -> None:
-    """Largest, smallest, very different and zero weights lead to saturation and empty rows."""
+    """Check largest, smallest, very different and zero weights: saturation and empty rows."""
     shape = ODD if kind in FLOATS else WHOLE_BLOCKS
     agree(replace(shape, kind=kind, style=style, n_layer=1), n=6, batches=(1, 6))
 
@@ -115,7 +115,7 @@ def test_every_hyper_parameter(recipe: ModelRecipe) -> None:
 
 
 def test_rope_scaling_matters() -> None:
-    """Each key of the scaling changes the logits; "none" does not."""
+    """Check that each scaling key changes the logits, and that "none" does not."""
     plain = agree(ModelRecipe(), batches=(64,))
     for change in (
         replace(ModelRecipe(), rope_base=500.0),
@@ -129,8 +129,8 @@ def test_rope_scaling_matters() -> None:
     assert (agree(same, batches=(64,)) == plain).all()
 
 
-def test_a_file_of_mixed_types() -> None:
-    """The types of tensors differ as in a file of type Q4_K_M."""
+def test_mixed_types() -> None:
+    """Check a file that mixes types as Q4_K_M does."""
     types = {
         "token_embd": Type.Q8_0,
         "attn_q": Type.Q4_K,
@@ -146,18 +146,18 @@ def test_a_file_of_mixed_types() -> None:
 
 
 def test_longest_context() -> None:
-    """Every position of the context is evaluated, over many chunks of the cache."""
+    """Check every position of the context, over many chunks of the KV cache."""
     recipe = ModelRecipe(n_ctx=1030, n_embd=32, n_head=2, n_head_kv=1, n_ff=32, n_layer=1)
     tells(agree(recipe, n=1030, batches=(1, 3, 64)))
 
 
 def test_widest_heads() -> None:
-    """Heads have more keys than vector registers are held for at a time."""
+    """Check more keys than fit in the vector registers at a time, and the values behind them."""
     recipe = ModelRecipe(n_ctx=600, n_embd=32, n_head=2, n_head_kv=1, n_head_dim=256, n_layer=1)
     tells(agree(recipe, n=600, batches=(3, 64)))
 
 
-# One operation at a time: all others in the model are switched off, or the identity in effect.
+# Each test checks one operation: all others are switched off or act as the identity.
 
 WIDE_STYLES = st.sampled_from(
     ["ordinary", "spread", "columns", "any", "zero", "largest", "smallest"]
@@ -178,7 +178,7 @@ WIDE_STYLES = st.sampled_from(
 @example(n_embd=20, style="ordinary", norm="ordinary", size=-29, eps=2.0**-55, seed=0)
 @example(n_embd=20, style="ordinary", norm="ordinary", size=-29, eps=2.0**-126, seed=1)
 def test_rmsnorm(n_embd: int, style: str, norm: str, size: int, eps: float, seed: int) -> None:
-    """An output matrix that keeps every bit shows the RMSNorm of embedding rows."""
+    """Check RMSNorm of embedding rows through an output matrix that keeps every bit."""
     styles = {"token_embd": style, "output_norm": norm, "attn_output": "null", "ffn_down": "null"}
     recipe = ModelRecipe(
         kind=Type.F32, n_embd=n_embd, n_head=1, n_head_kv=1, n_ff=1, n_layer=1, eps=eps,
@@ -212,7 +212,7 @@ def test_attention(
     n: int,
     seed: int,
 ) -> None:
-    """One key-value head sees its history; its gain makes the embedding negligible.
+    """Check attention of one key-value head over its history, with a gain that hides the embedding.
 
     With spread embeddings and columns, positions differ by many powers of two.
     """
@@ -234,7 +234,7 @@ def test_attention(
 @settings(max_examples=60)
 @given(n=st.integers(2, 8), seed=st.integers(0, 2**32 - 1))
 def test_attention_over_values_of_every_size(n: int, seed: int) -> None:
-    """Each token has its own column, so that keys and values differ by 2^40."""
+    """Check tokens with separate columns, so that keys and values differ by a factor of 2^40."""
     styles = {
         "token_embd": "one",
         "attn_norm": "ramp",
@@ -258,7 +258,7 @@ def test_attention_over_values_of_every_size(n: int, seed: int) -> None:
     seed=st.integers(0, 2**32 - 1),
 )
 def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
-    """Gates lie between zero and far beyond the range of the sigmoid."""
+    """Check SwiGLU with gates from zero to far beyond the sigmoid's saturation."""
     styles = {"ffn_gate": gate, "ffn_up": up, "attn_output": "null"}
     recipe = ModelRecipe(
         kind=Type.F32, n_embd=20, n_head=1, n_head_kv=1, n_ff=n_ff, n_layer=1, seed=seed,
@@ -270,7 +270,7 @@ def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
 @settings(max_examples=25)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_model(data: st.DataObject, seed: int) -> None:
-    """Shapes, types, weights and threads are random for each tensor."""
+    """Check random shapes, types, weights and thread counts, tensor by tensor."""
     kinds = st.sampled_from(TYPES)
     names = ["token_embd", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up",
              "ffn_down", "output"]  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The integer twin against the equations of a llama model in float64."""
+"""Check the integer twin against the equations of a llama model in float64."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def rmsnorm(x: F64, w: F64, eps: float) -> F64:
 
 
 def rotate(x: F64, angle: F64) -> F64:
-    """Turn the first pairs of x (t, heads, d) by angle (t, pairs), as complex numbers."""
+    """Return x (t, heads, d) with its first pairs rotated by angle (t, pairs) in radians."""
     n = 2 * angle.shape[1]
     turned = (x[..., 0:n:2] + 1j * x[..., 1:n:2]) * np.exp(1j * angle)[:, None]
     y = x.copy()
@@ -31,7 +31,7 @@ def rotate(x: F64, angle: F64) -> F64:
 
 
 def float64_logits(path: Path, r: ModelRecipe, tokens: list[int]) -> F64:
-    """Evaluate the equations of a llama model on the weights of the gguf package."""
+    """Return float64 logits by the equations of a llama model, on the gguf package's weights."""
     w = {
         t.name.removesuffix(".weight"): quants.dequantize(t.data, t.tensor_type)
         .astype(np.float64)
@@ -79,9 +79,9 @@ RECIPES = [
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.kind.name}-{r.n_embd}-{r.n_rot}")
 def test_twin_is_close_to_float64(recipe: ModelRecipe, tmp_path: Path) -> None:
-    """The error is that of 16-bit inputs with random weights, which make attention sharp.
+    """Check the error bound of 16-bit inputs where random weights make attention sharp.
 
-    A wrong equation would be off by several per cent.
+    A wrong equation is off by several per cent; the README gives a real model's figures.
     """
     recipe = replace(recipe, seed=1)
     path = write(recipe, tmp_path / "model.gguf")

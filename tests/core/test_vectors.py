@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The userspace library gives the results of the KUnit suites' tables."""
+"""Check the userspace library against the vector tables of the KUnit suites."""
 
 import errno
 from collections.abc import Callable
@@ -23,7 +23,7 @@ OPS = Ops()
 
 @cache
 def tables() -> dict[str, Table]:
-    """Return every table by its name."""
+    """Return every table, keyed by its name."""
     return {table.name: table for make in HEADERS.values() for table in make()}
 
 
@@ -148,7 +148,7 @@ def test_utf8() -> None:
 
 @cache
 def vocabulary(name: bytes) -> Chat:
-    """Open the vocabulary of a golden model."""
+    """Return the vocabulary of a golden model."""
     (golden,) = (g for g in goldens.load() if g.name == name.decode())
     return Chat(golden.model_path().read_bytes())
 
@@ -168,7 +168,7 @@ def test_turns() -> None:
 
 
 def test_errors_are_known_to_c() -> None:
-    """Each error in a table is the name of one in C."""
+    """Check that every error in a table has the name of an errno."""
     names = {
         cell.removeprefix("-")
         for table in tables().values()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Fuzz target: the GGUF parser refuses a file with a diagnosis, or makes a valid index. */
+/* Fuzz the GGUF parser: it must refuse a file or return an index that is safe to use. */
 #include <stdlib.h>
 
 #include "file/generated/ggml_types.h"
@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		CHECK(diag.text[0]);
 		return 0;
 	}
-	/* The size of the file limits the memory that it needs. */
+	/* The index must be in proportion to the file. */
 	CHECK(need <= 16 * (size + LLAMA_ALIGN));
 	index = llamuxu_alloc(need);
 	err = llama_gguf_parse(&g, data, size, index, need, &diag);

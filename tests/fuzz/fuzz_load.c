@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Fuzz target: loading a whole file, with its hyper-parameters, vocabulary and weights. */
+/* Fuzz the loader of a whole file: hyper-parameters, vocabulary, weights. */
 #include <stdlib.h>
 
 #include "load.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fuzz target: the sampler. It refuses the parameters, or chooses a token that the mask allows,
- * and chooses the same token again from the same state.
+ * Fuzz the sampler: with any parameters, logits and mask it must return an error
+ * or a token that the mask allows, and the same again from the same state.
  */
 #include <stdlib.h>
 
@@ -22,7 +22,7 @@ static void require(bool holds)
 		abort();
 }
 
-/* Return the next @n bytes as a number; bytes behind the end are 0. */
+/* Return the next @n bytes as a little-endian number; bytes past the end are 0. */
 static u64 take(struct input *in, size_t n)
 {
 	u64 v = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fuzz target: UTF-8. A stream that gets a text in pieces gives the same valid text as one pass
- * over the whole, and no function reads behind the end of its input.
+ * Fuzz the UTF-8 functions: a stream in pieces must give the same valid output
+ * as one pass, and no function may read past the end of its input.
  */
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@ static void require(bool holds)
 		abort();
 }
 
-/* Return a copy of exact size, so that a sanitizer detects a read behind its end. */
+/* Return a copy of exactly @n bytes, so that a sanitizer sees a read past the end. */
 static char *copy(const void *data, size_t n)
 {
 	char *s = malloc(n ? n : 1);
@@ -43,7 +43,7 @@ static size_t replace_all(const char *s, size_t n, char *out)
 	return written;
 }
 
-/* The first byte of the input chooses the lengths of the pieces; the rest is the text. */
+/* The first byte of @data sets the lengths of the pieces; the rest is the text. */
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct utf8_stream stream = { .n_held = 0 };

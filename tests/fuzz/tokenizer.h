@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fuzz target: the tokenizer of the model file $LLAMUX_FUZZ_FILE. The number of tokens stays
- * within its bound, plain text gives no control tokens, and the tokens give the text back.
+ * Fuzz the tokenizer of the file $LLAMUX_FUZZ_FILE: the bounds must hold, plain
+ * text must give no control tokens, and the ids must decode to the text.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* Check that the pieces of the tokens equal the text, if that is valid UTF-8 without U+2581. */
+/* Check that the ids decode to the text, if it is valid UTF-8 without U+2581. */
 static void check_round_trip(const char *text, size_t n, const u32 *ids, long n_ids)
 {
 	size_t room = llama_vocab_max_piece(&vocab), at = 0, skip, tail;

@@ -24,7 +24,10 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import insmod, loaded, logits_sha256
 
-pytestmark = pytest.mark.parametrize("arch", [UML.name])
+pytestmark = [
+    pytest.mark.debug_kernel("kasan"),
+    pytest.mark.parametrize("arch", [UML.name]),
+]
 
 FAULTS = ROOT / "fixtures" / "faults"
 

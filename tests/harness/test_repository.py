@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What holds of every file in the repository."""
+"""Rules for every file in the repository."""
 
 import re
 import subprocess

@@ -13,9 +13,10 @@ from tests.support.weight_bytes import random_rows
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """Recipe of a model file. ``types`` and later fields name single tensors by their last part.
+    """Specification of a model file.
 
-    ``middles`` are the powers of two about which the ordinary weights of float matrices lie.
+    ``types``, ``styles`` and ``middles`` are keyed by the last part of a tensor's name.
+    ``middles`` gives the power of two near which the ordinary weights of float matrices lie.
     """
 
     kind: Type = Type.F16
@@ -44,7 +45,7 @@ class ModelRecipe:
 
 
 def _vocabulary(writer: GGUFWriter, n: int) -> None:
-    """Write a SentencePiece vocabulary: control tokens, bytes, and n - 259 invented words."""
+    """Write a SentencePiece vocabulary: control tokens, bytes, and n - 259 made-up words."""
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
     kinds = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL, *[TokenType.BYTE] * 256]
     words = [f"\u2581w{i}" for i in range(n - len(tokens))]
@@ -115,7 +116,7 @@ def _tensors(writer: GGUFWriter, r: ModelRecipe, head_dim: int) -> None:
 
 
 def write(recipe: ModelRecipe, path: Path) -> Path:
-    """Write the model; the same recipe gives the same bytes."""
+    """Write the model and return its path; the same recipe gives the same bytes."""
     head_dim = recipe.n_head_dim or recipe.n_embd // recipe.n_head
     writer = GGUFWriter(path, "llama")
     _keys(writer, recipe, head_dim)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Texts to tokenize, with every kind of character in every order."""
+"""Texts to tokenize: every kind of character, in every order."""
 
 import random
 

@@ -9,18 +9,18 @@ from harness.models.weight_types import BLOCK_TYPES
 from harness.reference.weights import FLOATS, FORMATS, row_size
 
 TYPES = [*FLOATS, *FORMATS]
-"""Every tensor type of the core."""
+"""All tensor types of the core."""
 
 STYLES = ["ordinary", "any", "largest", "smallest", "zero"]
-"""Of the floats in a row; "zero" makes some rows and some blocks zero.
+"""Styles of the floats in a row; "zero" makes some rows and some blocks zero.
 
-More are for single tensors of singles: "spread" covers the range of Q32 element by element,
-"columns" column by column, "ramp" halves every other column, "one" has one element in each
-row that is not zero, "null" none.
+More styles serve single F32 tensors: "spread" covers the range of Q32 element by element,
+"columns" column by column, "ramp" halves every other column, "one" has one nonzero element
+in each row, "null" has none.
 """
 
 SCALES_AT = {t.kind: (t.scale,) if t.minimum is None else (t.scale, t.minimum) for t in BLOCK_TYPES}
-"""Byte offsets of a block's halves."""
+"""Byte offsets of the float16 values in a block, keyed by type."""
 
 ORDINARY = {
     Type.F32: (-4,),
@@ -37,7 +37,7 @@ ORDINARY = {
     Type.Q5_K: (-13, -9),
     Type.Q6_K: (-14,),
 }
-"""Exponents of each float that make weights of about 1/10; -8 for a type that is not listed."""
+"""Exponents of a block's floats that give weights near 1/10; -8 for types not listed."""
 
 _BITS = {Type.F32: (8, 23), Type.F16: (5, 10), Type.BF16: (8, 7)}
 
@@ -45,7 +45,7 @@ _BITS = {Type.F32: (8, 23), Type.F16: (5, 10), Type.BF16: (8, 7)}
 def random_floats(
     rng: np.random.Generator, kind: Type, shape: tuple[int, ...], style: str, middle: int = 0
 ) -> NDArray[np.uint32]:
-    """Return bits of finite floats of a type; ordinary ones lie about 2^middle."""
+    """Return the bits of finite floats of a type; "ordinary" ones lie near 2^middle."""
     exponent_bits, fraction_bits = _BITS[kind]
     largest = (1 << exponent_bits) - 2
     bias = (1 << exponent_bits - 1) - 1
@@ -87,7 +87,7 @@ def random_rows(
     style: str,
     middles: tuple[int, ...] | None = None,
 ) -> NDArray[np.uint8]:
-    """Return (rows, row_size(kind, n)) bytes; with "largest" many codes are extreme, too."""
+    """Return (rows, row_size(kind, n)) bytes; "largest" makes many codes extreme too."""
     if middles is None:
         middles = ORDINARY.get(kind) or (-8,) * len(SCALES_AT[kind])
     if kind in FLOATS:
@@ -96,7 +96,7 @@ def random_rows(
     fmt = FORMATS[kind]
     blocks = rng.integers(0, 256, (rows, n // fmt.elements, fmt.bytes), dtype=np.uint8)
     if style == "largest":
-        # whole rows of all bits clear, all set, only signs set, and chance
+        # whole rows with all bits clear, all set, only signs set, and random bits
         blocks[0::4] = 0x00
         blocks[1::4] = 0xFF
         blocks[2::4] = 0x80
