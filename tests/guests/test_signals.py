@@ -89,7 +89,7 @@ def signalled(guest: Guest, command: str, kind: signal.Signals, when: str) -> Re
 
 def waits_in(*functions: str) -> str:
     """Return a condition: the innermost function in which $pid waits is one of `functions`."""
-    return f"head -n 1 /proc/$pid/stack | grep -qE '({'|'.join(functions)})[.+]'"
+    return f"head -n 1 /proc/$pid/stack | grep -qE '] ({'|'.join(functions)})[.+]'"
 
 
 def assert_only_the_model(guest: Guest) -> None:
