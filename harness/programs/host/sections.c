@@ -66,7 +66,7 @@ static int compare(const void *a, const void *b)
 static void report(const char *what)
 {
 	if (!n_times)
-		fail("this path does not hold vector registers");
+		fail("this path holds no vector registers");
 	qsort(times, n_times, sizeof(*times), compare);
 	printf("%s %u %u %u %u\n", what, n_times, times[n_times / 2],
 	       times[n_times - 1 - n_times / 100], times[n_times - 1]);
