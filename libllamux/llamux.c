@@ -36,14 +36,8 @@ static int open_file(const char *path, int flags)
 
 	if (fd >= 0)
 		return fd;
-	/* ENOENT is a model's that is not there; without the module no file is. */
+	/* -ENOENT says that no model has a name; without the module no file exists. */
 	return errno == ENOENT ? -ENODEV : -errno;
-}
-
-/* In 65536ths. What cannot be said in them becomes what no option takes: the module logs which. */
-static uint32_t ratio_of(double ratio)
-{
-	return ratio >= 0 && ratio < RATIO - 1 ? (uint32_t)(ratio * RATIO + 0.5) : UINT32_MAX;
 }
 
 /* Call @take for each line of a file, without its newline. */
@@ -74,27 +68,81 @@ static int read_lines(const char *path, void (*take)(char *line, void *data), vo
 	return err;
 }
 
-static int take_template(int32_t *to, const char *name)
-{
-	static const char *const names[] = { "none", "chatml", "zephyr", "llama-2", "llama-3" };
-	uint32_t i;
+/**
+ * struct option - An option: its places in the caller's structure and in the kernel's.
+ * @copy: Check it and copy it. Return 0 or -errno.
+ * @from: Offset in struct llamux_options.
+ * @to:   Offset in struct llamux_ioc_options.
+ */
+struct option {
+	int (*copy)(const struct option *option, const void *from, struct llamux_ioc_options *to);
+	size_t from;
+	size_t to;
+};
 
-	*to = LLAMUX_TEMPLATE_AUTO;
-	if (!name)
-		return 0;
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(name, names[i])) {
-			*to = (int32_t)i;
-			return 0;
-		}
-	return -EINVAL;
+static void store(const struct option *option, struct llamux_ioc_options *to, const void *value,
+		  size_t n)
+{
+	memcpy((char *)to + option->to, value, n);
 }
 
-static int take_stops(struct llamux_ioc_options *to, const char *const *stops)
+/* A ratio that has no 65536ths becomes the largest number: the module refuses and logs it. */
+static int copy_ratio(const struct option *option, const void *from, struct llamux_ioc_options *to)
 {
+	double ratio = *(const double *)from;
+	uint32_t v = UINT32_MAX;
+
+	if (ratio >= 0 && ratio < RATIO - 1)
+		v = (uint32_t)(ratio * RATIO + 0.5);
+	store(option, to, &v, sizeof(v));
+	return 0;
+}
+
+static int copy_u32(const struct option *option, const void *from, struct llamux_ioc_options *to)
+{
+	store(option, to, from, sizeof(uint32_t));
+	return 0;
+}
+
+static int copy_u64(const struct option *option, const void *from, struct llamux_ioc_options *to)
+{
+	store(option, to, from, sizeof(uint64_t));
+	return 0;
+}
+
+static int copy_template(const struct option *option, const void *from,
+			 struct llamux_ioc_options *to)
+{
+	static const char *const names[] = { "none", "chatml", "zephyr", "llama-2", "llama-3" };
+	const char *name = *(const char *const *)from;
+	int32_t i = name ? 0 : LLAMUX_TEMPLATE_AUTO;
+
+	while (name && strcmp(name, names[i]))
+		if (++i == ARRAY_SIZE(names))
+			return -EINVAL;
+	store(option, to, &i, sizeof(i));
+	return 0;
+}
+
+static int copy_model(const struct option *option, const void *from, struct llamux_ioc_options *to)
+{
+	const char *name = *(const char *const *)from;
+	size_t n = name ? strlen(name) : 0;
+
+	if (n >= LLAMUX_MODEL_BYTES)
+		return -ENOENT;
+	if (n)
+		store(option, to, name, n);
+	return 0;
+}
+
+static int copy_stops(const struct option *option, const void *from, struct llamux_ioc_options *to)
+{
+	const char *const *stops = from;
 	uint32_t i;
 	size_t n;
 
+	(void)option;
 	for (i = 0; i < LLAMUX_STOPS && stops[i]; i++) {
 		n = strlen(stops[i]);
 		if (n > LLAMUX_STOP_BYTES)
@@ -106,28 +154,38 @@ static int take_stops(struct llamux_ioc_options *to, const char *const *stops)
 	return 0;
 }
 
-static int take_texts(struct llamux_ioc_options *to, const struct llamux_options *from)
+static int copy_system(const struct option *option, const void *from, struct llamux_ioc_options *to)
 {
-	size_t n;
+	const char *text = *(const char *const *)from;
+	size_t n = text ? strlen(text) : 0;
 
-	to->n_system = LLAMUX_OWN_SYSTEM;
-	if (from->system) {
-		n = strlen(from->system);
-		if (n > LLAMUX_SYSTEM_BYTES)
-			return -EINVAL;
-		memcpy(to->system, from->system, n);
-		to->n_system = (uint32_t)n;
-	}
-	if (from->model) {
-		n = strlen(from->model);
-		if (n >= LLAMUX_MODEL_BYTES)
-			return -ENOENT;
-		memcpy(to->model, from->model, n);
-	}
-	return take_stops(to, from->stops);
+	if (n > LLAMUX_SYSTEM_BYTES)
+		return -EINVAL;
+	to->n_system = text ? (uint32_t)n : LLAMUX_OWN_SYSTEM;
+	if (n)
+		store(option, to, text, n);
+	return 0;
 }
 
-/* A name that is looked for. */
+#define OPTION(copy, field) \
+	{ copy, offsetof(struct llamux_options, field), offsetof(struct llamux_ioc_options, field) }
+
+static const struct option table[] = {
+	OPTION(copy_ratio, temperature),
+	OPTION(copy_u32, top_k),
+	OPTION(copy_ratio, top_p),
+	OPTION(copy_ratio, min_p),
+	OPTION(copy_ratio, repeat_penalty),
+	OPTION(copy_u64, seed),
+	OPTION(copy_u32, max_tokens),
+	OPTION(copy_u32, speculate),
+	OPTION(copy_template, chat_template),
+	OPTION(copy_model, model),
+	OPTION(copy_stops, stops),
+	OPTION(copy_system, system),
+};
+
+/* Search for a model. */
 struct wanted {
 	const char *name;
 	bool found;
@@ -150,22 +208,15 @@ static bool is_unknown(const char *model)
 
 static int set_options(int fd, const struct llamux_options *from)
 {
-	struct llamux_ioc_options to = {
-		.temperature = ratio_of(from->temperature),
-		.top_k = from->top_k,
-		.top_p = ratio_of(from->top_p),
-		.min_p = ratio_of(from->min_p),
-		.repeat_penalty = ratio_of(from->repeat_penalty),
-		.max_tokens = from->max_tokens,
-		.seed = from->seed,
-		.speculate = from->speculate,
-	};
-	int err = take_template(&to.chat_template, from->chat_template);
+	struct llamux_ioc_options to = { 0 };
+	int err = 0;
+	size_t i;
 
-	if (!err)
-		err = take_texts(&to, from);
+	for (i = 0; i < ARRAY_SIZE(table) && !err; i++)
+		err = table[i].copy(&table[i], (const char *)from + table[i].from, &to);
 	if (!err && ioctl(fd, LLAMUX_IOC_SET_OPTIONS, &to))
 		err = -errno;
+	/* The kernel has -EINVAL for every wrong value. */
 	return err == -EINVAL && is_unknown(from->model) ? -ENOENT : err;
 }
 
@@ -183,7 +234,7 @@ static int write_all(int fd, const char *text, size_t n)
 	return 0;
 }
 
-/* Return: the descriptor of a conversation that has been asked, or -errno. */
+/* Open a conversation and write the prompt. Return: its descriptor, or -errno. */
 static int ask(const char *prompt, const struct llamux_options *options, int flags)
 {
 	int fd = open_file(options && options->chat ? CHAT : PROMPT, O_RDWR | flags);
@@ -221,7 +272,7 @@ int llamux_stream(const char *prompt, const struct llamux_options *options,
 	return err;
 }
 
-/* A string that grows. */
+/* String that grows. */
 struct text {
 	char *data;
 	size_t n;
@@ -296,7 +347,7 @@ ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size)
 
 int llamux_next(struct llamux *handle, const char *prompt)
 {
-	/* To write nothing leaves the old answer in its place. */
+	/* An empty write would keep the old answer. */
 	return *prompt ? write_all(handle->fd, prompt, strlen(prompt)) : -ENODATA;
 }
 
@@ -305,7 +356,7 @@ int llamux_reset(struct llamux *handle)
 	return ioctl(handle->fd, LLAMUX_IOC_RESET) ? -errno : 0;
 }
 
-/* Mean of a sum in 65536ths. */
+/* Return: the mean of @n values whose sum is in 65536ths. */
 static double mean(int64_t sum, uint64_t n)
 {
 	return n ? (double)sum / (double)n / RATIO : 0;
@@ -339,7 +390,7 @@ void llamux_finish(struct llamux *handle)
 	free(handle);
 }
 
-/* Lines of /proc/llamux/stats that are numbers. */
+/* Numbers among the lines of /proc/llamux/stats. */
 static const struct {
 	const char *key;
 	size_t offset;
@@ -379,7 +430,7 @@ int llamux_stats(struct llamux_stats *stats)
 	return read_lines(STATS, take_stat, stats);
 }
 
-/* Models as far as there is room. */
+/* Array of models, filled as far as it goes, and the number of all. */
 struct list {
 	struct llamux_model *models;
 	size_t n;
@@ -427,11 +478,11 @@ int llamux_set_model(const char *name)
 		return -ENOENT;
 	fd = open_file(CONTROL, O_WRONLY);
 	if (fd < 0)
-		return fd == -EACCES ? -EPERM : fd;	/* the group may not either */
+		return fd == -EACCES ? -EPERM : fd;	/* the group lacks the right, too */
 	snprintf(command, sizeof(command), "default %s", name);
 	err = write_all(fd, command, strlen(command));
 	close(fd);
-	return err == -EINVAL ? -ENOENT : err;	/* no name has a blank */
+	return err == -EINVAL ? -ENOENT : err;	/* the name has a blank */
 }
 
 const char *llamux_strerror(int err)
@@ -446,11 +497,11 @@ const char *llamux_strerror(int err)
 	case ENOENT:
 		return "there is no such model: /proc/llamux/models lists what there is";
 	case EBUSY:
-		return "an answer is read, or max_user_prompts are: read one to its end, or end it";
+		return "an answer is being read, or max_user_prompts are: read one to its end, or end it";
 	case EUSERS:
 		return "too many conversations are open: end one, or raise max_conversations";
 	case ENOBUFS:
-		return "your answers fill the memory that you may have: end a conversation";
+		return "your answers fill your quota of memory: end a conversation";
 	case EMSGSIZE:
 		return "the text is too long: shorten it, or load with more n_ctx or max_prompt";
 	case EILSEQ:
@@ -460,7 +511,9 @@ const char *llamux_strerror(int err)
 	case ENOMEM:
 		return "too little memory: unload a model, or end a conversation";
 	case EINVAL:
-		return "an option is not what llamux.h lets it be: dmesg may say which";
+		return "an option has a wrong value: dmesg may say which, llamux.h has the ranges";
+	case E2BIG:
+		return "the module is older than this program and lacks an option: load a newer module";
 	case ENOTTY:
 		return "the module is of another version: use a library of the same";
 	case EAGAIN:

@@ -10,9 +10,9 @@
  *	if (err)
  *		fprintf(stderr, "%s\n", llamux_strerror(err));
  *
- * Functions that can fail return a negative errno, which llamux_strerror()
- * explains. Answers are UTF-8. The library keeps nothing between calls: threads
- * may use it at once, each handle one at a time.
+ * Compile with `-lllamux`. A function that fails returns a negative errno;
+ * llamux_strerror() explains it. Prompts and answers are UTF-8. The library has no global
+ * state: threads may use it at the same time, but each handle only one thread at a time.
  */
 #ifndef LIBLLAMUX_H
 #define LIBLLAMUX_H
@@ -29,20 +29,20 @@ extern "C" {
 #define LLAMUX_N_STOPS 4
 
 /**
- * struct llamux_options - How an answer shall be made; another value is -EINVAL.
+ * struct llamux_options - Options of an answer. A value out of its range is -EINVAL.
  * @temperature: 0 (greedy) to 16.
- * @top_p: Above 0, at most 1, which keeps all.
- * @min_p: 0, which keeps all, to 1.
- * @repeat_penalty: 0.5 to 16; 1 is off.
- * @top_k: 0 keeps all.
- * @max_tokens: Of the answer, at least 1.
- * @speculate: Tokens to guess ahead at the most, 0 to 7; the answer is the same.
- * @seed: Of the sampler.
- * @stops: Texts of 1 to 64 bytes that end an answer, up to the first NULL.
+ * @top_p: Probability of the tokens to choose from: above 0, at most 1, which keeps all.
+ * @min_p: Least probability, relative to the most probable token: 0, which keeps all, to 1.
+ * @repeat_penalty: Penalty on recent tokens: 0.5 to 16; 1 is off.
+ * @top_k: Number of tokens to choose from; 0 for all.
+ * @max_tokens: Most tokens of the answer, at least 1.
+ * @speculate: Most tokens to guess ahead, 0 to 7. The answer is the same.
+ * @seed: Seed of the random numbers.
+ * @stops: Texts that end the answer, up to the first NULL; 1 to 64 bytes each.
  * @chat_template: "none", "chatml", "zephyr", "llama-2", "llama-3", or NULL for the model's own.
  * @system: System prompt of up to 4096 bytes, or NULL for the model's own.
- * @model: A name of llamux_models(), another one is -ENOENT; or NULL for the default.
- * @chat: Whether the handle's earlier prompts and answers are remembered.
+ * @model: Name from llamux_models(), or NULL for the default model. -ENOENT if no model has it.
+ * @chat: Remember the earlier prompts and answers of the handle.
  */
 struct llamux_options {
 	double temperature;
@@ -65,16 +65,16 @@ struct llamux_options {
 	{ .top_p = 1, .repeat_penalty = 1, .max_tokens = 256, .speculate = 7 }
 
 /**
- * struct llamux_figures - Of a handle's latest answer, so far.
- * @prompt_tokens: With all earlier turns.
- * @reused_tokens: Of them, not evaluated again.
- * @tokens: Of the answer.
- * @drafted: Guessed ahead.
- * @accepted: Of those, right.
+ * struct llamux_figures - Measurements of a handle's latest answer, as far as it is made.
+ * @prompt_tokens: Number of tokens of the prompt, with all earlier turns of a dialogue.
+ * @reused_tokens: Number of those that were in the cache already.
+ * @tokens: Number of tokens of the answer.
+ * @drafted: Number of tokens that were guessed ahead.
+ * @accepted: Number of guesses that were right.
  * @ttft_us: Microseconds from the first read to the first byte.
- * @prefill_us: For the prompt.
- * @decode_us: For the answer.
- * @log_prob: Mean log-probability of the answer's tokens: near 0 where the model was sure.
+ * @prefill_us: Microseconds of computing for the prompt.
+ * @decode_us: Microseconds of computing for the answer.
+ * @log_prob: Mean natural log-probability of the answer's tokens; near 0 if the model was sure.
  * @margin: Mean distance of their logits from the best other token's.
  */
 struct llamux_figures {
@@ -91,17 +91,17 @@ struct llamux_figures {
 };
 
 /**
- * struct llamux_stats - What /proc/llamux/stats says of the module.
+ * struct llamux_stats - Numbers from /proc/llamux/stats.
  * @model: Title of the default model.
- * @isa: The code path that computes.
- * @n_ctx: Tokens of a conversation.
- * @memory_bytes: Of models and conversations.
- * @conversations: Open now.
- * @answers: Completed since the module was loaded, as are all below.
- * @tokens_prompt: Evaluated.
- * @tokens_generated: Made.
- * @prefill_us: Microseconds for the former.
- * @decode_us: For the latter.
+ * @isa: Name of the instruction set that computes.
+ * @n_ctx: Number of tokens that a conversation has room for.
+ * @memory_bytes: Bytes that models and conversations use.
+ * @conversations: Number of conversations now.
+ * @answers: Number of complete answers since the module was loaded.
+ * @tokens_prompt: Number of tokens of prompts evaluated since then.
+ * @tokens_generated: Number of tokens of answers made since then.
+ * @prefill_us: Microseconds of computing for the prompts.
+ * @decode_us: Microseconds of computing for the answers.
  */
 struct llamux_stats {
 	char model[64];
@@ -117,14 +117,14 @@ struct llamux_stats {
 };
 
 /**
- * struct llamux_model - A model being served.
- * @name: What it is called by.
- * @title: What it calls itself.
- * @kind: The type that most of its weights have.
- * @is_default: Whether it answers who names none.
- * @users: Conversations and evaluations.
- * @n_ctx: Tokens of a conversation.
- * @bytes: Of memory.
+ * struct llamux_model - Loaded model.
+ * @name: Name for struct llamux_options and llamux_set_model().
+ * @title: Title from the model's file.
+ * @kind: Type of most of its weights.
+ * @is_default: The model answers callers that name none.
+ * @users: Number of conversations and evaluations that use it.
+ * @n_ctx: Number of tokens that a conversation has room for.
+ * @bytes: Bytes of memory that it uses.
  */
 struct llamux_model {
 	char name[64];
@@ -136,46 +136,46 @@ struct llamux_model {
 	uint64_t bytes;
 };
 
-/* A private conversation. */
+/* Handle: a private conversation. */
 struct llamux;
 
 /**
- * llamux_query() - The whole answer to a prompt.
+ * llamux_query() - Get the whole answer to a prompt.
  * @prompt: UTF-8, not empty.
- * @options: Or NULL for those of the terminal session (/proc/llamux/options).
- * @answer: Set to a string for free(), or to NULL where this fails.
+ * @options: NULL for the options of the terminal session (/proc/llamux/options).
+ * @answer: Set to a string that the caller frees with free(); to NULL on failure.
  *
- * Return: 0 or -errno; -EINTR where a signal's handler does not restart calls.
+ * Return: 0 or -errno; -EINTR if a signal's handler does not restart system calls.
  */
 int llamux_query(const char *prompt, const struct llamux_options *options, char **answer);
 
 /**
- * typedef llamux_piece_fn - Takes @n bytes of an answer, whole characters, not NUL-terminated.
- * @text: (n,) the piece.
- * @n:    Bytes, at least 1.
- * @data: As given to llamux_stream().
+ * typedef llamux_piece_fn - Function that llamux_stream() calls for each piece of an answer.
+ * @text: (n,) bytes: whole characters, not NUL-terminated.
+ * @n:    Number of bytes, at least 1.
+ * @data: From the caller of llamux_stream().
  *
- * Return: 0, or anything else to end the answer here.
+ * Return: 0 to go on; any other value ends the answer.
  */
 typedef int llamux_piece_fn(const char *text, size_t n, void *data);
 
 /**
- * llamux_stream() - The answer to a prompt, in pieces, as they are made.
- * @prompt: As in llamux_query().
- * @options: Likewise.
+ * llamux_stream() - Get the answer to a prompt in pieces, as they are made.
+ * @prompt: UTF-8, not empty.
+ * @options: NULL for the options of the terminal session.
  * @take: Called for each piece.
- * @data: For @take.
+ * @data: Passed to @take.
  *
- * Return: 0, -errno, or what @take returned.
+ * Return: 0, -errno, or the value other than 0 that @take returned.
  */
 int llamux_stream(const char *prompt, const struct llamux_options *options,
 		  llamux_piece_fn *take, void *data);
 
 /**
- * llamux_start() - Ask without waiting for the answer.
- * @handle: Set to a handle for llamux_finish(), or to NULL where this fails.
- * @prompt: As in llamux_query().
- * @options: Likewise.
+ * llamux_start() - Ask, and return before the answer is made.
+ * @handle: Set to a handle that the caller ends with llamux_finish(); to NULL on failure.
+ * @prompt: UTF-8, not empty.
+ * @options: NULL for the options of the terminal session.
  *
  * Return: 0 or -errno.
  */
@@ -183,64 +183,72 @@ int llamux_start(struct llamux **handle, const char *prompt,
 		 const struct llamux_options *options);
 
 /**
- * llamux_fd() - What to poll().
+ * llamux_fd() - Get the file descriptor for poll().
  * @handle: From llamux_start().
  *
- * POLLIN says that llamux_take() has something to say. Polling is what makes the answer.
+ * POLLIN says that llamux_take() returns something other than -EAGAIN. Polling has the kernel
+ * make the answer.
  *
- * Return: a descriptor that stays the handle's: not to be closed.
+ * Return: a descriptor, which llamux_finish() closes.
  */
 int llamux_fd(const struct llamux *handle);
 
 /**
- * llamux_take() - Bytes of the answer that are there; never waits for more.
+ * llamux_take() - Get bytes of the answer that are made already.
  * @handle: From llamux_start().
- * @buffer: (size,) out.
- * @size:   Bytes, at least 1.
+ * @buffer: (size,) bytes.
+ * @size:   At least 1.
  *
- * Return: bytes, which may end within a character; 0 at the answer's end; -EAGAIN where the
- * next ones are being made; -errno.
+ * Return: number of bytes, which may end within a character; 0 at the answer's end; -EAGAIN if
+ * more bytes are being made; or -errno.
  */
 ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size);
 
 /**
- * llamux_next() - Ask again, once an answer is at its end; a turn of a dialogue with @chat.
- * @handle: Its answer taken to the end.
- * @prompt: As in llamux_query().
- * Return: 0 or -errno; -EBUSY before the end.
+ * llamux_next() - Ask again; the next turn of a dialogue if the options have @chat.
+ * @handle: Its answer has been taken to the end.
+ * @prompt: UTF-8, not empty.
+ *
+ * Return: 0 or -errno; -EBUSY before the end of the answer.
  */
 int llamux_next(struct llamux *handle, const char *prompt);
 
 /**
- * llamux_reset() - Forget what was said, before an answer's end too; llamux_next() asks anew.
- * @handle: From llamux_start().
+ * llamux_reset() - Forget all prompts and answers, also before the end of an answer.
+ * @handle: From llamux_start(). llamux_next() asks the next prompt.
  *
  * Return: 0 or -errno.
  */
 int llamux_reset(struct llamux *handle);
 
-/** llamux_figures() - Of the latest answer, so far. Return: 0 or -errno. */
+/**
+ * llamux_figures() - Get the measurements of the latest answer, as far as it is made.
+ * @handle: From llamux_start().
+ * @figures: Overwritten.
+ *
+ * Return: 0 or -errno.
+ */
 int llamux_figures(const struct llamux *handle, struct llamux_figures *figures);
 
-/** llamux_finish() - End the conversation, at its end or before; NULL is none. */
+/** llamux_finish() - End a conversation and free its handle, at any time. NULL is fine. */
 void llamux_finish(struct llamux *handle);
 
-/** llamux_stats() - How the module fares. Return: 0 or -errno. */
+/** llamux_stats() - Get numbers about the module. Return: 0 or -errno. */
 int llamux_stats(struct llamux_stats *stats);
 
 /**
- * llamux_models() - The models being served.
- * @models: (@n,) Filled in as far as they go.
- * @n: How many there is room for; may be 0.
+ * llamux_models() - List the loaded models.
+ * @models: (n,) filled from the beginning.
+ * @n: Number of models that @models has room for; may be 0.
  *
- * Return: how many there are, which may be more than @n, or -errno.
+ * Return: number of loaded models, which may be more than @n; or -errno.
  */
 int llamux_models(struct llamux_model *models, size_t n);
 
-/** llamux_set_model() - Make a model the default; for root (-EPERM). Return: 0 or -errno. */
+/** llamux_set_model() - Make a model the default. Return: 0; -EPERM without root; -errno. */
 int llamux_set_model(const char *name);
 
-/** llamux_strerror() - What went wrong and what to do about it; never NULL, never freed. */
+/** llamux_strerror() - Explain an error and what to do. Return: a string that nobody frees. */
 const char *llamux_strerror(int err);
 
 #ifdef __cplusplus

@@ -7,44 +7,35 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
+from typing import Any
 
 from llamux import __version__, client, uapi
-from llamux import bench as measure
 from llamux.client import Conversation
-from llamux.doctor import access, findings
 from llamux.errors import LlamuxError, explained
-from llamux.options import Options
+from llamux.options import Options, kind_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of an answer; others keep the values of `llamux options`."""
-    parser.add_argument("--model", metavar="NAME", help="of `llamux models`")
-    parser.add_argument("--system", metavar="TEXT", help="system prompt")
-    parser.add_argument(
-        "--template", metavar="NAME", help=f"of the dialogue: {', '.join(uapi.TEMPLATES)}"
-    )
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="of the answer")
-    parser.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
-    parser.add_argument("--top-k", type=int, metavar="K", help="tokens to keep; 0 keeps all")
-    parser.add_argument("--top-p", type=float, metavar="P", help="1 keeps all")
-    parser.add_argument("--min-p", type=float, metavar="P", help="0 keeps all")
-    parser.add_argument("--repeat-penalty", type=float, metavar="R", help="1 is off")
-    parser.add_argument("--seed", type=int, metavar="N")
-    parser.add_argument("--speculate", type=int, metavar="N", help="tokens to guess ahead")
-    parser.add_argument("--stop", action="append", metavar="TEXT", help="end the answer there")
+    for option in fields(Options):
+        parser.add_argument(
+            f"--{option.name.replace('_', '-')}",
+            type=kind_of(option).word,
+            action="append" if isinstance(option.default, tuple) else "store",
+            metavar=option.metadata["metavar"],
+            help=option.metadata["help"],
+        )
 
 
 def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversation:
     """Open a conversation with the options that were given."""
     opened = Conversation(chat=chat)
     try:
-        given = {
-            field.name: value
-            for field in fields(Options)
-            if (value := getattr(args, field.name)) is not None
+        given: dict[str, Any] = {
+            option.name: tuple(value) if isinstance(value, list) else value
+            for option in fields(Options)
+            if (value := getattr(args, option.name)) is not None
         }
-        if args.stop:
-            given["stop"] = tuple(args.stop)
         opened.set_options(replace(opened.options(), **given))
     except BaseException:
         opened.close()
@@ -124,6 +115,8 @@ def use(args: argparse.Namespace) -> None:
 
 def bench(args: argparse.Namespace) -> None:
     """Measure the tokens per second of the module."""
+    from llamux import bench as measure  # noqa: PLC0415 # slow, and only needed here
+
     asking = Options(
         template="none", max_tokens=args.max_tokens, speculate=args.speculate, model=args.model
     )
@@ -151,6 +144,8 @@ def bench(args: argparse.Namespace) -> None:
 
 def doctor(_: argparse.Namespace) -> None:
     """Find what is missing, and say how to get it."""
+    from llamux.doctor import access, findings  # noqa: PLC0415 # only needed here
+
     loaded = uapi.ROOT.is_dir()
     for finding in [access(uapi.ROOT)] if loaded else findings():
         print(f"{'missing' if finding.advice else 'ok':8} {finding.what}")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Conversations with the model in the kernel."""
 
-import asyncio
 import codecs
 import fcntl
 import os
@@ -114,6 +113,8 @@ class Conversation:
 
     async def _readable(self) -> None:
         """Wait until there is something to read. The module computes the answer meanwhile."""
+        import asyncio  # noqa: PLC0415 # slow, and loaded already if there is a loop
+
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._fd, ready.set)
         try:

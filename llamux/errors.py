@@ -56,6 +56,7 @@ COMMON_ERRORS: Errors = {
     errno.ENODATA: (BadValueError, NO_PROMPT),
     errno.ENOMEM: (LlamuxError, "too little memory: unload a model, or close a conversation"),
     errno.ENOTTY: (LlamuxError, "the module is of another version: use a client of the same"),
+    errno.E2BIG: (LlamuxError, "the module lacks an option of this client: load a newer module"),
     errno.EINVAL: (BadValueError, "the kernel's log (`dmesg`) says which value is wrong"),
 }
 READ_ERRORS: Errors = {

@@ -3,44 +3,13 @@
 
 import ctypes
 import sys
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Protocol, Self, TypeVar
 
 from llamux import uapi
 from llamux.errors import BadValueError
 
-_RATIOS = {
-    "temperature": (range(16 * uapi.RATIO + 1), "from 0 to 16"),
-    "top_p": (range(1, uapi.RATIO + 1), "above 0 and at most 1"),
-    "min_p": (range(uapi.RATIO + 1), "from 0 to 1"),
-    "repeat_penalty": (range(uapi.RATIO // 2, 16 * uapi.RATIO + 1), "from 0.5 to 16"),
-}
-"""In 65536ths."""
-_NUMBERS = {
-    "top_k": range(1 << 32),
-    "max_tokens": range(1, 1 << 32),
-    "seed": range(1 << 64),
-    "speculate": range(8),
-}
-
-
-def _ratio(name: str, value: float) -> int:
-    """In 65536ths."""
-    taken, text = _RATIOS[name]
-    # Infinity and NaN have no whole number.
-    finite = isinstance(value, int | float) and 0 <= value <= taken.stop
-    ratio = round(value * uapi.RATIO) if finite else -1
-    if ratio not in taken:
-        raise BadValueError(f"{name} must be {text}, not {value!r}")
-    return ratio
-
-
-def _number(name: str, value: int) -> int:
-    taken = _NUMBERS[name]
-    if not isinstance(value, int) or value not in taken:
-        text = f"a whole number from {taken[0]} to {taken[-1]}"
-        raise BadValueError(f"{name} must be {text}, not {value!r}")
-    return value
+T = TypeVar("T")
 
 
 def text_bytes(name: str, value: str, least: int = 0, most: int = sys.maxsize) -> bytes:
@@ -56,74 +25,184 @@ def text_bytes(name: str, value: str, least: int = 0, most: int = sys.maxsize) -
     return data
 
 
+class Kind(Protocol):
+    """Type of an option's values, on a command line and in the kernel's structure."""
+
+    word: type[str] | type[int] | type[float]
+    """Type of a word of the command line."""
+
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        """Write a value to the structure. Raises BadValueError for an invalid one."""
+
+    def unpack(self, name: str, packed: uapi.IocOptions) -> Any:
+        """Return the value from the structure."""
+
+
+class _Ratio:
+    """Fraction, in 65536ths in the structure; ``taken`` and ``text`` are its range."""
+
+    word: type[str] | type[int] | type[float] = float
+
+    def __init__(self, taken: range, text: str) -> None:
+        self.taken = taken
+        self.text = text
+
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        # Infinity and NaN have no whole number.
+        finite = isinstance(value, int | float) and 0 <= value <= self.taken.stop
+        ratio = round(value * uapi.RATIO) if finite else -1
+        if ratio not in self.taken:
+            raise BadValueError(f"{name} must be {self.text}, not {value!r}")
+        setattr(packed, name, ratio)
+
+    def unpack(self, name: str, packed: uapi.IocOptions) -> float:
+        ratio: int = getattr(packed, name)
+        return ratio / uapi.RATIO
+
+
+class _Number:
+    """Whole number of a range."""
+
+    word: type[str] | type[int] | type[float] = int
+
+    def __init__(self, taken: range) -> None:
+        self.taken = taken
+
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        if not isinstance(value, int) or value not in self.taken:
+            text = f"a whole number from {self.taken[0]} to {self.taken[-1]}"
+            raise BadValueError(f"{name} must be {text}, not {value!r}")
+        setattr(packed, name, value)
+
+    def unpack(self, name: str, packed: uapi.IocOptions) -> int:
+        value: int = getattr(packed, name)
+        return value
+
+
+class _Template:
+    """One of the names of chat templates."""
+
+    word: type[str] | type[int] | type[float] = str
+
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        if value not in uapi.TEMPLATES:
+            names = ", ".join(uapi.TEMPLATES)
+            raise BadValueError(f"{name} must be one of {names}, not {value!r}")
+        packed.chat_template = uapi.TEMPLATES.index(value) - 1
+
+    def unpack(self, _: str, packed: uapi.IocOptions) -> str:
+        return uapi.TEMPLATES[packed.chat_template + 1]
+
+
+class _Stops:
+    """Tuple of texts."""
+
+    word: type[str] | type[int] | type[float] = str
+
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        if len(value) > uapi.STOPS:
+            raise BadValueError(f"{name} must have up to {uapi.STOPS} texts, not {len(value)}")
+        packed.n_stops = len(value)
+        for i, text in enumerate(value):
+            data = text_bytes(name, text, 1, uapi.STOP_BYTES)
+            packed.stop_bytes[i] = len(data)
+            ctypes.memmove(packed.stops[i], data, len(data))
+
+    def unpack(self, _: str, packed: uapi.IocOptions) -> tuple[str, ...]:
+        data, first = bytes(packed), uapi.IocOptions.stops.offset
+        return tuple(
+            data[at : at + packed.stop_bytes[i]].decode()
+            for i in range(packed.n_stops)
+            for at in (first + i * uapi.STOP_BYTES,)
+        )
+
+
+class _System:
+    """System prompt, or None for the model's own."""
+
+    word: type[str] | type[int] | type[float] = str
+
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        if value is None:
+            packed.n_system = uapi.OWN_SYSTEM
+            return
+        data = text_bytes(name, value, 0, uapi.SYSTEM_BYTES)
+        packed.n_system = len(data)
+        ctypes.memmove(ctypes.byref(packed, uapi.IocOptions.system.offset), data, len(data))
+
+    def unpack(self, _: str, packed: uapi.IocOptions) -> str | None:
+        if packed.n_system == uapi.OWN_SYSTEM:
+            return None
+        at = uapi.IocOptions.system.offset
+        return bytes(packed)[at : at + packed.n_system].decode()
+
+
+class _Model:
+    """Name of a model, empty for the default one."""
+
+    word: type[str] | type[int] | type[float] = str
+
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        packed.model = text_bytes(name, value, 0, uapi.MODEL_BYTES - 1)
+
+    def unpack(self, _: str, packed: uapi.IocOptions) -> str:
+        name: bytes = packed.model
+        return name.decode()
+
+
+def _option(default: T, kind: Kind, metavar: str, text: str) -> T:
+    """Describe an option: its default, its kind, and its help on a command line."""
+    described: T = field(default=default, metadata={"kind": kind, "metavar": metavar, "help": text})
+    return described
+
+
+def kind_of(option: "Field[Any]") -> Kind:
+    """Return the kind of a field of Options."""
+    kind: Kind = option.metadata["kind"]
+    return kind
+
+
+_U32 = 1 << 32
+
+
 @dataclass(frozen=True)
 class Options:
-    """Options of an answer; docs/procfs-abi.md lists the ranges."""
+    """Options of an answer: the client's one table of them."""
 
-    temperature: float = 0.0
-    top_k: int = 0
-    top_p: float = 1.0
-    min_p: float = 0.0
-    repeat_penalty: float = 1.0
-    seed: int = 0
-    max_tokens: int = 256
-    speculate: int = 7
-    template: str = "auto"
-    stop: tuple[str, ...] = ()
-    system: str | None = None
-    model: str = ""
+    temperature: float = _option(
+        0.0, _Ratio(range(16 * uapi.RATIO + 1), "from 0 to 16"), "T", "0 is greedy"
+    )
+    top_k: int = _option(0, _Number(range(_U32)), "K", "tokens to keep; 0 keeps all")
+    top_p: float = _option(
+        1.0, _Ratio(range(1, uapi.RATIO + 1), "above 0 and at most 1"), "P", "1 keeps all"
+    )
+    min_p: float = _option(0.0, _Ratio(range(uapi.RATIO + 1), "from 0 to 1"), "P", "0 keeps all")
+    repeat_penalty: float = _option(
+        1.0,
+        _Ratio(range(uapi.RATIO // 2, 16 * uapi.RATIO + 1), "from 0.5 to 16"),
+        "R",
+        "1 is off",
+    )
+    seed: int = _option(0, _Number(range(1 << 64)), "N", "seed of the random numbers")
+    max_tokens: int = _option(256, _Number(range(1, _U32)), "N", "most tokens of the answer")
+    speculate: int = _option(7, _Number(range(8)), "N", "most tokens to guess ahead")
+    template: str = _option(
+        "auto", _Template(), "NAME", f"chat template: {', '.join(uapi.TEMPLATES)}"
+    )
+    stop: tuple[str, ...] = _option((), _Stops(), "TEXT", "end the answer at this text")
+    system: str | None = _option(None, _System(), "TEXT", "system prompt")
+    model: str = _option("", _Model(), "NAME", "a name from `llamux models`")
 
     def packed(self) -> uapi.IocOptions:
         """Return the structure for the kernel. Raises BadValueError for an invalid value."""
-        if len(self.stop) > uapi.STOPS:
-            raise BadValueError(f"stop must have up to {uapi.STOPS} texts, not {len(self.stop)}")
-        if self.template not in uapi.TEMPLATES:
-            names = ", ".join(uapi.TEMPLATES)
-            raise BadValueError(f"template must be one of {names}, not {self.template!r}")
-        stops = [text_bytes("stop", text, 1, uapi.STOP_BYTES) for text in self.stop]
-        system = (
-            None if self.system is None else text_bytes("system", self.system, 0, uapi.SYSTEM_BYTES)
-        )
-        packed = uapi.IocOptions(
-            **{name: _ratio(name, getattr(self, name)) for name in _RATIOS},
-            **{name: _number(name, getattr(self, name)) for name in _NUMBERS},
-            chat_template=uapi.TEMPLATES.index(self.template) - 1,
-            n_stops=len(stops),
-            n_system=uapi.OWN_SYSTEM if system is None else len(system),
-            model=text_bytes("model", self.model, 0, uapi.MODEL_BYTES - 1),
-        )
-        for i, text in enumerate(stops):
-            packed.stop_bytes[i] = len(text)
-            ctypes.memmove(packed.stops[i], text, len(text))
-        if system:
-            ctypes.memmove(ctypes.byref(packed, uapi.IocOptions.system.offset), system, len(system))
+        packed = uapi.IocOptions()
+        for option in fields(self):
+            kind_of(option).pack(option.name, getattr(self, option.name), packed)
         return packed
 
     @classmethod
     def unpacked(cls, packed: uapi.IocOptions) -> Self:
         """Return the options of a structure from the kernel."""
-        data = bytes(packed)
-        stops = [
-            data[at : at + n].decode()
-            for at, n in zip(
-                range(uapi.IocOptions.stops.offset, len(data), uapi.STOP_BYTES),
-                packed.stop_bytes[: packed.n_stops],
-                strict=False,
-            )
-        ]
-        at = uapi.IocOptions.system.offset
-        own = packed.n_system == uapi.OWN_SYSTEM
         return cls(
-            temperature=packed.temperature / uapi.RATIO,
-            top_k=packed.top_k,
-            top_p=packed.top_p / uapi.RATIO,
-            min_p=packed.min_p / uapi.RATIO,
-            repeat_penalty=packed.repeat_penalty / uapi.RATIO,
-            seed=packed.seed,
-            max_tokens=packed.max_tokens,
-            speculate=packed.speculate,
-            template=uapi.TEMPLATES[packed.chat_template + 1],
-            stop=tuple(stops),
-            system=None if own else data[at : at + packed.n_system].decode(),
-            model=packed.model.decode(),
+            **{option.name: kind_of(option).unpack(option.name, packed) for option in fields(cls)}
         )

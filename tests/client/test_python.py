@@ -237,11 +237,22 @@ def test_models_are_listed_and_chosen(
     assert (tmp_path / "control").read_text() == "default a\n"
 
 
+def test_help_imports_little() -> None:
+    """Check that the program imports what only some verbs need when they run."""
+    program = """
+import sys; from llamux import cli
+slow = {"asyncio", "llamux.bench", "llamux.doctor"} & set(sys.modules)
+sys.exit(f"imported: {slow}" if slow else 0)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
 @pytest.mark.parametrize(
     ("call", "number", "kind", "advice"),
     [
         (client.stats, errno.EACCES, errors.AccessError, "group"),
         (client.stats, errno.ENODEV, errors.NotLoadedError, "insmod"),
+        (client.stats, errno.E2BIG, errors.LlamuxError, "newer module$"),
         (client.stats, errno.EIO, errors.LlamuxError, "Input/output error$"),
         (lambda: client.set_model("x"), errno.EACCES, errors.AccessError, "needs root"),
         (lambda: client.set_model("x"), errno.EPERM, errors.AccessError, "needs root"),
@@ -339,7 +350,7 @@ def test_the_doctor_says_what_to_do(
 ) -> None:
     """Check the list of things that are there or missing; it ends with how to load the module."""
     found = [doctor.Finding("the kernel is 6.12"), doctor.Finding("no model", "copy one")]
-    monkeypatch.setattr("llamux.cli.findings", lambda: found)
+    monkeypatch.setattr(doctor, "findings", lambda: found)
     monkeypatch.setattr(uapi, "ROOT", tmp_path / "none")
     assert main(["doctor"]) == 1
     out, errors = capsys.readouterr()

@@ -21,6 +21,7 @@ static void touch(const void *p, u64 n)
 		sink ^= ((const u8 *)p)[i];
 }
 
+/* Check that the strings of an entry lie within it. */
 static void check_strings(const struct gguf_kv *kv)
 {
 	struct gguf_str_iter it;
@@ -36,6 +37,7 @@ static void check_strings(const struct gguf_kv *kv)
 	CHECK(n == (kv->elem_type == GGUF_TYPE_STRING ? kv->count : 0));
 }
 
+/* Check an entry with every function that reads one. */
 static void check_entry(const struct gguf *g, const struct gguf_kv *kv)
 {
 	char *key = malloc(kv->key.len + 1);
@@ -64,6 +66,7 @@ static void check_entry(const struct gguf *g, const struct gguf_kv *kv)
 	free(key);
 }
 
+/* Check that a tensor has a known type and lies within the file. */
 static void check_tensor(const struct gguf *g, const struct gguf_tensor *t)
 {
 	const struct ggml_type_traits *traits = llama_type_traits(t->type);

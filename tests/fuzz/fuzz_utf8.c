@@ -25,6 +25,7 @@ static char *copy(const void *data, size_t n)
 	return s;
 }
 
+/* Copy a text with malformed bytes replaced. Return: length of the copy. */
 static size_t replace_all(const char *s, size_t n, char *out)
 {
 	size_t written = 0;

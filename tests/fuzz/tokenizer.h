@@ -46,7 +46,7 @@ static void check_round_trip(const char *text, size_t n, const u32 *ids, long n_
 {
 	size_t room = llama_vocab_max_piece(&vocab), at = 0, skip, tail;
 	char *piece = llamuxu_alloc(room);
-	size_t most = 3 * n + 1;	/* an ill-formed byte becomes three */
+	size_t most = 3 * n + 1;	/* a malformed byte becomes three */
 	char *out = llamuxu_alloc(most);
 	long i;
 
@@ -90,7 +90,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (!flags)
 		check_round_trip(text, n, ids, got);
 	if (got)
-		CHECK(llama_tokenize(&vocab, text, n, flags, ids, got - 1, memory, NULL) == -ENOSPC);
+		CHECK(llama_tokenize(&vocab, text, n, flags, ids, got - 1, memory, NULL) ==
+		      -ENOSPC);
 	free(ids);
 	free(memory);
 	return 0;

@@ -91,7 +91,7 @@ def signalled(guest: Guest, command: str, kind: signal.Signals, when: str) -> Co
 
 def waits_in(*functions: str) -> str:
     """Return a condition: the innermost function in which $pid waits is one of `functions`."""
-    return f"head -n 1 /proc/$pid/stack | grep -qE '({'|'.join(functions)})[.+]'"
+    return f"head -n 1 /proc/$pid/stack | grep -qE '] ({'|'.join(functions)})[.+]'"
 
 
 def assert_only_the_model(guest: Guest) -> None:
@@ -130,7 +130,7 @@ def test_adding_a_model(lab: Guest, kind: signal.Signals, seconds: float) -> Non
 
 
 def test_waiting_for_a_turn(slow: Guest, kind: signal.Signals) -> None:
-    """Check one reader more than there are turns; the readers that have turns are slowed down."""
+    """Check one reader more than there are slots; the readers that have slots are slowed down."""
     asks = f"exec 3<>{PROMPT}; echo A >&3"
     with loaded(slow, MODEL_PATH, "threads=1 n_ctx=256"):
         slow.check(
@@ -139,7 +139,7 @@ def test_waiting_for_a_turn(slow: Guest, kind: signal.Signals) -> None:
             f"done; {hold_readers(10)}",
             timeout=120,
         )
-        signalled(slow, f"{asks}; exec cat <&3", kind, waits_in("llamux_turn_begin"))
+        signalled(slow, f"{asks}; exec cat <&3", kind, waits_in("llamux_slot_acquire"))
         let_go(slow)
         slow.check(f"echo A >{PROMPT}; head -c 1 {PROMPT}")
 
@@ -151,7 +151,7 @@ def test_waiting_for_who_computes(slow: Guest, kind: signal.Signals) -> None:
             f"{RAW}; echo A >{PROMPT}; ({JOIN}; exec cat {PROMPT}) >/dev/null 2>&1 &\n"
             f"{hold_readers(1)}"
         )
-        place = waits_in("seize", "llamux_conversation_advance")
+        place = waits_in("acquire", "llamux_conversation_advance")
         signalled(slow, f"exec cat {PROMPT}", kind, place)
         let_go(slow)
         slow.check(f"head -c 1 {PROMPT}")

@@ -18,13 +18,12 @@ from tests.support.lab import (
     PROMPT,
     ask,
     available_kib,
-    files,
     leaks,
     new_lines,
     stats,
     watches_leaks,
 )
-from tests.support.signed import BROKEN, KEYLESS, MODULE, UNREADABLE, model, refused
+from tests.support.signed import BROKEN, KEYLESS, MODULE, UNREADABLE, files, model, refused
 
 pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
 

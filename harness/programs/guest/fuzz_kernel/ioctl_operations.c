@@ -74,16 +74,38 @@ static void change_options(struct llamux_ioc_options *u, uint8_t field, uint8_t 
 	}
 }
 
+/* Return the ioctl of a program whose structure has @size bytes. */
+static unsigned long command_of_size(unsigned long command, size_t size)
+{
+	return (command & ~((unsigned long)_IOC_SIZEMASK << _IOC_SIZESHIFT)) |
+	       size << _IOC_SIZESHIFT;
+}
+
+/* Return the size of a structure of another version, near a limit for most values. */
+static size_t other_size(uint8_t value)
+{
+	return value < 128 ? about(LLAMUX_OPTIONS_SIZE_VER0, value) :
+	       value < 192 ? sizeof(struct llamux_ioc_options) + value % 32 :
+			     value * 64;
+}
+
 long do_set_options(const struct operation *o)
 {
 	struct llamux_ioc_options *u = (void *)area;
+	size_t size = sizeof(*u);
 
 	make_options(u);
 	change_options(u, o->a, o->b);
-	if (o->c >= 128)
+	if (o->c >= 128) {
 		change_options(u, o->d, o->e);
-	return ioctl(files_get(o->file), LLAMUX_IOC_SET_OPTIONS,
-		     memory_pointer_to(o->f, sizeof(*u)));
+	} else if (o->c >= 64) {
+		size = other_size(o->d);
+		memset(u + 1, 0, size > sizeof(*u) ? size - sizeof(*u) : 0);
+		if (size > sizeof(*u) && o->e >= 128)
+			((uint8_t *)u)[size - 1] = o->e;
+	}
+	return ioctl(files_get(o->file), command_of_size(LLAMUX_IOC_SET_OPTIONS, size),
+		     memory_pointer_to(o->f, size));
 }
 
 long do_ioctl(const struct operation *o)
