@@ -2,17 +2,29 @@
 /**
  * DOC: libllamux
  *
- * Ask the model in the kernel from a C program:
+ * Static library that asks the model in the kernel from a C program:
  *
  *	char *answer;
  *	int err = llamux_query("What is a kernel module?", NULL, &answer);
  *
  *	if (err)
  *		fprintf(stderr, "%s\n", llamux_strerror(err));
+ *	else
+ *		fputs(answer, stdout);
+ *	free(answer);
  *
- * Functions that can fail return a negative errno, which llamux_strerror()
- * explains. Answers are UTF-8. The library keeps nothing between calls: threads
- * may use it at once, each handle one at a time.
+ * Three ways to ask:
+ *
+ *   - llamux_query() waits for the whole answer.
+ *   - llamux_stream() passes each piece of the answer to a function.
+ *   - llamux_start() returns a handle. The program calls poll() on its descriptor and takes
+ *     what is ready, from many handles at once if it likes. A handle can hold a dialogue.
+ *
+ * Errors: a function that can fail returns a negative errno, which llamux_strerror() explains.
+ * Texts: prompts and answers are UTF-8. A file offers no character before it is complete, but
+ * llamux_take() may cut one if its buffer is full.
+ * Threads: the library has no global state. Threads may call it at the same time, each with
+ * handles of its own.
  */
 #ifndef LIBLLAMUX_H
 #define LIBLLAMUX_H
@@ -29,20 +41,21 @@ extern "C" {
 #define LLAMUX_N_STOPS 4
 
 /**
- * struct llamux_options - How an answer shall be made; another value is -EINVAL.
+ * struct llamux_options - Options of an answer; a value out of its range is -EINVAL.
  * @temperature: 0 (greedy) to 16.
- * @top_p: Above 0, at most 1, which keeps all.
- * @min_p: 0, which keeps all, to 1.
- * @repeat_penalty: 0.5 to 16; 1 is off.
- * @top_k: 0 keeps all.
- * @max_tokens: Of the answer, at least 1.
- * @speculate: Tokens to guess ahead at the most, 0 to 7; the answer is the same.
- * @seed: Of the sampler.
- * @stops: Texts of 1 to 64 bytes that end an answer, up to the first NULL.
- * @chat_template: "none", "chatml", "zephyr", "llama-2", "llama-3", or NULL for the model's own.
- * @system: System prompt of up to 4096 bytes, or NULL for the model's own.
- * @model: A name of llamux_models(), another one is -ENOENT; or NULL for the default.
- * @chat: Whether the handle's earlier prompts and answers are remembered.
+ * @top_p: Probability of the tokens to choose from: above 0, at most 1, which keeps all.
+ * @min_p: Least probability, relative to the most probable token: 0, which keeps all, to 1.
+ * @repeat_penalty: Penalty on recent tokens: 0.5 to 16; 1 is off.
+ * @top_k: Number of most probable tokens to choose from; 0 keeps all.
+ * @max_tokens: Maximum number of tokens of the answer, at least 1.
+ * @speculate: Maximum number of draft tokens per pass, 0 (off) to 7. The answer is the same.
+ * @seed: Seed of the sampler.
+ * @stops: Texts of 1 to 64 bytes that end the answer. The first NULL ends the list.
+ * @chat_template: "none", "chatml", "zephyr", "llama-2" or "llama-3"; NULL for the model's own.
+ * @system: System prompt of at most 4096 bytes; NULL for the model's own.
+ * @model: Name of a model, as llamux_models() returns it; NULL for the default model. A name
+ *   that no loaded model has is -ENOENT.
+ * @chat: Keep earlier prompts and answers of the handle as turns of a dialogue.
  */
 struct llamux_options {
 	double temperature;
@@ -60,22 +73,23 @@ struct llamux_options {
 	bool chat;
 };
 
-/* What the module begins with. */
+/* Defaults of the module, as an initializer. */
 #define LLAMUX_OPTIONS_DEFAULT \
 	{ .top_p = 1, .repeat_penalty = 1, .max_tokens = 256, .speculate = 7 }
 
 /**
- * struct llamux_figures - Of a handle's latest answer, so far.
- * @prompt_tokens: With all earlier turns.
- * @reused_tokens: Of them, not evaluated again.
- * @tokens: Of the answer.
- * @drafted: Guessed ahead.
- * @accepted: Of those, right.
+ * struct llamux_figures - Measurements of the latest answer, as far as it is made.
+ * @prompt_tokens: Number of tokens of the prompt, with all earlier turns of a dialogue.
+ * @reused_tokens: Number of prompt tokens that were in the cache already.
+ * @tokens: Number of tokens of the answer.
+ * @drafted: Number of draft tokens.
+ * @accepted: Number of draft tokens that were accepted.
  * @ttft_us: Microseconds from the first read to the first byte.
- * @prefill_us: For the prompt.
- * @decode_us: For the answer.
- * @log_prob: Mean log-probability of the answer's tokens: near 0 where the model was sure.
- * @margin: Mean distance of their logits from the best other token's.
+ * @prefill_us: Microseconds of computing for the prompt.
+ * @decode_us: Microseconds of computing for the answer.
+ * @log_prob: Mean natural log-probability of the answer's tokens. A mean near 0 tells that the
+ *   model was sure.
+ * @margin: Mean difference between the logit of the chosen token and that of the best other one.
  */
 struct llamux_figures {
 	uint64_t prompt_tokens;
@@ -91,17 +105,17 @@ struct llamux_figures {
 };
 
 /**
- * struct llamux_stats - What /proc/llamux/stats says of the module.
+ * struct llamux_stats - Figures of the module, from /proc/llamux/stats.
  * @model: Title of the default model.
- * @isa: The code path that computes.
- * @n_ctx: Tokens of a conversation.
- * @memory_bytes: Of models and conversations.
- * @conversations: Open now.
- * @answers: Completed since the module was loaded, as are all below.
- * @tokens_prompt: Evaluated.
- * @tokens_generated: Made.
- * @prefill_us: Microseconds for the former.
- * @decode_us: For the latter.
+ * @isa: Name of the code path that computes.
+ * @n_ctx: Maximum number of tokens of a conversation.
+ * @memory_bytes: Bytes of memory of all models and conversations.
+ * @conversations: Number of conversations that exist now.
+ * @answers: Number of complete answers since the module was loaded.
+ * @tokens_prompt: Number of prompt tokens evaluated since then.
+ * @tokens_generated: Number of answer tokens computed since then.
+ * @prefill_us: Microseconds of computing for prompts since then.
+ * @decode_us: Microseconds of computing for answers since then.
  */
 struct llamux_stats {
 	char model[64];
@@ -117,14 +131,14 @@ struct llamux_stats {
 };
 
 /**
- * struct llamux_model - A model being served.
- * @name: What it is called by.
- * @title: What it calls itself.
- * @kind: The type that most of its weights have.
- * @is_default: Whether it answers who names none.
- * @users: Conversations and evaluations.
- * @n_ctx: Tokens of a conversation.
- * @bytes: Of memory.
+ * struct llamux_model - Description of a loaded model.
+ * @name: Name for the option @model and for llamux_set_model().
+ * @title: Title in the model's file.
+ * @kind: Type of most of its weights.
+ * @is_default: Requests that name no model use this one.
+ * @users: Number of conversations and evaluations that use it.
+ * @n_ctx: Maximum number of tokens of a conversation.
+ * @bytes: Bytes of memory that it takes.
  */
 struct llamux_model {
 	char name[64];
@@ -136,46 +150,46 @@ struct llamux_model {
 	uint64_t bytes;
 };
 
-/* A private conversation. */
+/* Handle of a private conversation. */
 struct llamux;
 
 /**
- * llamux_query() - The whole answer to a prompt.
- * @prompt: UTF-8, not empty.
- * @options: Or NULL for those of the terminal session (/proc/llamux/options).
- * @answer: Set to a string for free(), or to NULL where this fails.
+ * llamux_query() - Ask a prompt and wait for the whole answer.
+ * @prompt: Text in UTF-8, not empty.
+ * @options: Options; NULL for those of the terminal session (/proc/llamux/options).
+ * @answer: Set to the answer, which the caller frees with free(); set to NULL on failure.
  *
- * Return: 0 or -errno; -EINTR where a signal's handler does not restart calls.
+ * Return: 0 or -errno; -EINTR on a signal whose handler does not restart calls.
  */
 int llamux_query(const char *prompt, const struct llamux_options *options, char **answer);
 
 /**
- * typedef llamux_piece_fn - Takes @n bytes of an answer, whole characters, not NUL-terminated.
- * @text: (n,) the piece.
- * @n:    Bytes, at least 1.
- * @data: As given to llamux_stream().
+ * typedef llamux_piece_fn - Function that takes a piece of an answer.
+ * @text: (n,) whole characters, without a NUL at the end.
+ * @n:    Number of bytes, at least 1.
+ * @data: Pointer that was given to llamux_stream().
  *
- * Return: 0, or anything else to end the answer here.
+ * Return: 0 to go on; anything else ends the answer here.
  */
 typedef int llamux_piece_fn(const char *text, size_t n, void *data);
 
 /**
- * llamux_stream() - The answer to a prompt, in pieces, as they are made.
- * @prompt: As in llamux_query().
- * @options: Likewise.
- * @take: Called for each piece.
- * @data: For @take.
+ * llamux_stream() - Ask a prompt and pass each piece of the answer to a function.
+ * @prompt: Text in UTF-8, not empty.
+ * @options: Options; NULL for those of the terminal session.
+ * @take: Function that is called for each piece as soon as it is made.
+ * @data: Pointer that is passed to @take.
  *
- * Return: 0, -errno, or what @take returned.
+ * Return: 0, -errno, or the value other than 0 that @take returned.
  */
 int llamux_stream(const char *prompt, const struct llamux_options *options,
 		  llamux_piece_fn *take, void *data);
 
 /**
- * llamux_start() - Ask without waiting for the answer.
- * @handle: Set to a handle for llamux_finish(), or to NULL where this fails.
- * @prompt: As in llamux_query().
- * @options: Likewise.
+ * llamux_start() - Ask a prompt without waiting for the answer.
+ * @handle: Set to a handle, which the caller ends with llamux_finish(); set to NULL on failure.
+ * @prompt: Text in UTF-8, not empty.
+ * @options: Options; NULL for those of the terminal session.
  *
  * Return: 0 or -errno.
  */
@@ -183,64 +197,92 @@ int llamux_start(struct llamux **handle, const char *prompt,
 		 const struct llamux_options *options);
 
 /**
- * llamux_fd() - What to poll().
- * @handle: From llamux_start().
+ * llamux_fd() - Return the descriptor to poll().
+ * @handle: Handle from llamux_start().
  *
- * POLLIN says that llamux_take() has something to say. Polling is what makes the answer.
+ * Wait for POLLIN, then call llamux_take(). The module computes the answer only after poll() or
+ * llamux_take() has been called.
  *
- * Return: a descriptor that stays the handle's: not to be closed.
+ * Return: a descriptor that belongs to the handle. The caller does not close it.
  */
 int llamux_fd(const struct llamux *handle);
 
 /**
- * llamux_take() - Bytes of the answer that are there; never waits for more.
- * @handle: From llamux_start().
- * @buffer: (size,) out.
- * @size:   Bytes, at least 1.
+ * llamux_take() - Take bytes of the answer that are ready. Never waits.
+ * @handle: Handle from llamux_start().
+ * @buffer: (size,) filled with bytes of the answer.
+ * @size:   Number of bytes of @buffer, at least 1.
  *
- * Return: bytes, which may end within a character; 0 at the answer's end; -EAGAIN where the
- * next ones are being made; -errno.
+ * Return: the number of bytes, of which the last may be part of a character; 0 at the answer's
+ * end; -EAGAIN if the next bytes are not ready; or another -errno.
  */
 ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size);
 
 /**
- * llamux_next() - Ask again, once an answer is at its end; a turn of a dialogue with @chat.
- * @handle: Its answer taken to the end.
- * @prompt: As in llamux_query().
- * Return: 0 or -errno; -EBUSY before the end.
+ * llamux_next() - Ask the next prompt, after the end of an answer.
+ * @handle: Handle whose answer has been taken to its end. With the option @chat the prompt is
+ *   the next turn of its dialogue.
+ * @prompt: Text in UTF-8, not empty.
+ *
+ * Return: 0 or -errno; -EBUSY before the end of the answer.
  */
 int llamux_next(struct llamux *handle, const char *prompt);
 
 /**
- * llamux_reset() - Forget what was said, before an answer's end too; llamux_next() asks anew.
- * @handle: From llamux_start().
+ * llamux_reset() - Drop the prompt, the answer and all turns; llamux_next() begins anew.
+ * @handle: Handle from llamux_start(). Its answer may be incomplete.
  *
  * Return: 0 or -errno.
  */
 int llamux_reset(struct llamux *handle);
 
-/** llamux_figures() - Of the latest answer, so far. Return: 0 or -errno. */
+/**
+ * llamux_figures() - Measure the latest answer, as far as it is made. Never waits.
+ * @handle: Handle from llamux_start().
+ * @figures: Filled in on success.
+ *
+ * Return: 0 or -errno.
+ */
 int llamux_figures(const struct llamux *handle, struct llamux_figures *figures);
 
-/** llamux_finish() - End the conversation, at its end or before; NULL is none. */
+/**
+ * llamux_finish() - End a conversation and free its handle.
+ * @handle: Handle from llamux_start(), whose answer may be incomplete; or NULL.
+ */
 void llamux_finish(struct llamux *handle);
 
-/** llamux_stats() - How the module fares. Return: 0 or -errno. */
+/**
+ * llamux_stats() - Read the figures of the module.
+ * @stats: Filled in on success. A figure that the module does not know is 0 or "".
+ *
+ * Return: 0 or -errno.
+ */
 int llamux_stats(struct llamux_stats *stats);
 
 /**
- * llamux_models() - The models being served.
- * @models: (@n,) Filled in as far as they go.
- * @n: How many there is room for; may be 0.
+ * llamux_models() - List the loaded models.
+ * @models: (n,) filled with as many models as fit.
+ * @n: Number of entries of @models; may be 0.
  *
- * Return: how many there are, which may be more than @n, or -errno.
+ * Return: the number of loaded models, which may exceed @n, or -errno.
  */
 int llamux_models(struct llamux_model *models, size_t n);
 
-/** llamux_set_model() - Make a model the default; for root (-EPERM). Return: 0 or -errno. */
+/**
+ * llamux_set_model() - Make a loaded model the default. Needs root.
+ * @name: Name of the model, as llamux_models() returns it.
+ *
+ * Return: 0 or -errno; -EPERM if the caller is not root; -ENOENT if no loaded model has that
+ * name.
+ */
 int llamux_set_model(const char *name);
 
-/** llamux_strerror() - What went wrong and what to do about it; never NULL, never freed. */
+/**
+ * llamux_strerror() - Explain an error: what failed, and what to do.
+ * @err: Negative errno that a function above returned.
+ *
+ * Return: a static string of one line, never NULL.
+ */
 const char *llamux_strerror(int err);
 
 #ifdef __cplusplus
