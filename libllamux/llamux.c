@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Client of /proc/llamux for C programs: llamux.h describes it. */
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>
@@ -19,34 +20,38 @@
 #define MODELS "/proc/llamux/models"
 #define CONTROL "/proc/llamux/control"
 
-#define RATIO 65536
-#define PIECE 4096
+#define RATIO 65536	/* a ratio of 1, as the module has it */
+#define PIECE 4096	/* bytes of an answer that are read at a time */
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-static_assert(LLAMUX_N_STOPS == LLAMUX_STOPS, "stop texts");
-static_assert(sizeof(((struct llamux_model *)0)->name) == LLAMUX_MODEL_BYTES, "model's name");
+static_assert(LLAMUX_N_STOPS == LLAMUX_STOPS, "number of stop texts");
+static_assert(sizeof(((struct llamux_model *)0)->name) == LLAMUX_MODEL_BYTES, "size of a name");
 
 struct llamux {
 	int fd;
 };
 
+/* Return: a descriptor, or -errno; -ENODEV if the module is not loaded. */
 static int open_file(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd >= 0)
 		return fd;
-	/* ENOENT is a model's that is not there; without the module no file is. */
+	/* Callers of the library take ENOENT for a model that is not loaded. */
 	return errno == ENOENT ? -ENODEV : -errno;
 }
 
-/* In 65536ths. What cannot be said in them becomes what no option takes: the module logs which. */
-static uint32_t ratio_of(double ratio)
+/*
+ * Return: a ratio in 65536ths, rounded. A ratio that does not fit becomes UINT32_MAX, which is out
+ * of the range of every option, so that the module refuses it and its log names the option.
+ */
+static uint32_t to_65536ths(double ratio)
 {
 	return ratio >= 0 && ratio < RATIO - 1 ? (uint32_t)(ratio * RATIO + 0.5) : UINT32_MAX;
 }
 
-/* Call @take for each line of a file, without its newline. */
+/* Call a function for each line of a file, without its newline. Return: 0 or -errno. */
 static int read_lines(const char *path, void (*take)(char *line, void *data), void *data)
 {
 	int fd = open_file(path, O_RDONLY);
@@ -74,7 +79,7 @@ static int read_lines(const char *path, void (*take)(char *line, void *data), vo
 	return err;
 }
 
-static int take_template(int32_t *to, const char *name)
+static int pack_template(int32_t *to, const char *name)
 {
 	static const char *const names[] = { "none", "chatml", "zephyr", "llama-2", "llama-3" };
 	uint32_t i;
@@ -90,7 +95,7 @@ static int take_template(int32_t *to, const char *name)
 	return -EINVAL;
 }
 
-static int take_stops(struct llamux_ioc_options *to, const char *const *stops)
+static int pack_stops(struct llamux_ioc_options *to, const char *const *stops)
 {
 	uint32_t i;
 	size_t n;
@@ -106,7 +111,7 @@ static int take_stops(struct llamux_ioc_options *to, const char *const *stops)
 	return 0;
 }
 
-static int take_texts(struct llamux_ioc_options *to, const struct llamux_options *from)
+static int pack_texts(struct llamux_ioc_options *to, const struct llamux_options *from)
 {
 	size_t n;
 
@@ -124,10 +129,14 @@ static int take_texts(struct llamux_ioc_options *to, const struct llamux_options
 			return -ENOENT;
 		memcpy(to->model, from->model, n);
 	}
-	return take_stops(to, from->stops);
+	return pack_stops(to, from->stops);
 }
 
-/* A name that is looked for. */
+/**
+ * struct wanted - Search for a model in the list of models.
+ * @name:  Name of the model.
+ * @found: A line of the list has that name.
+ */
 struct wanted {
 	const char *name;
 	bool found;
@@ -141,6 +150,7 @@ static void compare(char *line, void *data)
 		wanted->found = true;
 }
 
+/* The module gives EINVAL for a model that is not loaded, as for any wrong option. */
 static bool is_unknown(const char *model)
 {
 	struct wanted wanted = { .name = model };
@@ -150,20 +160,21 @@ static bool is_unknown(const char *model)
 
 static int set_options(int fd, const struct llamux_options *from)
 {
-	struct llamux_ioc_options to = {
-		.temperature = ratio_of(from->temperature),
-		.top_k = from->top_k,
-		.top_p = ratio_of(from->top_p),
-		.min_p = ratio_of(from->min_p),
-		.repeat_penalty = ratio_of(from->repeat_penalty),
-		.max_tokens = from->max_tokens,
-		.seed = from->seed,
-		.speculate = from->speculate,
-	};
-	int err = take_template(&to.chat_template, from->chat_template);
+	struct llamux_ioc_options to;
+	int err;
 
+	memset(&to, 0, sizeof(to));	/* the module refuses bytes that it does not know but 0 */
+	to.temperature = to_65536ths(from->temperature);
+	to.top_k = from->top_k;
+	to.top_p = to_65536ths(from->top_p);
+	to.min_p = to_65536ths(from->min_p);
+	to.repeat_penalty = to_65536ths(from->repeat_penalty);
+	to.max_tokens = from->max_tokens;
+	to.seed = from->seed;
+	to.speculate = from->speculate;
+	err = pack_template(&to.chat_template, from->chat_template);
 	if (!err)
-		err = take_texts(&to, from);
+		err = pack_texts(&to, from);
 	if (!err && ioctl(fd, LLAMUX_IOC_SET_OPTIONS, &to))
 		err = -errno;
 	return err == -EINVAL && is_unknown(from->model) ? -ENOENT : err;
@@ -183,7 +194,7 @@ static int write_all(int fd, const char *text, size_t n)
 	return 0;
 }
 
-/* Return: the descriptor of a conversation that has been asked, or -errno. */
+/* Open a private conversation and write the prompt. Return: its descriptor, or -errno. */
 static int ask(const char *prompt, const struct llamux_options *options, int flags)
 {
 	int fd = open_file(options && options->chat ? CHAT : PROMPT, O_RDWR | flags);
@@ -221,13 +232,19 @@ int llamux_stream(const char *prompt, const struct llamux_options *options,
 	return err;
 }
 
-/* A string that grows. */
+/**
+ * struct text - String that grows.
+ * @data: (size,) bytes, of which the first @n are in use.
+ * @n:    Number of bytes in use.
+ * @size: Number of bytes allocated, a power of two.
+ */
 struct text {
 	char *data;
 	size_t n;
 	size_t size;
 };
 
+/* Append a piece and leave room for a NUL. Return: 0 or -ENOMEM. */
 static int append(const char *piece, size_t n, void *data)
 {
 	struct text *text = data;
@@ -266,19 +283,19 @@ int llamux_query(const char *prompt, const struct llamux_options *options, char 
 int llamux_start(struct llamux **handle, const char *prompt,
 		 const struct llamux_options *options)
 {
-	struct llamux *made = malloc(sizeof(*made));
+	struct llamux *new = malloc(sizeof(*new));
 
 	*handle = NULL;
-	if (!made)
+	if (!new)
 		return -ENOMEM;
-	made->fd = ask(prompt, options, O_NONBLOCK);
-	if (made->fd < 0) {
-		int err = made->fd;
+	new->fd = ask(prompt, options, O_NONBLOCK);
+	if (new->fd < 0) {
+		int err = new->fd;
 
-		free(made);
+		free(new);
 		return err;
 	}
-	*handle = made;
+	*handle = new;
 	return 0;
 }
 
@@ -296,7 +313,7 @@ ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size)
 
 int llamux_next(struct llamux *handle, const char *prompt)
 {
-	/* To write nothing leaves the old answer in its place. */
+	/* A write of no bytes would leave the old prompt and answer in place. */
 	return *prompt ? write_all(handle->fd, prompt, strlen(prompt)) : -ENODATA;
 }
 
@@ -305,7 +322,7 @@ int llamux_reset(struct llamux *handle)
 	return ioctl(handle->fd, LLAMUX_IOC_RESET) ? -errno : 0;
 }
 
-/* Of a sum in 65536ths. */
+/* Return: the mean of @n numbers, from their sum in 65536ths; 0 if there are none. */
 static double mean(int64_t sum, uint64_t n)
 {
 	return n ? (double)sum / (double)n / RATIO : 0;
@@ -339,7 +356,7 @@ void llamux_finish(struct llamux *handle)
 	free(handle);
 }
 
-/* Lines of /proc/llamux/stats that are numbers. */
+/* Numbers in /proc/llamux/stats and their places in struct llamux_stats. */
 static const struct {
 	const char *key;
 	size_t offset;
@@ -354,7 +371,7 @@ static const struct {
 	{ "decode_us", offsetof(struct llamux_stats, decode_us) },
 };
 
-static void take_stat(char *line, void *data)
+static void parse_stat(char *line, void *data)
 {
 	struct llamux_stats *stats = data;
 	char *key = strsep(&line, " ");
@@ -376,17 +393,22 @@ static void take_stat(char *line, void *data)
 int llamux_stats(struct llamux_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));
-	return read_lines(STATS, take_stat, stats);
+	return read_lines(STATS, parse_stat, stats);
 }
 
-/* Models as far as there is room. */
+/**
+ * struct list - Models that were read.
+ * @models: (n,) the first @n of them.
+ * @n:      Number of entries of @models.
+ * @found:  Number of models that were read.
+ */
 struct list {
 	struct llamux_model *models;
 	size_t n;
 	int found;
 };
 
-static void take_model(char *line, void *data)
+static void parse_model(char *line, void *data)
 {
 	struct list *list = data;
 	struct llamux_model *m;
@@ -413,7 +435,7 @@ static void take_model(char *line, void *data)
 int llamux_models(struct llamux_model *models, size_t n)
 {
 	struct list list = { .models = models, .n = n };
-	int err = read_lines(MODELS, take_model, &list);
+	int err = read_lines(MODELS, parse_model, &list);
 
 	return err ? err : list.found;
 }
@@ -427,46 +449,46 @@ int llamux_set_model(const char *name)
 		return -ENOENT;
 	fd = open_file(CONTROL, O_WRONLY);
 	if (fd < 0)
-		return fd == -EACCES ? -EPERM : fd;	/* the group may not either */
+		return fd == -EACCES ? -EPERM : fd;	/* no group helps: root alone may open it */
 	snprintf(command, sizeof(command), "default %s", name);
 	err = write_all(fd, command, strlen(command));
 	close(fd);
-	return err == -EINVAL ? -ENOENT : err;	/* no name has a blank */
+	return err == -EINVAL ? -ENOENT : err;	/* a name with a blank is a bad command */
 }
 
 const char *llamux_strerror(int err)
 {
 	switch (-err) {
 	case ENODEV:
-		return "the module is not loaded: insmod llamux.ko model=FILE.gguf, as root";
+		return "the module is not loaded: run insmod llamux.ko model=FILE.gguf as root";
 	case EACCES:
-		return "not allowed: be root, or in the group that the module's `group` names";
+		return "not allowed: become root, or join the group of the module's parameter group";
 	case EPERM:
 		return "not allowed: this needs root (CAP_SYS_ADMIN)";
 	case ENOENT:
-		return "there is no such model: /proc/llamux/models lists what there is";
+		return "no loaded model has that name: see /proc/llamux/models";
 	case EBUSY:
-		return "an answer is read, or max_user_prompts are: read one to its end, or end it";
+		return "busy: read an answer to its end, or close its conversation (max_user_prompts)";
 	case EUSERS:
-		return "too many conversations are open: end one, or raise max_conversations";
+		return "too many conversations are open: close one, or raise max_conversations";
 	case ENOBUFS:
-		return "your answers fill the memory that you may have: end a conversation";
+		return "your answers use all memory of your quota: close a conversation";
 	case EMSGSIZE:
-		return "the text is too long: shorten it, or load with more n_ctx or max_prompt";
+		return "the text is too long: shorten it, or raise n_ctx or max_prompt";
 	case EILSEQ:
-		return "the text is not UTF-8";
+		return "the text is not UTF-8: convert it";
 	case ENODATA:
-		return "there is no prompt: an empty text has no answer";
+		return "the prompt is empty: write a text";
 	case ENOMEM:
-		return "too little memory: unload a model, or end a conversation";
+		return "not enough memory: unload a model, or close a conversation";
 	case EINVAL:
-		return "an option is not what llamux.h lets it be: dmesg may say which";
+		return "an option is out of its range: see llamux.h, or the kernel's log (dmesg)";
 	case ENOTTY:
-		return "the module is of another version: use a library of the same";
+		return "the module has another version: use the library of that version";
 	case EAGAIN:
-		return "the answer is being made: poll() says when there is more";
+		return "the next bytes are not ready: wait with poll()";
 	case EINTR:
-		return "interrupted by a signal";
+		return "a signal interrupted the call: call again";
 	default:
 		return strerror(-err);
 	}
