@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Ask the model in the kernel: a client of /proc/llamux, with nothing but the standard library."""
+"""Client of /proc/llamux: ask the model in the kernel. Needs only the standard library."""
 
 from llamux.client import (
     Conversation,
@@ -8,6 +8,7 @@ from llamux.client import (
     aquery,
     astream,
     models,
+    parse_stats,
     query,
     set_model,
     stats,
@@ -41,6 +42,7 @@ __all__ = [
     "aquery",
     "astream",
     "models",
+    "parse_stats",
     "query",
     "set_model",
     "stats",

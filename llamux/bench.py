@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How fast the module is, by its own figures."""
+"""Measure the speed of the module by its own figures."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _TEXT = "the quick brown fox jumps over the lazy dog while a kernel counts its p
 
 @dataclass(frozen=True)
 class Spread:
-    """Of several runs."""
+    """Median, least and greatest value of several runs."""
 
     median: float
     least: float
@@ -24,7 +24,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Report:
-    """Tokens a second, and seconds to the first one."""
+    """Speed of prompt and answer in tokens per second, and seconds to the first token."""
 
     prompt_tokens: int
     tokens: int
@@ -34,7 +34,10 @@ class Report:
 
 
 def runs(options: Options, words: int, repeats: int) -> Iterator[Figures]:
-    """Ask so many times, each in a conversation of its own, so that nothing is known before."""
+    """Ask a prompt of ``words`` words ``repeats`` times and yield the figures of each answer.
+
+    Each run has a conversation of its own, so that its cache is empty.
+    """
     text = " ".join(islice(cycle(_TEXT.split()), words))
     for _ in range(repeats):
         with Conversation(options) as conversation:
@@ -43,10 +46,12 @@ def runs(options: Options, words: int, repeats: int) -> Iterator[Figures]:
 
 
 def report(measured: Sequence[Figures]) -> Report:
-    """Sum runs up. LlamuxError where they are too short to say anything."""
+    """Summarize runs. Raises LlamuxError if the answers have fewer than two tokens."""
     last = measured[-1]
     if last.tokens < 2:
-        raise LlamuxError("the answer has no second token to measure: give another --words")
+        raise LlamuxError(
+            "the answer has no second token to measure: choose another --words or --max-tokens"
+        )
 
     def spread(values: Sequence[float]) -> Spread:
         return Spread(median(values), min(values), max(values))
@@ -55,7 +60,7 @@ def report(measured: Sequence[Figures]) -> Report:
         last.prompt_tokens,
         last.tokens,
         spread([(f.prompt_tokens - f.reused_tokens) / max(f.prefill, 1e-6) for f in measured]),
-        # The first token comes out of the prompt's last pass.
+        # The last pass over the prompt computes the first token.
         spread([(f.tokens - 1) / max(f.decode, 1e-6) for f in measured]),
         spread([f.first_token for f in measured]),
     )

@@ -1,48 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0
-"""llamux: ask the model in the kernel from a shell."""
+"""Ask the model in the kernel from a shell."""
+
+# A verb imports what it alone needs, so that `llamux --help` starts fast.
+# ruff: noqa: PLC0415
 
 import argparse
-import json
+import os
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 
 from llamux import __version__, client, uapi
-from llamux import bench as measure
-from llamux.client import Conversation
-from llamux.doctor import access, findings
 from llamux.errors import LlamuxError, explained
-from llamux.options import Options
+from llamux.options import DESCRIPTIONS, Options, Stops
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """How answers shall be made; what is not said is as `llamux options` has it."""
-    parser.add_argument("--model", metavar="NAME", help="of `llamux models`")
-    parser.add_argument("--system", metavar="TEXT", help="system prompt")
-    parser.add_argument(
-        "--template", metavar="NAME", help=f"of the dialogue: {', '.join(uapi.TEMPLATES)}"
-    )
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="of the answer")
-    parser.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
-    parser.add_argument("--top-k", type=int, metavar="K", help="tokens to keep; 0 keeps all")
-    parser.add_argument("--top-p", type=float, metavar="P", help="1 keeps all")
-    parser.add_argument("--min-p", type=float, metavar="P", help="0 keeps all")
-    parser.add_argument("--repeat-penalty", type=float, metavar="R", help="1 is off")
-    parser.add_argument("--seed", type=int, metavar="N")
-    parser.add_argument("--speculate", type=int, metavar="N", help="tokens to guess ahead")
-    parser.add_argument("--stop", action="append", metavar="TEXT", help="end the answer there")
+    """Add an argument for each option of an answer."""
+    group = parser.add_argument_group("options of the answer", "default: see `llamux options`")
+    for name, option in DESCRIPTIONS.items():
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=option.kind.read,
+            action="append" if isinstance(option.kind, Stops) else "store",
+            metavar=option.metavar,
+            help=option.help,
+        )
 
 
-def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversation:
-    """One with the options that were given."""
-    opened = Conversation(chat=chat)
+def conversation(args: argparse.Namespace, *, chat: bool = False) -> client.Conversation:
+    """Open a conversation with the options of the command line."""
+    opened = client.Conversation(chat=chat)
     try:
-        given = {
-            field.name: value
-            for field in fields(Options)
-            if (value := getattr(args, field.name)) is not None
-        }
+        given = {name: value for name in DESCRIPTIONS if (value := getattr(args, name)) is not None}
         if args.stop:
             given["stop"] = tuple(args.stop)
         opened.set_options(replace(opened.options(), **given))
@@ -52,14 +42,14 @@ def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversatio
     return opened
 
 
-def show(asked: Conversation, text: str) -> None:
-    """An answer, as it is made."""
+def show(asked: client.Conversation, text: str) -> None:
+    """Ask a prompt and print the answer as it is made."""
     for piece in asked.stream(text):
         print(piece, end="", flush=True)
 
 
 def ask(args: argparse.Namespace) -> None:
-    """Answer one prompt; what is on standard input comes before it."""
+    """Ask one prompt. Text on standard input is put before it."""
     context = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
     text = f"{context}\n\n{args.prompt}" if context else args.prompt
     with conversation(args) as asked:
@@ -67,7 +57,7 @@ def ask(args: argparse.Namespace) -> None:
 
 
 def chat(args: argparse.Namespace) -> None:
-    """A dialogue, a line a turn, until the end of the input."""
+    """Hold a dialogue. Each line of input is a turn; /reset begins a new dialogue."""
     prompt = "> " if sys.stdin.isatty() else ""
     with conversation(args, chat=True) as asked:
         while True:
@@ -82,13 +72,15 @@ def chat(args: argparse.Namespace) -> None:
 
 
 def status(_: argparse.Namespace) -> None:
-    """What is loaded and how it fares."""
-    with explained("no status"):
+    """Show the model and the state of the module, for people."""
+    with explained("cannot read the status"):
         print((uapi.ROOT / "status").read_text(), end="")
 
 
 def stats(args: argparse.Namespace) -> None:
-    """The same for programs."""
+    """Show the figures of the module, for programs."""
+    import time
+
     clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
     while True:
         lines = [f"{key} {value}" for key, value in client.stats().items()]
@@ -100,7 +92,7 @@ def stats(args: argparse.Namespace) -> None:
 
 
 def options(args: argparse.Namespace) -> None:
-    """Show how this terminal's answers are made, or change it: `llamux options seed=7 top_k=40`."""
+    """Show or change the options of this terminal, as in `llamux options seed=7 top_k=40`."""
     changes = [(key, value) for key, _, value in (word.partition("=") for word in args.change)]
     if args.reset:
         changes.insert(0, ("reset", ""))
@@ -111,19 +103,24 @@ def options(args: argparse.Namespace) -> None:
 
 
 def models(_: argparse.Namespace) -> None:
-    """What there is."""
+    """List the loaded models. A star marks the default model."""
     for model in client.models():
         star = "*" if model.default else " "
         print(f"{star} {model.name:20} {model.bytes >> 20:6} MiB  {model.kind:8} {model.title}")
 
 
 def use(args: argparse.Namespace) -> None:
-    """Choose the default."""
+    """Make a loaded model the default. Needs root."""
     client.set_model(args.name)
 
 
 def bench(args: argparse.Namespace) -> None:
-    """How many tokens a second the module makes."""
+    """Measure the speed of the module in tokens per second."""
+    import json
+    from dataclasses import asdict
+
+    from llamux import bench as measure
+
     asking = Options(
         template="none", max_tokens=args.max_tokens, speculate=args.speculate, model=args.model
     )
@@ -150,22 +147,24 @@ def bench(args: argparse.Namespace) -> None:
 
 
 def doctor(_: argparse.Namespace) -> None:
-    """What is missing, and how to get it."""
+    """Find out what is missing on this machine, and how to get it."""
+    from llamux.doctor import access, findings
+
     loaded = uapi.ROOT.is_dir()
     for finding in [access(uapi.ROOT)] if loaded else findings():
         print(f"{'missing' if finding.advice else 'ok':8} {finding.what}")
         if finding.advice:
             print(f"{'':8} -> {finding.advice}")
     stats = client.stats()
-    print(f"{'ok':8} the module is loaded and serves {stats['model']} with {stats['isa']}")
-    with Conversation(Options(max_tokens=1)) as asked:
+    print(f"{'ok':8} the module is loaded: {stats['model']} with {stats['isa']}")
+    with client.Conversation(Options(max_tokens=1)) as asked:
         asked.ask("Hello")
         first = asked.figures().first_token
-        print(f"{'ok':8} it answers: the first token came after {first:.2f} s")
+        print(f"{'ok':8} the model answers: its first token took {first:.2f} s")
 
 
 def positive(word: str) -> int:
-    """A number of at least 1."""
+    """Return a number of at least 1, or raise ValueError."""
     number = int(word)
     if number < 1:
         raise ValueError(word)
@@ -173,7 +172,7 @@ def positive(word: str) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="llamux", description=__doc__)
     top.add_argument("--version", action="version", version=f"llamux {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -184,44 +183,66 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     asking = verb(ask)
-    asking.add_argument("prompt")
+    asking.add_argument("prompt", help="text in UTF-8")
     add_options(asking)
     add_options(verb(chat))
     verb(status)
     verb(stats).add_argument(
-        "--watch", type=float, nargs="?", const=2.0, metavar="SECONDS", help="again and again"
+        "--watch",
+        type=float,
+        nargs="?",
+        const=2.0,
+        metavar="SECONDS",
+        help="repeat every SECONDS (default 2)",
     )
     changing = verb(options)
     changing.add_argument(
-        "change", nargs="*", metavar="KEY=VALUE", help="for the next answer of this terminal"
+        "change", nargs="*", metavar="KEY=VALUE", help="option of the next answers and its value"
     )
-    changing.add_argument("--reset", action="store_true", help="back to the defaults first")
+    changing.add_argument("--reset", action="store_true", help="restore the defaults first")
     verb(models)
-    verb(use).add_argument("name")
+    verb(use).add_argument("name", metavar="NAME", help="name of a model: see `llamux models`")
     measuring = verb(bench)
-    measuring.add_argument("--repeats", type=positive, default=5, metavar="N", help="(default 5)")
     measuring.add_argument(
-        "--words", type=positive, default=128, metavar="N", help="of the prompt (default 128)"
+        "--repeats", type=positive, default=5, metavar="N", help="number of runs (default 5)"
     )
     measuring.add_argument(
-        "--max-tokens", type=positive, default=64, metavar="N", help="of the answer (default 64)"
+        "--words", type=positive, default=128, metavar="N", help="words of the prompt (default 128)"
     )
     measuring.add_argument(
-        "--speculate", type=int, default=0, metavar="N", help="tokens to guess ahead (default 0)"
+        "--max-tokens",
+        type=positive,
+        default=64,
+        metavar="N",
+        help="maximum number of tokens of the answer (default 64)",
     )
-    measuring.add_argument("--model", default="", metavar="NAME", help="of `llamux models`")
-    measuring.add_argument("--json", action="store_true", help="for programs")
+    measuring.add_argument(
+        "--speculate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="maximum number of draft tokens per pass (default 0)",
+    )
+    measuring.add_argument(
+        "--model", default="", metavar="NAME", help="name of a model: see `llamux models`"
+    )
+    measuring.add_argument("--json", action="store_true", help="print JSON, for programs")
     verb(doctor)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb; 1 with a line that says what to do where it cannot be done."""
+    """Run a verb. Return 0, 1 after an error of one line, or 130 after Ctrl-C."""
     args = parser().parse_args(arguments)
     try:
         args.run(args)
+        sys.stdout.flush()
     except (LlamuxError, ValueError) as error:
         print(f"🦙 {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output has ended. Python would flush again at exit, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print()

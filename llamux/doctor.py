@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What this machine lacks for a model in its kernel, and how to get it."""
+"""Find out what this machine lacks to run a model in its kernel, and how to get it."""
 
 import grp
 import os
@@ -11,16 +11,16 @@ from pathlib import Path
 
 MODEL = Path("lib/firmware/llamux/model.gguf")
 OLDEST = (6, 1)
-"""The kernel series that the module is built for, from this one on."""
+"""Oldest kernel series that the module supports."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is there, or what to do about it."""
+    """Result of one check."""
 
     what: str
     advice: str = ""
-    """Empty where all is well."""
+    """What to do about it; empty if nothing is missing."""
 
 
 def _read(path: Path) -> str:
@@ -39,7 +39,7 @@ def _kernel(release: str) -> Finding:
 
 
 def module_file(root: Path, release: str) -> Path | None:
-    """llamux.ko where modprobe would find it, or in the current folder."""
+    """Return llamux.ko where modprobe looks for it, else in the current folder, else None."""
     installed = sorted((root / "lib" / "modules" / release).rglob("llamux.ko*"))
     built = [path for path in [Path("llamux.ko")] if path.is_file()]
     return next(iter([*installed, *built]), None)
@@ -51,12 +51,13 @@ def _module(root: Path, release: str) -> Iterator[Finding]:
         yield Finding(f"the module is {found}")
         return
     if (root / "lib" / "modules" / release / "build" / "Makefile").exists():
-        yield Finding("the kernel's headers are there")
+        yield Finding("the kernel's headers are installed")
     else:
         yield Finding(
-            "no headers of this kernel", f"install linux-headers-{release} (apt-get, as root)"
+            "the kernel's headers are not installed",
+            f"run apt-get install linux-headers-{release} as root",
         )
-    yield Finding("no llamux.ko is here or installed", "build it: `make` in Llamux's folder")
+    yield Finding("llamux.ko is neither built nor installed", "run make in the folder of Llamux")
 
 
 def _model(root: Path) -> Finding:
@@ -64,13 +65,13 @@ def _model(root: Path) -> Finding:
     try:
         size = path.stat().st_size
     except OSError:
-        advice = "copy a GGUF file there, or name one: insmod llamux.ko model=FILE.gguf"
-        return Finding(f"no model is at /{MODEL}", advice)
+        advice = "copy a GGUF file there, or run insmod llamux.ko model=FILE.gguf"
+        return Finding(f"/{MODEL} does not exist", advice)
     available = re.search(r"^MemAvailable: *(\d+) kB", _read(root / "proc" / "meminfo"), re.M)
     free = int(available[1]) << 10 if available else size
-    text = f"/{MODEL} has {size >> 20} MiB, {free >> 20} MiB of memory are free"
+    text = f"/{MODEL} has {size >> 20} MiB; {free >> 20} MiB of memory are free"
     if free < size:
-        return Finding(text, "free some memory, or take a smaller model")
+        return Finding(text, "free some memory, or use a smaller model")
     return Finding(text)
 
 
@@ -79,34 +80,36 @@ def _trust(root: Path) -> Finding:
     lockdown = _read(root / "sys" / "kernel" / "security" / "lockdown")
     forced = _read(parameters / "sig_enforce").startswith("Y")
     if forced or re.search(r"\[(integrity|confidentiality)\]", lockdown):
-        advice = "sign llamux.ko with a key that it trusts (mokutil), or turn Secure Boot off"
-        return Finding("the kernel loads signed modules alone", advice)
-    return Finding("the kernel loads modules that are not signed")
+        advice = (
+            "sign llamux.ko with a key that the kernel trusts (mokutil), or disable Secure Boot"
+        )
+        return Finding("the kernel loads only signed modules", advice)
+    return Finding("the kernel loads unsigned modules")
 
 
 def _right() -> Finding:
     if os.geteuid() == 0:
-        return Finding("you are root, who may load modules")
-    return Finding("you are not root, who alone may load modules", "use sudo for insmod")
+        return Finding("you are root and can load modules")
+    return Finding("you are not root and cannot load modules", "use sudo for insmod")
 
 
 def access(folder: Path) -> Finding:
-    """Whether the caller may use the module that is loaded, whose files are in ``folder``."""
+    """Check that the caller may use the module that is loaded; ``folder`` has its files."""
     prompt = folder / "prompt"
     if os.access(prompt, os.R_OK | os.W_OK):
         return Finding(f"you may use {folder}")
     what, number = f"you may not use {folder}", prompt.stat().st_gid
     if number == 0:
-        return Finding(what, f"load the module with group={os.getgid()}, or be root")
+        return Finding(what, f"load the module with group={os.getgid()}, or become root")
     try:
         group = grp.getgrgid(number).gr_name
     except KeyError:
         group = str(number)
-    return Finding(what, f"join the group and log in again: sudo usermod -aG {group} $USER")
+    return Finding(what, f"run sudo usermod -aG {group} $USER and log in again")
 
 
 def findings(root: Path = Path("/"), release: str = platform.release()) -> list[Finding]:
-    """Of a machine where the module is not loaded; ``root`` is its file system."""
+    """Check a machine on which the module is not loaded; ``root`` is its file system."""
     return [
         _kernel(release),
         *_module(root, release),
