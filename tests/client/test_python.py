@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The Python client and its program, run by the host's Python inside User-mode Linux."""
+"""Tests of the Python client and its program, on the host and in User-mode Linux."""
 
 import asyncio
 import ctypes
@@ -41,7 +41,7 @@ UML_ONLY = pytest.mark.skipif(platform.machine() != "x86_64", reason="User-mode 
 
 
 def test_the_structures_are_the_headers() -> None:
-    """Sizes, offsets and numbers, as the compiler sees them."""
+    """Sizes, offsets and numbers equal those of the C compiler."""
     program = '#include <stddef.h>\n#include <stdio.h>\n#include "llamux.h"\nint main(void) {\n'
     expected = []
     for name, structure in (("options", uapi.IocOptions), ("figures", uapi.IocFigures)):
@@ -76,7 +76,7 @@ def test_without_the_module_it_says_how_to_load_it(
 
 
 def test_asking_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The asynchronous ways, over a conversation whose answer waits for the loop."""
+    """Asynchronous calls let the event loop run: it must run before an answer comes."""
     free = threading.Event()
     threads = []
 
@@ -144,7 +144,7 @@ def test_options_come_back_as_they_went() -> None:
 def test_options_that_do_not_fit_are_refused(
     field: str, takes: str, wrong: tuple[Any, ...]
 ) -> None:
-    """None becomes another one on its way to the kernel."""
+    """A value out of range raises an error and is never cut to fit."""
     for value in wrong:
         options = Options(**{field: value})
         with pytest.raises(errors.BadValueError, match=f"^{field} .*{re.escape(takes)}"):
@@ -159,7 +159,7 @@ def test_options_at_their_limits_fit() -> None:
 
 
 def test_the_package_is_typed_and_stands_alone(tmp_path: Path) -> None:
-    """Nothing has to be installed with the client, and type checkers look into it."""
+    """The package needs no other package and tells type checkers that it is typed."""
     copytree(ROOT / "llamux", tmp_path / "llamux")
     copy(ROOT / "pyproject.toml", tmp_path)
     program = "import setuptools; setuptools.setup()"
@@ -173,7 +173,7 @@ def test_the_package_is_typed_and_stands_alone(tmp_path: Path) -> None:
 
 
 class Recorder:
-    """A conversation that says with what options it was asked."""
+    """Imitation of a conversation that records the options of each request."""
 
     session = Options(seed=3, top_k=9, template="zephyr", stop=("z",))
     asked: ClassVar[list[tuple[bool, Options]]] = []
@@ -201,8 +201,8 @@ class Recorder:
 def test_every_option_can_be_given(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is not given is the session's."""
-    monkeypatch.setattr("llamux.cli.Conversation", Recorder)
+    """Options that are not given are those of the session."""
+    monkeypatch.setattr(client, "Conversation", Recorder)
     given: dict[str, Any] = {
         "temperature": 0.5,
         "top_k": 0,
@@ -232,7 +232,7 @@ def test_every_option_can_be_given(
 def test_models_are_listed_and_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is read of the file, shown of it, and written to the other one."""
+    """The file of models is parsed and shown; a choice is written to the file of control."""
     monkeypatch.setattr(uapi, "ROOT", tmp_path)
     (tmp_path / "models").write_text(
         "a\tloaded\t0\t9437184\t64\tQ8_0\tA b\nb\tdefault\t3\t1048576\t2048\tF16\tC\td\n"
@@ -271,7 +271,7 @@ def test_errors_have_a_kind_and_advice(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where a file cannot be opened; guests tell the rest."""
+    """Errors of opening a file; tests in guests cover the others."""
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(number, "")
@@ -287,7 +287,7 @@ def test_errors_have_a_kind_and_advice(
 def test_options_of_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is written to the file of options, and shown of it."""
+    """Changes are written to the file of options, whose text is shown."""
     monkeypatch.setattr(uapi, "ROOT", tmp_path)
     assert main(["options", "--reset", "seed=7", "system=a\\b\nc", "stop="]) == 0
     written = (tmp_path / "options").read_text()
@@ -296,8 +296,60 @@ def test_options_of_the_session(
     assert capsys.readouterr().out == written
 
 
-def test_a_terminal_is_watched(tmp_path: Path) -> None:
-    """Each time on a cleared screen, until Ctrl-C."""
+def test_stats_are_parsed() -> None:
+    assert client.parse_stats("model a b\nisa \nanswers 1\n") == {
+        "model": "a b",
+        "isa": "",
+        "answers": "1",
+    }
+    assert client.parse_stats("") == {}
+    for text in ("answers 1\nanswers\n", "\nanswers 1\n", " 1\n"):
+        with pytest.raises(ValueError, match="KEY VALUE"):
+            client.parse_stats(text)
+
+
+def test_help_imports_little() -> None:
+    """The help does not load modules that take long to import."""
+    program = """
+import contextlib, sys
+from llamux import cli
+with contextlib.suppress(SystemExit):
+    cli.main(["--help"])
+print(*sys.modules, file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    slow = {"asyncio", "json", "platform", "statistics", "llamux.bench", "llamux.doctor"}
+    assert "usage: llamux" in done.stdout
+    assert not slow & set(done.stderr.split())
+
+
+def test_a_reader_that_ends_is_no_error(tmp_path: Path) -> None:
+    """Output into a pipe that nobody reads ends the program without a traceback."""
+    (tmp_path / "stats").write_text("model m\n")
+    program = f"""
+import sys; from pathlib import Path; from llamux import cli, uapi
+uapi.ROOT = Path({str(tmp_path)!r})
+sys.exit(cli.main(["stats"]))
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_watching_on_a_terminal(tmp_path: Path) -> None:
+    """On a terminal, figures are shown on a cleared screen until Ctrl-C."""
     (tmp_path / "stats").write_text("model m\nanswers 1\n")
     program = f"""
 import sys; from pathlib import Path; from llamux import cli, uapi
@@ -309,12 +361,12 @@ sys.exit(cli.main(["stats", "--watch", "0.1"]))
         ["-c", program],
         cwd=str(ROOT),
         timeout=60,
-        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        # A background job of a shell ignores Ctrl-C, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     child.expect_exact("\x1b[H\x1b[Jmodel m\r\nanswers 1\r\n")
     (tmp_path / "new").write_text("model m\nanswers 2\n")
-    (tmp_path / "new").rename(tmp_path / "stats")  # at once, or half of it might be read
+    (tmp_path / "new").rename(tmp_path / "stats")  # atomically, so that no half of it is read
     child.expect_exact("\x1b[H\x1b[Jmodel m\r\nanswers 2\r\n")
     child.sendintr()
     child.expect(pexpect.EOF)
@@ -322,10 +374,10 @@ sys.exit(cli.main(["stats", "--watch", "0.1"]))
     assert child.exitstatus == 130
 
 
-def test_others_are_told_again_and_again(
+def test_watching_in_a_pipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What watches into a pipe gets each time as a paragraph."""
+    """In a pipe, the figures of each time are a paragraph."""
     monkeypatch.setattr(uapi, "ROOT", tmp_path)
     (tmp_path / "stats").write_text("model a b\nanswers 1\n")
     waits = []
@@ -339,8 +391,8 @@ def test_others_are_told_again_and_again(
     monkeypatch.setattr("time.sleep", wait)
     assert main(["stats", "--watch"]) == 130
     assert waits == [2.0, 2.0]
-    said = "model a b\nanswers 1\n\nmodel a b\nanswers 2\n\n\n"
-    assert capsys.readouterr().out == said
+    expected = "model a b\nanswers 1\n\nmodel a b\nanswers 2\n\n\n"
+    assert capsys.readouterr().out == expected
     assert main(["stats"]) == 0
     assert capsys.readouterr().out == "model a b\nanswers 2\n"
 
@@ -348,9 +400,9 @@ def test_others_are_told_again_and_again(
 def test_the_doctor_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As a list of what there is and what is missing; last, how to load the module."""
+    """The doctor lists what is there and what is missing, then says how to load the module."""
     found = [doctor.Finding("the kernel is 6.12"), doctor.Finding("no model", "copy one")]
-    monkeypatch.setattr("llamux.cli.findings", lambda: found)
+    monkeypatch.setattr("llamux.doctor.findings", lambda: found)
     monkeypatch.setattr(uapi, "ROOT", tmp_path / "none")
     assert main(["doctor"]) == 1
     out, errors = capsys.readouterr()
@@ -362,11 +414,11 @@ def test_the_doctor_finds_what_is_missing(tmp_path: Path) -> None:
     def missing() -> list[str]:
         return [found.what for found in doctor.findings(tmp_path, "6.12.1-x") if found.advice]
 
-    rights = [] if os.geteuid() == 0 else ["you are not root, who alone may load modules"]
+    rights = [] if os.geteuid() == 0 else ["you are not root and cannot load modules"]
     assert missing() == [
-        "no headers of this kernel",
-        "no llamux.ko is here or installed",
-        "no model is at /lib/firmware/llamux/model.gguf",
+        "the kernel's headers are not installed",
+        "llamux.ko is neither built nor installed",
+        "/lib/firmware/llamux/model.gguf does not exist",
         *rights,
     ]
     build = tmp_path / "lib" / "modules" / "6.12.1-x" / "build"
@@ -381,16 +433,16 @@ def test_the_doctor_finds_what_is_missing(tmp_path: Path) -> None:
     security.mkdir(parents=True)
     (security / "lockdown").write_text("none [integrity] confidentiality\n")
     assert missing() == [
-        "no llamux.ko is here or installed",
-        "/lib/firmware/llamux/model.gguf has 1 MiB, 0 MiB of memory are free",
-        "the kernel loads signed modules alone",
+        "llamux.ko is neither built nor installed",
+        "/lib/firmware/llamux/model.gguf has 1 MiB; 0 MiB of memory are free",
+        "the kernel loads only signed modules",
         *rights,
     ]
     (security / "lockdown").write_text("[none] integrity confidentiality\n")
     enforced = tmp_path / "sys" / "module" / "module" / "parameters" / "sig_enforce"
     enforced.parent.mkdir(parents=True)
     enforced.write_text("Y\n")
-    assert "the kernel loads signed modules alone" in missing()
+    assert "the kernel loads only signed modules" in missing()
     enforced.write_text("N\n")
     (tmp_path / "proc" / "meminfo").write_text("MemAvailable:    2000 kB\n")
     (build.parent / "updates").mkdir()
@@ -423,29 +475,29 @@ def test_rates_are_medians() -> None:
 
 @pytest.fixture
 def uml(lab: Guest) -> Iterator[Guest]:
-    """A guest that sees the host's files, and its own /proc among them."""
+    """Return a guest that has the host's files and its own /proc below HOST."""
     lab.check(f"mkdir -p {HOST}; mount -t hostfs none {HOST} -o /; mount -t proc proc {HOST}/proc")
     yield lab
     lab.check(f"umount {HOST}/proc {HOST}")
 
 
 def run(guest: Guest, *words: str, stdin: bytes = b"") -> Result:
-    """A program of the host's, from the project's folder."""
+    """Run a program of the host in the guest, from the project's folder."""
     command = f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(words)}"
     return guest.run(f"chroot {HOST} sh -c {shlex.quote(command)}", stdin=stdin, timeout=120)
 
 
 def llamux(guest: Guest, *words: str, stdin: bytes = b"") -> Result:
-    """The console program."""
+    """Run the console program."""
     return run(guest, sys.executable, "-m", "llamux", *words, stdin=stdin)
 
 
 @UML_ONLY
 @pytest.mark.parametrize("arch", ["uml"], indirect=True)
 class TestInUserModeLinux:
-    """With the module."""
+    """Tests with the module."""
 
-    def test_answers_are_the_librarys(self, uml: Guest) -> None:
+    def test_answers_equal_those_of_the_core(self, uml: Guest) -> None:
         program = """
 import json
 from llamux import Conversation, Options, query
@@ -515,7 +567,7 @@ with Conversation() as c:
         assert lines[1:] == ["22"] * 8 + ["84", "25", "14", "True"]
 
     def test_errors_say_what_to_do(self, uml: Guest) -> None:
-        """Each by its own exception."""
+        """Each error has an exception and an advice."""
         program = """
 import json, os
 from llamux import Conversation, LlamuxError, Options, query, set_model
@@ -555,8 +607,8 @@ tell(lambda: query("x"))
             ("BusyError", "max_user_prompts"),
             ("nothing", ""),
             ("BusyError", "too many conversations"),
-            ("BadValueError", "there is no prompt"),
-            ("BadValueError", "there is no prompt"),
+            ("BadValueError", "the prompt is empty"),
+            ("BadValueError", "the prompt is empty"),
             ("BadValueError", "must not have a NUL"),
             ("TooLongError", "n_ctx"),
             ("TooLongError", "max_prompt"),
@@ -571,7 +623,7 @@ tell(lambda: query("x"))
             assert advice in line
 
     def test_many_are_asked_in_one_loop(self, uml: Guest) -> None:
-        """Asynchronous answers are the others, and the loop turns while they are made."""
+        """Asynchronous answers equal the others, and the event loop runs while they are made."""
         program = """
 import asyncio, json
 from llamux import Conversation, Options, aquery, astream, query
@@ -599,7 +651,7 @@ async def main():
         failed = str(error)
     ticking.cancel()
     return answers, "".join(pieces), said, turns / len(pieces), failed
-class Loop(asyncio.SelectorEventLoop):  # this kernel has no sockets to wake it up with
+class Loop(asyncio.SelectorEventLoop):  # this kernel has no sockets for its self-pipe
     _csock = None
     def _make_self_pipe(self): pass
     def _close_self_pipe(self): pass
@@ -614,11 +666,11 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
         assert answers == expected
         assert streamed == expected[0] == said[0] == said[2]
         assert said[1]
-        assert turns > 3  # one and a little, where the loop waits for each piece
-        assert "there is no prompt" in failed
+        assert turns > 3  # about 1 if the loop waited for each piece
+        assert "the prompt is empty" in failed
 
     def test_the_session_s_options(self, uml: Guest) -> None:
-        """They count for `ask`, as for echo and cat; what `ask` is told goes before them."""
+        """The session's options apply to `ask`, as to echo and cat; arguments override them."""
         here = f"cd {shlex.quote(str(ROOT))} && exec 2>&1; l='{sys.executable} -m llamux'; "
         script = here + (
             "$l options max_tokens=5 template=none; $l ask x | md5sum; $l ask --max-tokens 9 x"
@@ -632,7 +684,7 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
         assert (changed, reset) == ("max_tokens 5", "max_tokens 256")
         assert "dmesg" in bad
 
-    def test_speed_is_the_modules_own(self, uml: Guest) -> None:
+    def test_speed_comes_from_the_figures_of_the_module(self, uml: Guest) -> None:
         few = ("--repeats", "3", "--words", "20", "--max-tokens", "8")
         with loaded(uml):
             report = json.loads(llamux(uml, "bench", *few, "--json").output)
@@ -655,7 +707,7 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
             assert turns == 2 * first
             assert b"conversations" in llamux(uml, "status").output
             assert re.search(rb"^isa \w+$", llamux(uml, "stats").output, re.M)
-            assert b"it answers" in llamux(uml, "doctor").output
+            assert b"the model answers" in llamux(uml, "doctor").output
             uml.check(f"echo load {guest_lab.TINY_SPM} >{guest_lab.CONTROL}")
             assert [line[:2] for line in llamux(uml, "models").text.splitlines()] == ["* ", "  "]
             assert llamux(uml, "use", "tiny-spm").exit_code == 0
@@ -669,7 +721,7 @@ print(json.dumps([found, [query(text, o) for text in texts]]))
             assert b"llamux models" in missing.errors
 
     def test_the_program_s_options_are_the_samplers(self, uml: Guest) -> None:
-        """An answer that every option given has changed."""
+        """Each option that is given changes the answer, as in the core."""
         words = "--temperature 1.5 --top-k 40 --top-p 0.9 --min-p 0.2 --repeat-penalty 1.25"
         more = "--seed 11 --max-tokens 30 --template zephyr --system s --speculate 0"
         with loaded(uml):
