@@ -20,7 +20,7 @@ class Finding:
 
     what: str
     advice: str = ""
-    """What to do about it; empty if nothing is missing."""
+    """Advice; empty if nothing is missing."""
 
 
 def _read(path: Path) -> str:
