@@ -30,7 +30,7 @@ client:
 venv:
 	@sh harness/bootstrap.sh
 
-demo shell test verify analyze bench stress fuzz-kernel: venv
+demo shell test verify verify-all coverage analyze bench stress fuzz-kernel lock: venv
 	@$(NOX) $@
 
-.PHONY: module clean client venv demo shell test verify analyze bench stress fuzz-kernel
+.PHONY: module clean client venv demo shell test verify verify-all coverage analyze bench stress fuzz-kernel lock

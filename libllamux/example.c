@@ -1,13 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Example of each function of libllamux. From a shell:
- *
- *	example query "What is a kernel module?"	print the answer when it is complete
- *	example stream "Why?"				print the answer as it is made
- *	example chat "Hello" "Why?" /reset "Hello"	hold a dialogue; /reset begins a new one
- *	example poll "One" "Two" "Three"		ask several prompts at the same time
- *	example stats | models | use MODEL		see the module, or choose the default model
- */
+/* Every way to ask, from a shell: each argument of `poll` is asked at the same time. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,7 +8,7 @@
 
 #include "llamux.h"
 
-#define MAX_PROMPTS 16
+#define MAX_ASKED 16
 #define MAX_MODELS 16
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -45,7 +37,7 @@ static int stream(int n, char **words)
 	return llamux_stream(n ? words[0] : "", &short_answers, show, stdout);
 }
 
-/* Print an answer as it is made. Return: 0 or -errno. */
+/* Print an answer as it comes. Return: 0 or -errno. */
 static int print(struct llamux *handle)
 {
 	struct pollfd ready = { .fd = llamux_fd(handle), .events = POLLIN };
@@ -64,14 +56,14 @@ static int print(struct llamux *handle)
 
 static void print_figures(const struct llamux_figures *f)
 {
-	printf("[%llu of %llu prompt tokens reused, %llu of %llu draft tokens accepted; "
+	printf("[%llu of %llu tokens were known, %llu of %llu guesses were right; "
 	       "log-probability %.6f, margin %.6f]\n",
 	       (unsigned long long)f->reused_tokens, (unsigned long long)f->prompt_tokens,
 	       (unsigned long long)f->accepted, (unsigned long long)f->drafted,
 	       f->log_prob, f->margin);
 }
 
-/* Hold a dialogue: each word is a turn; "/reset" begins a new one. Return: 0 or -errno. */
+/* One dialogue, of which each word is a turn; "/reset" begins another one. */
 static int chat(int n, char **words)
 {
 	struct llamux_options options = short_answers;
@@ -101,19 +93,14 @@ static int chat(int n, char **words)
 	return err;
 }
 
-/**
- * struct asked - Prompt that has been asked.
- * @handle: Handle of its conversation.
- * @text:   First bytes of the answer, as many as have been taken.
- * @n:      Number of bytes in @text.
- */
+/* An answer in the making. */
 struct asked {
 	struct llamux *handle;
 	char text[4096];
 	size_t n;
 };
 
-/* Take the bytes that are ready. Return: 1, 0 at the answer's end, or -errno. */
+/* Take what is there. Return: 1 while there is more to come, 0, or -errno. */
 static int take(struct asked *a)
 {
 	ssize_t n = llamux_take(a->handle, a->text + a->n, sizeof(a->text) - a->n);
@@ -123,10 +110,10 @@ static int take(struct asked *a)
 	return n > 0 || n == -EAGAIN ? 1 : (int)n;
 }
 
-/* Take all answers to their ends. Return: 0 or -errno. */
+/* All of them until each is at its end. */
 static int take_all(int n, struct asked *asked)
 {
-	struct pollfd ready[MAX_PROMPTS];
+	struct pollfd ready[MAX_ASKED];
 	int i, more, left = n;
 
 	for (i = 0; i < n; i++)
@@ -139,7 +126,7 @@ static int take_all(int n, struct asked *asked)
 			if (more < 0)
 				return more;
 			if (!more) {
-				ready[i].fd = -1;	/* poll() ignores it */
+				ready[i].fd = -1;	/* which poll() leaves out */
 				left--;
 			}
 		}
@@ -149,14 +136,14 @@ static int take_all(int n, struct asked *asked)
 
 static int poll_all(int n, char **words)
 {
-	static struct asked asked[MAX_PROMPTS];
-	int i, err = n > MAX_PROMPTS ? -E2BIG : 0;
+	static struct asked asked[MAX_ASKED];
+	int i, err = n > MAX_ASKED ? -E2BIG : 0;
 
 	for (i = 0; i < n && !err; i++)
 		err = llamux_start(&asked[i].handle, words[i], &short_answers);
 	if (!err)
 		err = take_all(n, asked);
-	for (i = 0; i < n && i < MAX_PROMPTS; i++) {
+	for (i = 0; i < n && i < MAX_ASKED; i++) {
 		if (!err)
 			fwrite(asked[i].text, 1, asked[i].n, stdout);
 		llamux_finish(asked[i].handle);
@@ -172,7 +159,7 @@ static int stats(int n, char **words)
 	(void)n;
 	(void)words;
 	if (!err)
-		printf("%s with %s: %llu tokens of context, %llu answers, %llu tokens generated\n",
+		printf("%s with %s: %llu tokens of context, %llu answers, %llu tokens made\n",
 		       s.model, s.isa, (unsigned long long)s.n_ctx, (unsigned long long)s.answers,
 		       (unsigned long long)s.tokens_generated);
 	return err;
@@ -219,6 +206,6 @@ int main(int argc, char **argv)
 			fprintf(stderr, "%s\n", llamux_strerror(err));
 		return err ? 1 : 0;
 	}
-	fprintf(stderr, "usage: example query|stream|chat|poll|stats|models|use [TEXT...]\n");
+	fprintf(stderr, "example query|stream|chat|poll|stats|models|use [TEXT...]\n");
 	return 2;
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Client of /proc/llamux for C programs: llamux.h describes it. */
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>
@@ -20,38 +19,28 @@
 #define MODELS "/proc/llamux/models"
 #define CONTROL "/proc/llamux/control"
 
-#define RATIO 65536	/* a ratio of 1, as the module has it */
-#define PIECE 4096	/* bytes of an answer that are read at a time */
+#define RATIO 65536
+#define PIECE 4096
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-static_assert(LLAMUX_N_STOPS == LLAMUX_STOPS, "number of stop texts");
-static_assert(sizeof(((struct llamux_model *)0)->name) == LLAMUX_MODEL_BYTES, "size of a name");
+static_assert(LLAMUX_N_STOPS == LLAMUX_STOPS, "stop texts");
+static_assert(sizeof(((struct llamux_model *)0)->name) == LLAMUX_MODEL_BYTES, "model's name");
 
 struct llamux {
 	int fd;
 };
 
-/* Return: a descriptor, or -errno; -ENODEV if the module is not loaded. */
 static int open_file(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd >= 0)
 		return fd;
-	/* Callers of the library take ENOENT for a model that is not loaded. */
+	/* -ENOENT says that no model has a name; without the module no file exists. */
 	return errno == ENOENT ? -ENODEV : -errno;
 }
 
-/*
- * Return: a ratio in 65536ths, rounded. A ratio that does not fit becomes UINT32_MAX, which is out
- * of the range of every option, so that the module refuses it and its log names the option.
- */
-static uint32_t to_65536ths(double ratio)
-{
-	return ratio >= 0 && ratio < RATIO - 1 ? (uint32_t)(ratio * RATIO + 0.5) : UINT32_MAX;
-}
-
-/* Call a function for each line of a file, without its newline. Return: 0 or -errno. */
+/* Call @take for each line of a file, without its newline. */
 static int read_lines(const char *path, void (*take)(char *line, void *data), void *data)
 {
 	int fd = open_file(path, O_RDONLY);
@@ -79,27 +68,81 @@ static int read_lines(const char *path, void (*take)(char *line, void *data), vo
 	return err;
 }
 
-static int pack_template(int32_t *to, const char *name)
-{
-	static const char *const names[] = { "none", "chatml", "zephyr", "llama-2", "llama-3" };
-	uint32_t i;
+/**
+ * struct option - An option: its places in the caller's structure and in the kernel's.
+ * @copy: Check it and copy it. Return 0 or -errno.
+ * @from: Offset in struct llamux_options.
+ * @to:   Offset in struct llamux_ioc_options.
+ */
+struct option {
+	int (*copy)(const struct option *option, const void *from, struct llamux_ioc_options *to);
+	size_t from;
+	size_t to;
+};
 
-	*to = LLAMUX_TEMPLATE_AUTO;
-	if (!name)
-		return 0;
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(name, names[i])) {
-			*to = (int32_t)i;
-			return 0;
-		}
-	return -EINVAL;
+static void store(const struct option *option, struct llamux_ioc_options *to, const void *value,
+		  size_t n)
+{
+	memcpy((char *)to + option->to, value, n);
 }
 
-static int pack_stops(struct llamux_ioc_options *to, const char *const *stops)
+/* A ratio that has no 65536ths becomes the largest number: the module refuses and logs it. */
+static int copy_ratio(const struct option *option, const void *from, struct llamux_ioc_options *to)
 {
+	double ratio = *(const double *)from;
+	uint32_t v = UINT32_MAX;
+
+	if (ratio >= 0 && ratio < RATIO - 1)
+		v = (uint32_t)(ratio * RATIO + 0.5);
+	store(option, to, &v, sizeof(v));
+	return 0;
+}
+
+static int copy_u32(const struct option *option, const void *from, struct llamux_ioc_options *to)
+{
+	store(option, to, from, sizeof(uint32_t));
+	return 0;
+}
+
+static int copy_u64(const struct option *option, const void *from, struct llamux_ioc_options *to)
+{
+	store(option, to, from, sizeof(uint64_t));
+	return 0;
+}
+
+static int copy_template(const struct option *option, const void *from,
+			 struct llamux_ioc_options *to)
+{
+	static const char *const names[] = { "none", "chatml", "zephyr", "llama-2", "llama-3" };
+	const char *name = *(const char *const *)from;
+	int32_t i = name ? 0 : LLAMUX_TEMPLATE_AUTO;
+
+	while (name && strcmp(name, names[i]))
+		if (++i == ARRAY_SIZE(names))
+			return -EINVAL;
+	store(option, to, &i, sizeof(i));
+	return 0;
+}
+
+static int copy_model(const struct option *option, const void *from, struct llamux_ioc_options *to)
+{
+	const char *name = *(const char *const *)from;
+	size_t n = name ? strlen(name) : 0;
+
+	if (n >= LLAMUX_MODEL_BYTES)
+		return -ENOENT;
+	if (n)
+		store(option, to, name, n);
+	return 0;
+}
+
+static int copy_stops(const struct option *option, const void *from, struct llamux_ioc_options *to)
+{
+	const char *const *stops = from;
 	uint32_t i;
 	size_t n;
 
+	(void)option;
 	for (i = 0; i < LLAMUX_STOPS && stops[i]; i++) {
 		n = strlen(stops[i]);
 		if (n > LLAMUX_STOP_BYTES)
@@ -111,32 +154,38 @@ static int pack_stops(struct llamux_ioc_options *to, const char *const *stops)
 	return 0;
 }
 
-static int pack_texts(struct llamux_ioc_options *to, const struct llamux_options *from)
+static int copy_system(const struct option *option, const void *from, struct llamux_ioc_options *to)
 {
-	size_t n;
+	const char *text = *(const char *const *)from;
+	size_t n = text ? strlen(text) : 0;
 
-	to->n_system = LLAMUX_OWN_SYSTEM;
-	if (from->system) {
-		n = strlen(from->system);
-		if (n > LLAMUX_SYSTEM_BYTES)
-			return -EINVAL;
-		memcpy(to->system, from->system, n);
-		to->n_system = (uint32_t)n;
-	}
-	if (from->model) {
-		n = strlen(from->model);
-		if (n >= LLAMUX_MODEL_BYTES)
-			return -ENOENT;
-		memcpy(to->model, from->model, n);
-	}
-	return pack_stops(to, from->stops);
+	if (n > LLAMUX_SYSTEM_BYTES)
+		return -EINVAL;
+	to->n_system = text ? (uint32_t)n : LLAMUX_OWN_SYSTEM;
+	if (n)
+		store(option, to, text, n);
+	return 0;
 }
 
-/**
- * struct wanted - Search for a model in the list of models.
- * @name:  Name of the model.
- * @found: A line of the list has that name.
- */
+#define OPTION(copy, field) \
+	{ copy, offsetof(struct llamux_options, field), offsetof(struct llamux_ioc_options, field) }
+
+static const struct option table[] = {
+	OPTION(copy_ratio, temperature),
+	OPTION(copy_u32, top_k),
+	OPTION(copy_ratio, top_p),
+	OPTION(copy_ratio, min_p),
+	OPTION(copy_ratio, repeat_penalty),
+	OPTION(copy_u64, seed),
+	OPTION(copy_u32, max_tokens),
+	OPTION(copy_u32, speculate),
+	OPTION(copy_template, chat_template),
+	OPTION(copy_model, model),
+	OPTION(copy_stops, stops),
+	OPTION(copy_system, system),
+};
+
+/* Search for a model. */
 struct wanted {
 	const char *name;
 	bool found;
@@ -150,7 +199,6 @@ static void compare(char *line, void *data)
 		wanted->found = true;
 }
 
-/* The module gives EINVAL for a model that is not loaded, as for any wrong option. */
 static bool is_unknown(const char *model)
 {
 	struct wanted wanted = { .name = model };
@@ -160,23 +208,15 @@ static bool is_unknown(const char *model)
 
 static int set_options(int fd, const struct llamux_options *from)
 {
-	struct llamux_ioc_options to;
-	int err;
+	struct llamux_ioc_options to = { 0 };
+	int err = 0;
+	size_t i;
 
-	memset(&to, 0, sizeof(to));	/* the module refuses bytes that it does not know but 0 */
-	to.temperature = to_65536ths(from->temperature);
-	to.top_k = from->top_k;
-	to.top_p = to_65536ths(from->top_p);
-	to.min_p = to_65536ths(from->min_p);
-	to.repeat_penalty = to_65536ths(from->repeat_penalty);
-	to.max_tokens = from->max_tokens;
-	to.seed = from->seed;
-	to.speculate = from->speculate;
-	err = pack_template(&to.chat_template, from->chat_template);
-	if (!err)
-		err = pack_texts(&to, from);
+	for (i = 0; i < ARRAY_SIZE(table) && !err; i++)
+		err = table[i].copy(&table[i], (const char *)from + table[i].from, &to);
 	if (!err && ioctl(fd, LLAMUX_IOC_SET_OPTIONS, &to))
 		err = -errno;
+	/* The kernel has -EINVAL for every wrong value. */
 	return err == -EINVAL && is_unknown(from->model) ? -ENOENT : err;
 }
 
@@ -194,7 +234,7 @@ static int write_all(int fd, const char *text, size_t n)
 	return 0;
 }
 
-/* Open a private conversation and write the prompt. Return: its descriptor, or -errno. */
+/* Open a conversation and write the prompt. Return: its descriptor, or -errno. */
 static int ask(const char *prompt, const struct llamux_options *options, int flags)
 {
 	int fd = open_file(options && options->chat ? CHAT : PROMPT, O_RDWR | flags);
@@ -232,19 +272,13 @@ int llamux_stream(const char *prompt, const struct llamux_options *options,
 	return err;
 }
 
-/**
- * struct text - String that grows.
- * @data: (size,) bytes, of which the first @n are in use.
- * @n:    Number of bytes in use.
- * @size: Number of bytes allocated, a power of two.
- */
+/* String that grows. */
 struct text {
 	char *data;
 	size_t n;
 	size_t size;
 };
 
-/* Append a piece and leave room for a NUL. Return: 0 or -ENOMEM. */
 static int append(const char *piece, size_t n, void *data)
 {
 	struct text *text = data;
@@ -283,19 +317,19 @@ int llamux_query(const char *prompt, const struct llamux_options *options, char 
 int llamux_start(struct llamux **handle, const char *prompt,
 		 const struct llamux_options *options)
 {
-	struct llamux *new = malloc(sizeof(*new));
+	struct llamux *made = malloc(sizeof(*made));
 
 	*handle = NULL;
-	if (!new)
+	if (!made)
 		return -ENOMEM;
-	new->fd = ask(prompt, options, O_NONBLOCK);
-	if (new->fd < 0) {
-		int err = new->fd;
+	made->fd = ask(prompt, options, O_NONBLOCK);
+	if (made->fd < 0) {
+		int err = made->fd;
 
-		free(new);
+		free(made);
 		return err;
 	}
-	*handle = new;
+	*handle = made;
 	return 0;
 }
 
@@ -313,7 +347,7 @@ ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size)
 
 int llamux_next(struct llamux *handle, const char *prompt)
 {
-	/* A write of no bytes would leave the old prompt and answer in place. */
+	/* An empty write would keep the old answer. */
 	return *prompt ? write_all(handle->fd, prompt, strlen(prompt)) : -ENODATA;
 }
 
@@ -322,7 +356,7 @@ int llamux_reset(struct llamux *handle)
 	return ioctl(handle->fd, LLAMUX_IOC_RESET) ? -errno : 0;
 }
 
-/* Return: the mean of @n numbers, from their sum in 65536ths; 0 if there are none. */
+/* Return: the mean of @n values whose sum is in 65536ths. */
 static double mean(int64_t sum, uint64_t n)
 {
 	return n ? (double)sum / (double)n / RATIO : 0;
@@ -356,7 +390,7 @@ void llamux_finish(struct llamux *handle)
 	free(handle);
 }
 
-/* Numbers in /proc/llamux/stats and their places in struct llamux_stats. */
+/* Numbers among the lines of /proc/llamux/stats. */
 static const struct {
 	const char *key;
 	size_t offset;
@@ -371,7 +405,7 @@ static const struct {
 	{ "decode_us", offsetof(struct llamux_stats, decode_us) },
 };
 
-static void parse_stat(char *line, void *data)
+static void take_stat(char *line, void *data)
 {
 	struct llamux_stats *stats = data;
 	char *key = strsep(&line, " ");
@@ -393,22 +427,17 @@ static void parse_stat(char *line, void *data)
 int llamux_stats(struct llamux_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));
-	return read_lines(STATS, parse_stat, stats);
+	return read_lines(STATS, take_stat, stats);
 }
 
-/**
- * struct list - Models that were read.
- * @models: (n,) the first @n of them.
- * @n:      Number of entries of @models.
- * @found:  Number of models that were read.
- */
+/* Array of models, filled as far as it goes, and the number of all. */
 struct list {
 	struct llamux_model *models;
 	size_t n;
 	int found;
 };
 
-static void parse_model(char *line, void *data)
+static void take_model(char *line, void *data)
 {
 	struct list *list = data;
 	struct llamux_model *m;
@@ -435,7 +464,7 @@ static void parse_model(char *line, void *data)
 int llamux_models(struct llamux_model *models, size_t n)
 {
 	struct list list = { .models = models, .n = n };
-	int err = read_lines(MODELS, parse_model, &list);
+	int err = read_lines(MODELS, take_model, &list);
 
 	return err ? err : list.found;
 }
@@ -449,46 +478,48 @@ int llamux_set_model(const char *name)
 		return -ENOENT;
 	fd = open_file(CONTROL, O_WRONLY);
 	if (fd < 0)
-		return fd == -EACCES ? -EPERM : fd;	/* no group helps: root alone may open it */
+		return fd == -EACCES ? -EPERM : fd;	/* the group lacks the right, too */
 	snprintf(command, sizeof(command), "default %s", name);
 	err = write_all(fd, command, strlen(command));
 	close(fd);
-	return err == -EINVAL ? -ENOENT : err;	/* a name with a blank is a bad command */
+	return err == -EINVAL ? -ENOENT : err;	/* the name has a blank */
 }
 
 const char *llamux_strerror(int err)
 {
 	switch (-err) {
 	case ENODEV:
-		return "the module is not loaded: run insmod llamux.ko model=FILE.gguf as root";
+		return "the module is not loaded: insmod llamux.ko model=FILE.gguf, as root";
 	case EACCES:
-		return "not allowed: become root, or join the group of the module's parameter group";
+		return "not allowed: be root, or in the group that the module's `group` names";
 	case EPERM:
 		return "not allowed: this needs root (CAP_SYS_ADMIN)";
 	case ENOENT:
-		return "no loaded model has that name: see /proc/llamux/models";
+		return "there is no such model: /proc/llamux/models lists what there is";
 	case EBUSY:
-		return "busy: read an answer to its end, or close its conversation (max_user_prompts)";
+		return "an answer is being read, or max_user_prompts are: read one to its end, or end it";
 	case EUSERS:
-		return "too many conversations are open: close one, or raise max_conversations";
+		return "too many conversations are open: end one, or raise max_conversations";
 	case ENOBUFS:
-		return "your answers use all memory of your quota: close a conversation";
+		return "your answers fill your quota of memory: end a conversation";
 	case EMSGSIZE:
-		return "the text is too long: shorten it, or raise n_ctx or max_prompt";
+		return "the text is too long: shorten it, or load with more n_ctx or max_prompt";
 	case EILSEQ:
-		return "the text is not UTF-8: convert it";
+		return "the text is not UTF-8";
 	case ENODATA:
-		return "the prompt is empty: write a text";
+		return "there is no prompt: an empty text has no answer";
 	case ENOMEM:
-		return "not enough memory: unload a model, or close a conversation";
+		return "too little memory: unload a model, or end a conversation";
 	case EINVAL:
-		return "an option is out of its range: see llamux.h, or the kernel's log (dmesg)";
+		return "an option has a wrong value: dmesg may say which, llamux.h has the ranges";
+	case E2BIG:
+		return "the module is older than this program and lacks an option: load a newer module";
 	case ENOTTY:
-		return "the module has another version: use the library of that version";
+		return "the module is of another version: use a library of the same";
 	case EAGAIN:
-		return "the next bytes are not ready: wait with poll()";
+		return "the answer is being made: poll() says when there is more";
 	case EINTR:
-		return "a signal interrupted the call: call again";
+		return "interrupted by a signal";
 	default:
 		return strerror(-err);
 	}

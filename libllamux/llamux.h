@@ -2,29 +2,17 @@
 /**
  * DOC: libllamux
  *
- * Static library that asks the model in the kernel from a C program:
+ * Ask the model in the kernel from a C program:
  *
  *	char *answer;
  *	int err = llamux_query("What is a kernel module?", NULL, &answer);
  *
  *	if (err)
  *		fprintf(stderr, "%s\n", llamux_strerror(err));
- *	else
- *		fputs(answer, stdout);
- *	free(answer);
  *
- * Three ways to ask:
- *
- *   - llamux_query() waits for the whole answer.
- *   - llamux_stream() passes each piece of the answer to a function.
- *   - llamux_start() returns a handle. The program calls poll() on its descriptor and takes
- *     what is ready, from many handles at once if it likes. A handle can hold a dialogue.
- *
- * Errors: a function that can fail returns a negative errno, which llamux_strerror() explains.
- * Texts: prompts and answers are UTF-8. A file offers no character before it is complete, but
- * llamux_take() may cut one if its buffer is full.
- * Threads: the library has no global state. Threads may call it at the same time, each with
- * handles of its own.
+ * Compile with `-lllamux`. A function that fails returns a negative errno;
+ * llamux_strerror() explains it. Prompts and answers are UTF-8. The library has no global
+ * state: threads may use it at the same time, but each handle only one thread at a time.
  */
 #ifndef LIBLLAMUX_H
 #define LIBLLAMUX_H
@@ -41,21 +29,20 @@ extern "C" {
 #define LLAMUX_N_STOPS 4
 
 /**
- * struct llamux_options - Options of an answer; a value out of its range is -EINVAL.
+ * struct llamux_options - Options of an answer. A value out of its range is -EINVAL.
  * @temperature: 0 (greedy) to 16.
  * @top_p: Probability of the tokens to choose from: above 0, at most 1, which keeps all.
  * @min_p: Least probability, relative to the most probable token: 0, which keeps all, to 1.
  * @repeat_penalty: Penalty on recent tokens: 0.5 to 16; 1 is off.
- * @top_k: Number of most probable tokens to choose from; 0 keeps all.
- * @max_tokens: Maximum number of tokens of the answer, at least 1.
- * @speculate: Maximum number of draft tokens per pass, 0 (off) to 7. The answer is the same.
- * @seed: Seed of the sampler.
- * @stops: Texts of 1 to 64 bytes that end the answer. The first NULL ends the list.
- * @chat_template: "none", "chatml", "zephyr", "llama-2" or "llama-3"; NULL for the model's own.
- * @system: System prompt of at most 4096 bytes; NULL for the model's own.
- * @model: Name of a model, as llamux_models() returns it; NULL for the default model. A name
- *   that no loaded model has is -ENOENT.
- * @chat: Keep earlier prompts and answers of the handle as turns of a dialogue.
+ * @top_k: Number of tokens to choose from; 0 for all.
+ * @max_tokens: Most tokens of the answer, at least 1.
+ * @speculate: Most tokens to guess ahead, 0 to 7. The answer is the same.
+ * @seed: Seed of the random numbers.
+ * @stops: Texts that end the answer, up to the first NULL; 1 to 64 bytes each.
+ * @chat_template: "none", "chatml", "zephyr", "llama-2", "llama-3", or NULL for the model's own.
+ * @system: System prompt of up to 4096 bytes, or NULL for the model's own.
+ * @model: Name from llamux_models(), or NULL for the default model. -ENOENT if no model has it.
+ * @chat: Remember the earlier prompts and answers of the handle.
  */
 struct llamux_options {
 	double temperature;
@@ -73,23 +60,22 @@ struct llamux_options {
 	bool chat;
 };
 
-/* Defaults of the module, as an initializer. */
+/* Defaults of the module. */
 #define LLAMUX_OPTIONS_DEFAULT \
 	{ .top_p = 1, .repeat_penalty = 1, .max_tokens = 256, .speculate = 7 }
 
 /**
- * struct llamux_figures - Measurements of the latest answer, as far as it is made.
+ * struct llamux_figures - Measurements of a handle's latest answer, as far as it is made.
  * @prompt_tokens: Number of tokens of the prompt, with all earlier turns of a dialogue.
- * @reused_tokens: Number of prompt tokens that were in the cache already.
+ * @reused_tokens: Number of those that were in the cache already.
  * @tokens: Number of tokens of the answer.
- * @drafted: Number of draft tokens.
- * @accepted: Number of draft tokens that were accepted.
+ * @drafted: Number of tokens that were guessed ahead.
+ * @accepted: Number of guesses that were right.
  * @ttft_us: Microseconds from the first read to the first byte.
  * @prefill_us: Microseconds of computing for the prompt.
  * @decode_us: Microseconds of computing for the answer.
- * @log_prob: Mean natural log-probability of the answer's tokens. A mean near 0 tells that the
- *   model was sure.
- * @margin: Mean difference between the logit of the chosen token and that of the best other one.
+ * @log_prob: Mean natural log-probability of the answer's tokens; near 0 if the model was sure.
+ * @margin: Mean distance of their logits from the best other token's.
  */
 struct llamux_figures {
 	uint64_t prompt_tokens;
@@ -105,17 +91,17 @@ struct llamux_figures {
 };
 
 /**
- * struct llamux_stats - Figures of the module, from /proc/llamux/stats.
+ * struct llamux_stats - Numbers from /proc/llamux/stats.
  * @model: Title of the default model.
- * @isa: Name of the code path that computes.
- * @n_ctx: Maximum number of tokens of a conversation.
- * @memory_bytes: Bytes of memory of all models and conversations.
- * @conversations: Number of conversations that exist now.
+ * @isa: Name of the instruction set that computes.
+ * @n_ctx: Number of tokens that a conversation has room for.
+ * @memory_bytes: Bytes that models and conversations use.
+ * @conversations: Number of conversations now.
  * @answers: Number of complete answers since the module was loaded.
- * @tokens_prompt: Number of prompt tokens evaluated since then.
- * @tokens_generated: Number of answer tokens computed since then.
- * @prefill_us: Microseconds of computing for prompts since then.
- * @decode_us: Microseconds of computing for answers since then.
+ * @tokens_prompt: Number of tokens of prompts evaluated since then.
+ * @tokens_generated: Number of tokens of answers made since then.
+ * @prefill_us: Microseconds of computing for the prompts.
+ * @decode_us: Microseconds of computing for the answers.
  */
 struct llamux_stats {
 	char model[64];
@@ -131,14 +117,14 @@ struct llamux_stats {
 };
 
 /**
- * struct llamux_model - Description of a loaded model.
- * @name: Name for the option @model and for llamux_set_model().
- * @title: Title in the model's file.
+ * struct llamux_model - Loaded model.
+ * @name: Name for struct llamux_options and llamux_set_model().
+ * @title: Title from the model's file.
  * @kind: Type of most of its weights.
- * @is_default: Requests that name no model use this one.
+ * @is_default: The model answers callers that name none.
  * @users: Number of conversations and evaluations that use it.
- * @n_ctx: Maximum number of tokens of a conversation.
- * @bytes: Bytes of memory that it takes.
+ * @n_ctx: Number of tokens that a conversation has room for.
+ * @bytes: Bytes of memory that it uses.
  */
 struct llamux_model {
 	char name[64];
@@ -150,35 +136,35 @@ struct llamux_model {
 	uint64_t bytes;
 };
 
-/* Handle of a private conversation. */
+/* Handle: a private conversation. */
 struct llamux;
 
 /**
- * llamux_query() - Ask a prompt and wait for the whole answer.
- * @prompt: Text in UTF-8, not empty.
- * @options: Options; NULL for those of the terminal session (/proc/llamux/options).
- * @answer: Set to the answer, which the caller frees with free(); set to NULL on failure.
+ * llamux_query() - Get the whole answer to a prompt.
+ * @prompt: UTF-8, not empty.
+ * @options: NULL for the options of the terminal session (/proc/llamux/options).
+ * @answer: Set to a string that the caller frees with free(); to NULL on failure.
  *
- * Return: 0 or -errno; -EINTR on a signal whose handler does not restart calls.
+ * Return: 0 or -errno; -EINTR if a signal's handler does not restart system calls.
  */
 int llamux_query(const char *prompt, const struct llamux_options *options, char **answer);
 
 /**
- * typedef llamux_piece_fn - Function that takes a piece of an answer.
- * @text: (n,) whole characters, without a NUL at the end.
+ * typedef llamux_piece_fn - Function that llamux_stream() calls for each piece of an answer.
+ * @text: (n,) bytes: whole characters, not NUL-terminated.
  * @n:    Number of bytes, at least 1.
- * @data: Pointer that was given to llamux_stream().
+ * @data: From the caller of llamux_stream().
  *
- * Return: 0 to go on; anything else ends the answer here.
+ * Return: 0 to go on; any other value ends the answer.
  */
 typedef int llamux_piece_fn(const char *text, size_t n, void *data);
 
 /**
- * llamux_stream() - Ask a prompt and pass each piece of the answer to a function.
- * @prompt: Text in UTF-8, not empty.
- * @options: Options; NULL for those of the terminal session.
- * @take: Function that is called for each piece as soon as it is made.
- * @data: Pointer that is passed to @take.
+ * llamux_stream() - Get the answer to a prompt in pieces, as they are made.
+ * @prompt: UTF-8, not empty.
+ * @options: NULL for the options of the terminal session.
+ * @take: Called for each piece.
+ * @data: Passed to @take.
  *
  * Return: 0, -errno, or the value other than 0 that @take returned.
  */
@@ -186,10 +172,10 @@ int llamux_stream(const char *prompt, const struct llamux_options *options,
 		  llamux_piece_fn *take, void *data);
 
 /**
- * llamux_start() - Ask a prompt without waiting for the answer.
- * @handle: Set to a handle, which the caller ends with llamux_finish(); set to NULL on failure.
- * @prompt: Text in UTF-8, not empty.
- * @options: Options; NULL for those of the terminal session.
+ * llamux_start() - Ask, and return before the answer is made.
+ * @handle: Set to a handle that the caller ends with llamux_finish(); to NULL on failure.
+ * @prompt: UTF-8, not empty.
+ * @options: NULL for the options of the terminal session.
  *
  * Return: 0 or -errno.
  */
@@ -197,92 +183,72 @@ int llamux_start(struct llamux **handle, const char *prompt,
 		 const struct llamux_options *options);
 
 /**
- * llamux_fd() - Return the descriptor to poll().
- * @handle: Handle from llamux_start().
+ * llamux_fd() - Get the file descriptor for poll().
+ * @handle: From llamux_start().
  *
- * Wait for POLLIN, then call llamux_take(). The module computes the answer only after poll() or
- * llamux_take() has been called.
+ * POLLIN says that llamux_take() returns something other than -EAGAIN. Polling has the kernel
+ * make the answer.
  *
- * Return: a descriptor that belongs to the handle. The caller does not close it.
+ * Return: a descriptor, which llamux_finish() closes.
  */
 int llamux_fd(const struct llamux *handle);
 
 /**
- * llamux_take() - Take bytes of the answer that are ready. Never waits.
- * @handle: Handle from llamux_start().
- * @buffer: (size,) filled with bytes of the answer.
- * @size:   Number of bytes of @buffer, at least 1.
+ * llamux_take() - Get bytes of the answer that are made already.
+ * @handle: From llamux_start().
+ * @buffer: (size,) bytes.
+ * @size:   At least 1.
  *
- * Return: the number of bytes, of which the last may be part of a character; 0 at the answer's
- * end; -EAGAIN if the next bytes are not ready; or another -errno.
+ * Return: number of bytes, which may end within a character; 0 at the answer's end; -EAGAIN if
+ * more bytes are being made; or -errno.
  */
 ssize_t llamux_take(struct llamux *handle, char *buffer, size_t size);
 
 /**
- * llamux_next() - Ask the next prompt, after the end of an answer.
- * @handle: Handle whose answer has been taken to its end. With the option @chat the prompt is
- *   the next turn of its dialogue.
- * @prompt: Text in UTF-8, not empty.
+ * llamux_next() - Ask again; the next turn of a dialogue if the options have @chat.
+ * @handle: Its answer has been taken to the end.
+ * @prompt: UTF-8, not empty.
  *
  * Return: 0 or -errno; -EBUSY before the end of the answer.
  */
 int llamux_next(struct llamux *handle, const char *prompt);
 
 /**
- * llamux_reset() - Drop the prompt, the answer and all turns; llamux_next() begins anew.
- * @handle: Handle from llamux_start(). Its answer may be incomplete.
+ * llamux_reset() - Forget all prompts and answers, also before the end of an answer.
+ * @handle: From llamux_start(). llamux_next() asks the next prompt.
  *
  * Return: 0 or -errno.
  */
 int llamux_reset(struct llamux *handle);
 
 /**
- * llamux_figures() - Measure the latest answer, as far as it is made. Never waits.
- * @handle: Handle from llamux_start().
- * @figures: Filled in on success.
+ * llamux_figures() - Get the measurements of the latest answer, as far as it is made.
+ * @handle: From llamux_start().
+ * @figures: Overwritten.
  *
  * Return: 0 or -errno.
  */
 int llamux_figures(const struct llamux *handle, struct llamux_figures *figures);
 
-/**
- * llamux_finish() - End a conversation and free its handle.
- * @handle: Handle from llamux_start(), whose answer may be incomplete; or NULL.
- */
+/** llamux_finish() - End a conversation and free its handle, at any time. NULL is fine. */
 void llamux_finish(struct llamux *handle);
 
-/**
- * llamux_stats() - Read the figures of the module.
- * @stats: Filled in on success. A figure that the module does not know is 0 or "".
- *
- * Return: 0 or -errno.
- */
+/** llamux_stats() - Get numbers about the module. Return: 0 or -errno. */
 int llamux_stats(struct llamux_stats *stats);
 
 /**
  * llamux_models() - List the loaded models.
- * @models: (n,) filled with as many models as fit.
- * @n: Number of entries of @models; may be 0.
+ * @models: (n,) filled from the beginning.
+ * @n: Number of models that @models has room for; may be 0.
  *
- * Return: the number of loaded models, which may exceed @n, or -errno.
+ * Return: number of loaded models, which may be more than @n; or -errno.
  */
 int llamux_models(struct llamux_model *models, size_t n);
 
-/**
- * llamux_set_model() - Make a loaded model the default. Needs root.
- * @name: Name of the model, as llamux_models() returns it.
- *
- * Return: 0 or -errno; -EPERM if the caller is not root; -ENOENT if no loaded model has that
- * name.
- */
+/** llamux_set_model() - Make a model the default. Return: 0; -EPERM without root; -errno. */
 int llamux_set_model(const char *name);
 
-/**
- * llamux_strerror() - Explain an error: what failed, and what to do.
- * @err: Negative errno that a function above returned.
- *
- * Return: a static string of one line, never NULL.
- */
+/** llamux_strerror() - Explain an error and what to do. Return: a string that nobody frees. */
 const char *llamux_strerror(int err);
 
 #ifdef __cplusplus

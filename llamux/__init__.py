@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Client of /proc/llamux: ask the model in the kernel. Needs only the standard library."""
+"""Ask the model in the kernel: a client of /proc/llamux, with nothing but the standard library."""
 
 from llamux.client import (
     Conversation,
@@ -8,7 +8,6 @@ from llamux.client import (
     aquery,
     astream,
     models,
-    parse_stats,
     query,
     set_model,
     stats,
@@ -42,7 +41,6 @@ __all__ = [
     "aquery",
     "astream",
     "models",
-    "parse_stats",
     "query",
     "set_model",
     "stats",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Run the command line: ``python -m llamux VERB``."""
+"""``python -m llamux VERB``."""
 
 import sys
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measure the speed of the module by its own figures."""
+"""Speed of the module, from its own figures."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _TEXT = "the quick brown fox jumps over the lazy dog while a kernel counts its p
 
 @dataclass(frozen=True)
 class Spread:
-    """Median, least and greatest value of several runs."""
+    """Median and range of several runs."""
 
     median: float
     least: float
@@ -24,7 +24,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Report:
-    """Speed of prompt and answer in tokens per second, and seconds to the first token."""
+    """Speeds in tokens per second; time to the first token in seconds."""
 
     prompt_tokens: int
     tokens: int
@@ -34,10 +34,7 @@ class Report:
 
 
 def runs(options: Options, words: int, repeats: int) -> Iterator[Figures]:
-    """Ask a prompt of ``words`` words ``repeats`` times and yield the figures of each answer.
-
-    Each run has a conversation of its own, so that its cache is empty.
-    """
+    """Ask repeatedly, each time in a new conversation, so that no cache is reused."""
     text = " ".join(islice(cycle(_TEXT.split()), words))
     for _ in range(repeats):
         with Conversation(options) as conversation:
@@ -46,12 +43,10 @@ def runs(options: Options, words: int, repeats: int) -> Iterator[Figures]:
 
 
 def report(measured: Sequence[Figures]) -> Report:
-    """Summarize runs. Raises LlamuxError if the answers have fewer than two tokens."""
+    """Summarize runs. Raises LlamuxError if they are too short to measure."""
     last = measured[-1]
     if last.tokens < 2:
-        raise LlamuxError(
-            "the answer has no second token to measure: choose another --words or --max-tokens"
-        )
+        raise LlamuxError("the answer has no second token to measure: give another --words")
 
     def spread(values: Sequence[float]) -> Spread:
         return Spread(median(values), min(values), max(values))
@@ -60,7 +55,7 @@ def report(measured: Sequence[Figures]) -> Report:
         last.prompt_tokens,
         last.tokens,
         spread([(f.prompt_tokens - f.reused_tokens) / max(f.prefill, 1e-6) for f in measured]),
-        # The last pass over the prompt computes the first token.
+        # The first token comes out of the prompt's last pass.
         spread([(f.tokens - 1) / max(f.decode, 1e-6) for f in measured]),
         spread([f.first_token for f in measured]),
     )

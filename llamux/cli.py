@@ -1,40 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Ask the model in the kernel from a shell."""
-
-# A verb imports what it alone needs, so that `llamux --help` starts fast.
-# ruff: noqa: PLC0415
+"""llamux: ask the model in the kernel from a shell."""
 
 import argparse
-import os
+import json
 import sys
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
+from typing import Any
 
 from llamux import __version__, client, uapi
+from llamux.client import Conversation
 from llamux.errors import LlamuxError, explained
-from llamux.options import DESCRIPTIONS, Options, Stops
+from llamux.options import Options, kind_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add an argument for each option of an answer."""
-    group = parser.add_argument_group("options of the answer", "default: see `llamux options`")
-    for name, option in DESCRIPTIONS.items():
-        group.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=option.kind.read,
-            action="append" if isinstance(option.kind, Stops) else "store",
-            metavar=option.metavar,
-            help=option.help,
+    """Add the options of an answer; others keep the values of `llamux options`."""
+    for option in fields(Options):
+        parser.add_argument(
+            f"--{option.name.replace('_', '-')}",
+            type=kind_of(option).word,
+            action="append" if isinstance(option.default, tuple) else "store",
+            metavar=option.metadata["metavar"],
+            help=option.metadata["help"],
         )
 
 
-def conversation(args: argparse.Namespace, *, chat: bool = False) -> client.Conversation:
-    """Open a conversation with the options of the command line."""
-    opened = client.Conversation(chat=chat)
+def conversation(args: argparse.Namespace, *, chat: bool = False) -> Conversation:
+    """Open a conversation with the options that were given."""
+    opened = Conversation(chat=chat)
     try:
-        given = {name: value for name in DESCRIPTIONS if (value := getattr(args, name)) is not None}
-        if args.stop:
-            given["stop"] = tuple(args.stop)
+        given: dict[str, Any] = {
+            option.name: tuple(value) if isinstance(value, list) else value
+            for option in fields(Options)
+            if (value := getattr(args, option.name)) is not None
+        }
         opened.set_options(replace(opened.options(), **given))
     except BaseException:
         opened.close()
@@ -42,14 +43,14 @@ def conversation(args: argparse.Namespace, *, chat: bool = False) -> client.Conv
     return opened
 
 
-def show(asked: client.Conversation, text: str) -> None:
-    """Ask a prompt and print the answer as it is made."""
+def show(asked: Conversation, text: str) -> None:
+    """Print an answer piece by piece."""
     for piece in asked.stream(text):
         print(piece, end="", flush=True)
 
 
 def ask(args: argparse.Namespace) -> None:
-    """Ask one prompt. Text on standard input is put before it."""
+    """Answer one prompt; text on standard input is put before it."""
     context = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
     text = f"{context}\n\n{args.prompt}" if context else args.prompt
     with conversation(args) as asked:
@@ -57,7 +58,7 @@ def ask(args: argparse.Namespace) -> None:
 
 
 def chat(args: argparse.Namespace) -> None:
-    """Hold a dialogue. Each line of input is a turn; /reset begins a new dialogue."""
+    """Hold a dialogue, one line for each turn, until the input ends."""
     prompt = "> " if sys.stdin.isatty() else ""
     with conversation(args, chat=True) as asked:
         while True:
@@ -72,15 +73,13 @@ def chat(args: argparse.Namespace) -> None:
 
 
 def status(_: argparse.Namespace) -> None:
-    """Show the model and the state of the module, for people."""
-    with explained("cannot read the status"):
+    """Show what is loaded, and its figures."""
+    with explained("no status"):
         print((uapi.ROOT / "status").read_text(), end="")
 
 
 def stats(args: argparse.Namespace) -> None:
-    """Show the figures of the module, for programs."""
-    import time
-
+    """Show the figures for programs, a key and a value in each line."""
     clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
     while True:
         lines = [f"{key} {value}" for key, value in client.stats().items()]
@@ -92,7 +91,7 @@ def stats(args: argparse.Namespace) -> None:
 
 
 def options(args: argparse.Namespace) -> None:
-    """Show or change the options of this terminal, as in `llamux options seed=7 top_k=40`."""
+    """Show or change the options of this terminal's answers: `llamux options seed=7 top_k=40`."""
     changes = [(key, value) for key, _, value in (word.partition("=") for word in args.change)]
     if args.reset:
         changes.insert(0, ("reset", ""))
@@ -103,23 +102,20 @@ def options(args: argparse.Namespace) -> None:
 
 
 def models(_: argparse.Namespace) -> None:
-    """List the loaded models. A star marks the default model."""
+    """List the loaded models."""
     for model in client.models():
         star = "*" if model.default else " "
         print(f"{star} {model.name:20} {model.bytes >> 20:6} MiB  {model.kind:8} {model.title}")
 
 
 def use(args: argparse.Namespace) -> None:
-    """Make a loaded model the default. Needs root."""
+    """Choose the default model (root only)."""
     client.set_model(args.name)
 
 
 def bench(args: argparse.Namespace) -> None:
-    """Measure the speed of the module in tokens per second."""
-    import json
-    from dataclasses import asdict
-
-    from llamux import bench as measure
+    """Measure the tokens per second of the module."""
+    from llamux import bench as measure  # noqa: PLC0415 # slow, and only needed here
 
     asking = Options(
         template="none", max_tokens=args.max_tokens, speculate=args.speculate, model=args.model
@@ -147,8 +143,8 @@ def bench(args: argparse.Namespace) -> None:
 
 
 def doctor(_: argparse.Namespace) -> None:
-    """Find out what is missing on this machine, and how to get it."""
-    from llamux.doctor import access, findings
+    """Find what is missing, and say how to get it."""
+    from llamux.doctor import access, findings  # noqa: PLC0415 # only needed here
 
     loaded = uapi.ROOT.is_dir()
     for finding in [access(uapi.ROOT)] if loaded else findings():
@@ -156,15 +152,15 @@ def doctor(_: argparse.Namespace) -> None:
         if finding.advice:
             print(f"{'':8} -> {finding.advice}")
     stats = client.stats()
-    print(f"{'ok':8} the module is loaded: {stats['model']} with {stats['isa']}")
-    with client.Conversation(Options(max_tokens=1)) as asked:
+    print(f"{'ok':8} the module is loaded and serves {stats['model']} with {stats['isa']}")
+    with Conversation(Options(max_tokens=1)) as asked:
         asked.ask("Hello")
         first = asked.figures().first_token
-        print(f"{'ok':8} the model answers: its first token took {first:.2f} s")
+        print(f"{'ok':8} it answers: the first token came after {first:.2f} s")
 
 
 def positive(word: str) -> int:
-    """Return a number of at least 1, or raise ValueError."""
+    """Return a number of at least 1."""
     number = int(word)
     if number < 1:
         raise ValueError(word)
@@ -183,66 +179,44 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     asking = verb(ask)
-    asking.add_argument("prompt", help="text in UTF-8")
+    asking.add_argument("prompt")
     add_options(asking)
     add_options(verb(chat))
     verb(status)
     verb(stats).add_argument(
-        "--watch",
-        type=float,
-        nargs="?",
-        const=2.0,
-        metavar="SECONDS",
-        help="repeat every SECONDS (default 2)",
+        "--watch", type=float, nargs="?", const=2.0, metavar="SECONDS", help="again and again"
     )
     changing = verb(options)
     changing.add_argument(
-        "change", nargs="*", metavar="KEY=VALUE", help="option of the next answers and its value"
+        "change", nargs="*", metavar="KEY=VALUE", help="for the next answer of this terminal"
     )
-    changing.add_argument("--reset", action="store_true", help="restore the defaults first")
+    changing.add_argument("--reset", action="store_true", help="back to the defaults first")
     verb(models)
-    verb(use).add_argument("name", metavar="NAME", help="name of a model: see `llamux models`")
+    verb(use).add_argument("name")
     measuring = verb(bench)
+    measuring.add_argument("--repeats", type=positive, default=5, metavar="N", help="(default 5)")
     measuring.add_argument(
-        "--repeats", type=positive, default=5, metavar="N", help="number of runs (default 5)"
+        "--words", type=positive, default=128, metavar="N", help="of the prompt (default 128)"
     )
     measuring.add_argument(
-        "--words", type=positive, default=128, metavar="N", help="words of the prompt (default 128)"
+        "--max-tokens", type=positive, default=64, metavar="N", help="of the answer (default 64)"
     )
     measuring.add_argument(
-        "--max-tokens",
-        type=positive,
-        default=64,
-        metavar="N",
-        help="maximum number of tokens of the answer (default 64)",
+        "--speculate", type=int, default=0, metavar="N", help="tokens to guess ahead (default 0)"
     )
-    measuring.add_argument(
-        "--speculate",
-        type=int,
-        default=0,
-        metavar="N",
-        help="maximum number of draft tokens per pass (default 0)",
-    )
-    measuring.add_argument(
-        "--model", default="", metavar="NAME", help="name of a model: see `llamux models`"
-    )
-    measuring.add_argument("--json", action="store_true", help="print JSON, for programs")
+    measuring.add_argument("--model", default="", metavar="NAME", help="of `llamux models`")
+    measuring.add_argument("--json", action="store_true", help="for programs")
     verb(doctor)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb. Return 0, 1 after an error of one line, or 130 after Ctrl-C."""
+    """Run a verb. Return its exit code: 1, and one line that says what to do, if it failed."""
     args = parser().parse_args(arguments)
     try:
         args.run(args)
-        sys.stdout.flush()
     except (LlamuxError, ValueError) as error:
         print(f"🦙 {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # Whoever read the output has ended. Python would flush again at exit, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print()

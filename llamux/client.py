@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Conversations with the model in the kernel, and the module's figures, options and models."""
+"""Conversations with the model in the kernel."""
 
 import codecs
 import fcntl
@@ -21,63 +21,44 @@ from llamux.errors import (
 from llamux.options import Options, text_bytes
 
 _PIECE = 4096
-"""Number of bytes of an answer that are read at a time."""
-_TEXTS = ("stop", "system")
-"""Options whose values may have newlines."""
+_TEXTS = ("stop", "system")  # options whose values may have newlines
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Measurements of the latest answer, as far as it is made. Times are in seconds."""
+    """Figures of a conversation's latest answer; times in seconds."""
 
     prompt_tokens: int
-    """Number of tokens of the prompt, with all earlier turns of a dialogue."""
     reused_tokens: int
-    """Number of prompt tokens that were in the cache already."""
     tokens: int
-    """Number of tokens of the answer."""
     drafted: int
-    """Number of draft tokens."""
     accepted: int
-    """Number of draft tokens that were accepted."""
     first_token: float
-    """Time from the first read to the first byte."""
     prefill: float
-    """Time of computing for the prompt."""
     decode: float
-    """Time of computing for the answer."""
     log_prob: float
-    """Mean natural log-probability of the answer's tokens; near 0 if the model was sure."""
+    """Mean log-probability of the answer's tokens; near 0 if the model was sure."""
     margin: float
-    """Mean difference between the logit of the chosen token and that of the best other one."""
+    """Mean difference between their logits and the best other token's."""
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """Description of a loaded model: a line of /proc/llamux/models."""
+    """Loaded model: a line of /proc/llamux/models."""
 
     name: str
     default: bool
-    """Requests that name no model use this one."""
     users: int
-    """Number of conversations and evaluations that use it."""
     bytes: int
-    """Bytes of memory that it takes."""
     n_ctx: int
-    """Maximum number of tokens of a conversation."""
     kind: str
-    """Type of most of its weights."""
     title: str
-    """Title in the model's file."""
 
 
 class Conversation:
-    """Private conversation. It is a context manager; :meth:`close` ends it.
+    """A private conversation, ended by :meth:`close`; a context manager.
 
-    With ``chat`` the conversation is a dialogue: earlier prompts and answers belong to the next
-    prompt. Without ``options`` it has those of the terminal session.
-
-    Methods raise :class:`llamux.LlamuxError` if the module refuses something.
+    With ``chat`` it remembers its turns; otherwise each prompt stands for itself.
     """
 
     def __init__(self, options: Options | None = None, *, chat: bool = False) -> None:
@@ -103,37 +84,36 @@ class Conversation:
         self.close()
 
     def close(self) -> None:
-        """End the conversation and drop its text."""
+        """End the conversation; its text is deleted."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
 
     def options(self) -> Options:
-        """Return the options of the next answer."""
+        """Return the options of the next answer; at first, those of the terminal session."""
         packed = uapi.IocOptions()
-        with explained("cannot read the options"):
+        with explained("no options"):
             fcntl.ioctl(self._fd, uapi.GET_OPTIONS, packed)
         return Options.unpacked(packed)
 
     def set_options(self, options: Options) -> None:
-        """Set the options of the next answer. Raises BadValueError for a value out of range."""
+        """Set the options of the next answer."""
         packed = options.packed()
-        # packed() has checked all values but the model's name.
-        with explained("cannot set the options", MODEL_ERRORS if options.model else COMMON_ERRORS):
+        # packed() has checked all values; only the name of a model may still be wrong.
+        with explained("bad options", MODEL_ERRORS if options.model else COMMON_ERRORS):
             fcntl.ioctl(self._fd, uapi.SET_OPTIONS, packed)
 
     def _write(self, text: str) -> None:
-        data = text_bytes("the prompt", text)
+        data = text_bytes("a prompt", text)
         if not data:
             raise BadValueError(NO_PROMPT)
-        with explained("cannot write the prompt"):
+        with explained("the prompt was refused"):
             while data:
                 data = data[os.write(self._fd, data) :]
 
     async def _readable(self) -> None:
-        """Wait until bytes are ready. The module computes the answer because of this poll."""
-        # The import takes longer than all others together; only asynchronous programs need it.
-        import asyncio  # noqa: PLC0415
+        """Wait until there is something to read. The module computes the answer meanwhile."""
+        import asyncio  # noqa: PLC0415 # slow, and loaded already if there is a loop
 
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._fd, ready.set)
@@ -143,11 +123,11 @@ class Conversation:
             loop.remove_reader(self._fd)
 
     def stream(self, text: str) -> Iterator[str]:
-        """Ask a prompt and yield pieces of the answer as they are made."""
+        """Yield the answer to a text in pieces, as they are computed."""
         self._write(text)
         decode = codecs.getincrementaldecoder("utf-8")().decode
         while True:
-            with explained("cannot read the answer", READ_ERRORS):
+            with explained("no answer", READ_ERRORS):
                 piece = os.read(self._fd, _PIECE)
             if not piece:
                 return
@@ -156,14 +136,14 @@ class Conversation:
                 yield text
 
     async def astream(self, text: str) -> AsyncIterator[str]:
-        """Do the same as :meth:`stream` without blocking the event loop."""
+        """Like the function of that name without "a", but leaves the event loop free."""
         self._write(text)
         decode = codecs.getincrementaldecoder("utf-8")().decode
         os.set_blocking(self._fd, False)
         try:
             while True:
                 await self._readable()
-                with explained("cannot read the answer", READ_ERRORS):
+                with explained("no answer", READ_ERRORS):
                     try:
                         piece = os.read(self._fd, _PIECE)
                     except BlockingIOError:
@@ -178,18 +158,18 @@ class Conversation:
                 os.set_blocking(self._fd, True)
 
     def ask(self, text: str) -> str:
-        """Ask a prompt and return the whole answer."""
+        """Return the whole answer."""
         return "".join(self.stream(text))
 
     def reset(self) -> None:
-        """Drop the prompt, the answer and all turns of a dialogue."""
-        with explained("cannot reset the conversation"):
+        """Delete the prompt, the answer and all turns of a dialogue."""
+        with explained("cannot reset"):
             fcntl.ioctl(self._fd, uapi.RESET)
 
     def figures(self) -> Figures:
-        """Return the measurements of the latest answer, as far as it is made."""
+        """Return the figures of the latest answer, as far as it is computed."""
         f = uapi.IocFigures()
-        with explained("cannot read the figures"):
+        with explained("no figures"):
             fcntl.ioctl(self._fd, uapi.FIGURES, f)
         tokens = max(f.sampled, 1)
         return Figures(
@@ -207,67 +187,50 @@ class Conversation:
 
 
 def query(text: str, options: Options | None = None) -> str:
-    """Ask a single prompt and return the whole answer."""
+    """Return the answer to a single prompt."""
     with Conversation(options) as conversation:
         return conversation.ask(text)
 
 
 async def aquery(text: str, options: Options | None = None) -> str:
-    """Do the same as :func:`query` without blocking the event loop."""
+    """Like the function of that name without "a", but leaves the event loop free."""
     with Conversation(options) as conversation:
         return "".join([piece async for piece in conversation.astream(text)])
 
 
 async def astream(text: str, options: Options | None = None) -> AsyncIterator[str]:
-    """Ask a single prompt and yield pieces of the answer, without blocking the event loop."""
+    """Yield the answer in pieces; leaves the event loop free."""
     with Conversation(options) as conversation:
         async for piece in conversation.astream(text):
             yield piece
 
 
-def parse_stats(text: str) -> dict[str, str]:
-    """Return the figures in the text of /proc/llamux/stats, by key and in the same order.
-
-    docs/procfs-abi.md lists the keys. Raises ValueError for a line that has no key and value.
-    """
-    found = {}
-    for line in text.splitlines():
-        key, blank, value = line.partition(" ")
-        if not key or not blank:
-            raise ValueError(f'/proc/llamux/stats: a line is not "KEY VALUE": {line!r}')
-        found[key] = value
-    return found
-
-
 def stats() -> dict[str, str]:
-    """Return the figures of the module, by key: see docs/procfs-abi.md."""
-    with explained("cannot read the figures of the module"):
-        text = (uapi.ROOT / "stats").read_text()
-    return parse_stats(text)
+    """Return the keys and values of /proc/llamux/stats."""
+    with explained("no stats"):
+        lines = (uapi.ROOT / "stats").read_text().splitlines()
+    return dict(line.split(" ", 1) for line in lines)
 
 
 def session_options() -> str:
-    """Return the options of the terminal session: a line "KEY VALUE" each."""
-    with explained("cannot read the options"):
+    """Return the options of the terminal session, a ``key value`` in each line."""
+    with explained("no options"):
         return (uapi.ROOT / "options").read_text()
 
 
 def set_session_options(changes: Sequence[tuple[str, str]]) -> None:
-    """Change options of the terminal session: all of ``changes`` or none.
-
-    docs/procfs-abi.md lists keys and values; the key "reset" has the value "".
-    """
+    """Change options of the terminal session, all or none; docs/procfs-abi.md lists them."""
     lines = []
     for key, value in changes:
         escaped = value.replace("\\", "\\\\").replace("\n", "\\n") if key in _TEXTS else value
         lines.append(f"{key} {escaped}\n" if escaped else f"{key}\n")
-    with explained("cannot set the options"):
+    with explained("bad options"):
         (uapi.ROOT / "options").write_text("".join(lines))
 
 
 def models() -> list[LoadedModel]:
     """Return the loaded models."""
-    with explained("cannot list the models"):
+    with explained("no list of models"):
         lines = (uapi.ROOT / "models").read_text().splitlines()
     found = []
     for line in lines:
@@ -279,6 +242,6 @@ def models() -> list[LoadedModel]:
 
 
 def set_model(name: str) -> None:
-    """Make a loaded model the default. Needs root."""
-    with explained(f"cannot make {name} the default model", MODEL_ERRORS):
+    """Make a model the default; needs root."""
+    with explained(f"cannot choose {name}", MODEL_ERRORS):
         (uapi.ROOT / "control").write_text(f"default {name}\n")

@@ -1,28 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Options of an answer: one table that checks them and packs them for the kernel.
-
-To add an option, add a field to :class:`Options` and one to ``IocOptions`` in uapi.py. The command
-line follows the table.
-"""
+"""Options of an answer, checked here and packed for the kernel."""
 
 import ctypes
 import sys
-from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, Self
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Protocol, Self, TypeVar
 
 from llamux import uapi
 from llamux.errors import BadValueError
 
-_MAX_U32 = 0xFFFFFFFF
-_MAX_U64 = 0xFFFFFFFFFFFFFFFF
+T = TypeVar("T")
 
 
 def text_bytes(name: str, value: str, least: int = 0, most: int = sys.maxsize) -> bytes:
-    """Return a text in UTF-8.
-
-    Raises BadValueError if the text has a NUL, cannot be written in UTF-8, or has fewer than
-    ``least`` or more than ``most`` bytes.
-    """
+    """Return a text in UTF-8. Raises BadValueError if its number of bytes is out of range."""
     try:
         data = value.encode()
     except UnicodeEncodeError as error:
@@ -35,224 +26,183 @@ def text_bytes(name: str, value: str, least: int = 0, most: int = sys.maxsize) -
 
 
 class Kind(Protocol):
-    """Type of an option's values: how they are read, checked, packed and unpacked."""
+    """Type of an option's values, on a command line and in the kernel's structure."""
 
-    def read(self, word: str, /) -> Any:
-        """Return the value of a word of the command line, or ValueError."""
+    word: type[str] | type[int] | type[float]
+    """Type of a word of the command line."""
 
-    def pack(self, name: str, value: Any, to: uapi.IocOptions) -> None:
-        """Write a value to the structure, or raise BadValueError."""
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        """Write a value to the structure. Raises BadValueError for an invalid one."""
 
     def unpack(self, name: str, packed: uapi.IocOptions) -> Any:
-        """Return the value in the structure."""
+        """Return the value from the structure."""
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """Fraction, which the kernel keeps in 65536ths, from ``least`` to ``most`` of them."""
+class _Ratio:
+    """Fraction, in 65536ths in the structure; ``taken`` and ``text`` are its range."""
 
-    least: int
-    most: int
-    text: str
-    """Both limits in words."""
+    word: type[str] | type[int] | type[float] = float
 
-    read = float
+    def __init__(self, taken: range, text: str) -> None:
+        self.taken = taken
+        self.text = text
 
-    def pack(self, name: str, value: float, to: uapi.IocOptions) -> None:
-        # The first condition keeps infinity and NaN from round(), which has no number for them.
-        finite = isinstance(value, int | float) and 0 <= value <= self.most
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        # Infinity and NaN have no whole number.
+        finite = isinstance(value, int | float) and 0 <= value <= self.taken.stop
         ratio = round(value * uapi.RATIO) if finite else -1
-        if not self.least <= ratio <= self.most:
+        if ratio not in self.taken:
             raise BadValueError(f"{name} must be {self.text}, not {value!r}")
-        setattr(to, name, ratio)
+        setattr(packed, name, ratio)
 
     def unpack(self, name: str, packed: uapi.IocOptions) -> float:
         ratio: int = getattr(packed, name)
         return ratio / uapi.RATIO
 
 
-@dataclass(frozen=True)
-class Whole:
-    """Whole number from ``least`` to ``most``."""
+class _Number:
+    """Whole number of a range."""
 
-    least: int
-    most: int
+    word: type[str] | type[int] | type[float] = int
 
-    read = int
+    def __init__(self, taken: range) -> None:
+        self.taken = taken
 
-    def pack(self, name: str, value: int, to: uapi.IocOptions) -> None:
-        if not isinstance(value, int) or not self.least <= value <= self.most:
-            text = f"a whole number from {self.least} to {self.most}"
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        if not isinstance(value, int) or value not in self.taken:
+            text = f"a whole number from {self.taken[0]} to {self.taken[-1]}"
             raise BadValueError(f"{name} must be {text}, not {value!r}")
-        setattr(to, name, value)
+        setattr(packed, name, value)
 
-    def unpack(self, name: str, packed: uapi.IocOptions) -> Any:
-        return getattr(packed, name)
+    def unpack(self, name: str, packed: uapi.IocOptions) -> int:
+        value: int = getattr(packed, name)
+        return value
 
 
-class Template:
-    """Name of a chat template."""
+class _Template:
+    """One of the names of chat templates."""
 
-    read = str
+    word: type[str] | type[int] | type[float] = str
 
-    def pack(self, name: str, value: str, to: uapi.IocOptions) -> None:
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
         if value not in uapi.TEMPLATES:
             names = ", ".join(uapi.TEMPLATES)
             raise BadValueError(f"{name} must be one of {names}, not {value!r}")
-        to.chat_template = uapi.TEMPLATES.index(value) - 1
+        packed.chat_template = uapi.TEMPLATES.index(value) - 1
 
     def unpack(self, _: str, packed: uapi.IocOptions) -> str:
         return uapi.TEMPLATES[packed.chat_template + 1]
 
 
-class Stops:
-    """Texts, each of which ends the answer."""
+class _Stops:
+    """Tuple of texts."""
 
-    read = str
+    word: type[str] | type[int] | type[float] = str
 
-    def pack(self, name: str, value: tuple[str, ...], to: uapi.IocOptions) -> None:
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
         if len(value) > uapi.STOPS:
             raise BadValueError(f"{name} must have up to {uapi.STOPS} texts, not {len(value)}")
+        packed.n_stops = len(value)
         for i, text in enumerate(value):
             data = text_bytes(name, text, 1, uapi.STOP_BYTES)
-            to.stop_bytes[i] = len(data)
-            to.stops[i].raw = data
-        to.n_stops = len(value)
+            packed.stop_bytes[i] = len(data)
+            ctypes.memmove(packed.stops[i], data, len(data))
 
     def unpack(self, _: str, packed: uapi.IocOptions) -> tuple[str, ...]:
-        used = range(packed.n_stops)
-        return tuple(packed.stops[i].raw[: packed.stop_bytes[i]].decode() for i in used)
+        data, first = bytes(packed), uapi.IocOptions.stops.offset
+        return tuple(
+            data[at : at + packed.stop_bytes[i]].decode()
+            for i in range(packed.n_stops)
+            for at in (first + i * uapi.STOP_BYTES,)
+        )
 
 
-class System:
-    """System prompt; None for the model's own."""
+class _System:
+    """System prompt, or None for the model's own."""
 
-    read = str
+    word: type[str] | type[int] | type[float] = str
 
-    def pack(self, name: str, value: str | None, to: uapi.IocOptions) -> None:
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
         if value is None:
-            to.n_system = uapi.OWN_SYSTEM
+            packed.n_system = uapi.OWN_SYSTEM
             return
         data = text_bytes(name, value, 0, uapi.SYSTEM_BYTES)
-        to.system = data
-        to.n_system = len(data)
+        packed.n_system = len(data)
+        ctypes.memmove(ctypes.byref(packed, uapi.IocOptions.system.offset), data, len(data))
 
     def unpack(self, _: str, packed: uapi.IocOptions) -> str | None:
         if packed.n_system == uapi.OWN_SYSTEM:
             return None
-        # packed.system would end at a NUL.
-        start = ctypes.addressof(packed) + uapi.IocOptions.system.offset
-        return ctypes.string_at(start, packed.n_system).decode()
+        at = uapi.IocOptions.system.offset
+        return bytes(packed)[at : at + packed.n_system].decode()
 
 
-class Model:
-    """Name of a model; "" for the default model."""
+class _Model:
+    """Name of a model, empty for the default one."""
 
-    read = str
+    word: type[str] | type[int] | type[float] = str
 
-    def pack(self, name: str, value: str, to: uapi.IocOptions) -> None:
-        to.model = text_bytes(name, value, 0, uapi.MODEL_BYTES - 1)
+    def pack(self, name: str, value: Any, packed: uapi.IocOptions) -> None:
+        packed.model = text_bytes(name, value, 0, uapi.MODEL_BYTES - 1)
 
     def unpack(self, _: str, packed: uapi.IocOptions) -> str:
         name: bytes = packed.model
         return name.decode()
 
 
-@dataclass(frozen=True)
-class Description:
-    """Type of an option, and its line in the help of the command line."""
-
-    kind: Kind
-    metavar: str
-    help: str
+def _option(default: T, kind: Kind, metavar: str, text: str) -> T:
+    """Describe an option: its default, its kind, and its help on a command line."""
+    described: T = field(default=default, metadata={"kind": kind, "metavar": metavar, "help": text})
+    return described
 
 
-def _described(kind: Kind, metavar: str, help: str) -> dict[str, Description]:
-    return {"description": Description(kind, metavar, help)}
+def kind_of(option: "Field[Any]") -> Kind:
+    """Return the kind of a field of Options."""
+    kind: Kind = option.metadata["kind"]
+    return kind
+
+
+_U32 = 1 << 32
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of an answer. docs/procfs-abi.md describes them."""
+    """Options of an answer: the client's one table of them."""
 
-    temperature: float = field(
-        default=0.0,
-        metadata=_described(
-            Ratio(0, 16 * uapi.RATIO, "from 0 to 16"), "T", "randomness, 0 (greedy) to 16"
-        ),
+    temperature: float = _option(
+        0.0, _Ratio(range(16 * uapi.RATIO + 1), "from 0 to 16"), "T", "0 is greedy"
     )
-    top_k: int = field(
-        default=0,
-        metadata=_described(
-            Whole(0, _MAX_U32), "K", "number of most probable tokens to choose from; 0 keeps all"
-        ),
+    top_k: int = _option(0, _Number(range(_U32)), "K", "tokens to keep; 0 keeps all")
+    top_p: float = _option(
+        1.0, _Ratio(range(1, uapi.RATIO + 1), "above 0 and at most 1"), "P", "1 keeps all"
     )
-    top_p: float = field(
-        default=1.0,
-        metadata=_described(
-            Ratio(1, uapi.RATIO, "above 0 and at most 1"),
-            "P",
-            "probability of the tokens to choose from; 1 keeps all",
-        ),
+    min_p: float = _option(0.0, _Ratio(range(uapi.RATIO + 1), "from 0 to 1"), "P", "0 keeps all")
+    repeat_penalty: float = _option(
+        1.0,
+        _Ratio(range(uapi.RATIO // 2, 16 * uapi.RATIO + 1), "from 0.5 to 16"),
+        "R",
+        "1 is off",
     )
-    min_p: float = field(
-        default=0.0,
-        metadata=_described(
-            Ratio(0, uapi.RATIO, "from 0 to 1"),
-            "P",
-            "least probability, relative to the most probable token; 0 keeps all",
-        ),
+    seed: int = _option(0, _Number(range(1 << 64)), "N", "seed of the random numbers")
+    max_tokens: int = _option(256, _Number(range(1, _U32)), "N", "most tokens of the answer")
+    speculate: int = _option(7, _Number(range(8)), "N", "most tokens to guess ahead")
+    template: str = _option(
+        "auto", _Template(), "NAME", f"chat template: {', '.join(uapi.TEMPLATES)}"
     )
-    repeat_penalty: float = field(
-        default=1.0,
-        metadata=_described(
-            Ratio(uapi.RATIO // 2, 16 * uapi.RATIO, "from 0.5 to 16"),
-            "R",
-            "penalty on recent tokens, 0.5 to 16; 1 is off",
-        ),
-    )
-    seed: int = field(
-        default=0, metadata=_described(Whole(0, _MAX_U64), "N", "seed of the random numbers")
-    )
-    max_tokens: int = field(
-        default=256,
-        metadata=_described(Whole(1, _MAX_U32), "N", "maximum number of tokens of the answer"),
-    )
-    speculate: int = field(
-        default=7,
-        metadata=_described(Whole(0, 7), "N", "maximum number of draft tokens per pass, 0 to 7"),
-    )
-    template: str = field(
-        default="auto",
-        metadata=_described(
-            Template(), "NAME", f"chat template: {', '.join(uapi.TEMPLATES)} (auto: the model's)"
-        ),
-    )
-    stop: tuple[str, ...] = field(
-        default=(),
-        metadata=_described(Stops(), "TEXT", "text that ends the answer; may be given 4 times"),
-    )
-    system: str | None = field(default=None, metadata=_described(System(), "TEXT", "system prompt"))
-    model: str = field(
-        default="", metadata=_described(Model(), "NAME", "name of a model: see `llamux models`")
-    )
+    stop: tuple[str, ...] = _option((), _Stops(), "TEXT", "end the answer at this text")
+    system: str | None = _option(None, _System(), "TEXT", "system prompt")
+    model: str = _option("", _Model(), "NAME", "a name from `llamux models`")
 
     def packed(self) -> uapi.IocOptions:
-        """Return the structure for the kernel, or raise BadValueError for a value out of range."""
+        """Return the structure for the kernel. Raises BadValueError for an invalid value."""
         packed = uapi.IocOptions()
-        for name, option in DESCRIPTIONS.items():
-            option.kind.pack(name, getattr(self, name), packed)
+        for option in fields(self):
+            kind_of(option).pack(option.name, getattr(self, option.name), packed)
         return packed
 
     @classmethod
     def unpacked(cls, packed: uapi.IocOptions) -> Self:
-        """Return the options of a structure that the kernel has written."""
+        """Return the options of a structure from the kernel."""
         return cls(
-            **{name: option.kind.unpack(name, packed) for name, option in DESCRIPTIONS.items()}
+            **{option.name: kind_of(option).unpack(option.name, packed) for option in fields(cls)}
         )
-
-
-DESCRIPTIONS: dict[str, Description] = {
-    option.name: option.metadata["description"] for option in fields(Options)
-}
-"""Description of each option, by its name."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Ioctls of kmod/include/uapi/llamux.h for ctypes. A test compares the two."""
+"""Structures and numbers of kmod/include/uapi/llamux.h for ctypes; a test compares them."""
 
 import ctypes
 from pathlib import Path
@@ -12,15 +12,13 @@ SYSTEM_BYTES = 4096
 STOPS = 4
 STOP_BYTES = 64
 TEMPLATES = ("auto", "none", "chatml", "zephyr", "llama-2", "llama-3")
-"""Chat templates by number; the first has the number -1."""
+"""Chat templates by number, from -1."""
 OWN_SYSTEM = 0xFFFFFFFF
-"""Number of bytes that stands for the model's own system prompt."""
 RATIO = 1 << 16
-"""A ratio of 1 in the kernel's 65536ths."""
 
 
 class IocOptions(ctypes.Structure):
-    """Structure of options: struct llamux_ioc_options. A new one is all zeros."""
+    """struct llamux_ioc_options."""
 
     _fields_ = (
         ("temperature", ctypes.c_uint32),
@@ -44,7 +42,7 @@ class IocOptions(ctypes.Structure):
 
 
 class IocFigures(ctypes.Structure):
-    """Structure of figures: struct llamux_ioc_figures."""
+    """struct llamux_ioc_figures."""
 
     _fields_ = (
         ("prompt_tokens", ctypes.c_uint64),
@@ -62,7 +60,7 @@ class IocFigures(ctypes.Structure):
 
 
 def _number(direction: int, number: int, size: int) -> int:
-    """Return the number of an ioctl: _IOC() of asm-generic/ioctl.h."""
+    """Return the number of a command: _IOC() of asm-generic/ioctl.h."""
     return direction << 30 | size << 16 | 0xBE << 8 | number
 
 

@@ -29,7 +29,7 @@ def script() -> Path:
 
 
 def report(files: Sequence[Path]) -> str:
-    """What checkpatch has to say about files, a line each."""
+    """Return findings of checkpatch about files, a line each."""
     command = ["perl", str(script()), "--no-tree", "--strict", "--terse", "--quiet"]
     command += ["--show-types", "--no-summary", "--max-line-length=100"]
     done = subprocess.run(

@@ -52,7 +52,7 @@ def _usable(patch: str) -> bool:
 
 
 def report(files: Sequence[Path], target: Kernel) -> str:
-    """What the semantic patches find in files of the module, a line each, among other lines.
+    """Return the output of the semantic patches: findings, a line each, among other lines.
 
     `target` is the kernel whose headers are read where a patch wants them.
     """
@@ -73,7 +73,7 @@ def report(files: Sequence[Path], target: Kernel) -> str:
 
 
 def unread(files: Sequence[Path]) -> str:
-    """What spatch cannot parse and would pass over in silence, a line each."""
+    """Return lines that spatch cannot parse and would skip in silence, a line each."""
     names = [os.path.relpath(path, ROOT) for path in files]
     output = _spatch(["--parse-c", "--no-includes", *names])
     return "".join(

@@ -47,7 +47,7 @@ _CLANG = (
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """What a tool says about a line."""
+    """Finding of a tool about a line."""
 
     tool: str
     file: str
@@ -82,7 +82,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong: both empty where nothing is."""
+    """Problems: unexplained findings, and explanations without a finding."""
 
     unexplained: list[Finding]
     unused: list[Explanation]

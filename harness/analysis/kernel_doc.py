@@ -12,7 +12,7 @@ from harness.kernels.kernel import Kernel
 
 
 def report(files: Sequence[Path], target: Kernel) -> str:
-    """What kernel-doc has to say about files, a line each."""
+    """Return findings of kernel-doc about files, a line each."""
     command = ["perl", str(target.headers / "scripts" / "kernel-doc"), "-none", "-Wall"]
     done = subprocess.run(
         [*command, *(os.path.relpath(path, ROOT) for path in files)],

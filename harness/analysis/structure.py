@@ -87,10 +87,10 @@ def _imports(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module in known:
+        elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield inner if inner in known else node.module
+                yield from [name for name in (inner, node.module) if name in known][:1]
 
 
 def _structure(name: str, uses: Mapping[str, set[str]], rooms: Mapping[str, str]) -> Structure:

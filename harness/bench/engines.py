@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Engines that a benchmark measures, each in a process of its own."""
+"""Engines that a benchmark measures; each runs in a process of its own."""
 
 import json
 import os
@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.bench import llama_cpp_build
+from harness.bench.worker import Loaded
+from harness.host import records
 from harness.host.errors import HarnessError
 from harness.host.paths import ROOT
 
@@ -24,57 +26,59 @@ PEER = "llama.cpp"
 
 @dataclass(frozen=True)
 class Prompt:
-    """A chat prompt, and what it is to a model.
-
-    ``tokens`` are all that the template makes; the first ``head`` of them begin every chat, and
-    the module keeps them. ``n_text`` is how many the text has.
-    """
+    """A chat prompt and its tokens in a model."""
 
     text: bytes
     tokens: tuple[int, ...]
+    """All tokens that the template makes of the text."""
     head: int
+    """Number of the first tokens that every chat begins with, which the module keeps."""
     n_text: int
+    """Number of tokens of the text alone."""
 
 
 class Engine(ABC):
-    """Something that computes with a model, in a process of its own. Times in seconds."""
+    """A program that computes with a model, in a process of its own. Times in seconds."""
 
     name: str
     on: str
+    """"native" or "uml"."""
     isa: str = ""
+    """Instruction set that it uses, after a load."""
     about: str = ""
+    """Description, after a load."""
 
     @abstractmethod
     def load(self, path: Path, threads: int, n_ctx: int, isa: str | None) -> float:
-        """Begin anew: a fresh process (or kernel) loads the file."""
+        """Start a new process (or kernel) that loads the file; return the time."""
 
     @abstractmethod
     def prefill(self, n: int, batch: int = 0) -> float:
-        """Evaluate ``n`` tokens from position 0; ``batch`` at a time, 0 for the engine's best."""
+        """Evaluate ``n`` tokens from position 0, ``batch`` at a time (0: the engine's choice)."""
 
     @abstractmethod
     def fill(self, n: int) -> None:
-        """Have ``n`` positions in the cache; not timed."""
+        """Fill the cache up to ``n`` positions; not timed."""
 
     @abstractmethod
     def decode(self, n: int, depth: int) -> float:
-        """``n`` tokens, one by one, from position ``depth``."""
+        """Decode ``n`` tokens, one by one, from position ``depth``."""
 
     @abstractmethod
     def first_token(self, prompt: Prompt, kept: int) -> float:
-        """To the first token of an answer; ``kept`` of the prompt's are in the cache."""
+        """Compute the first token of an answer; ``kept`` tokens of the prompt are in the cache."""
 
     @abstractmethod
     def memory(self) -> int:
-        """Bytes at the peak since the load, the model's included."""
+        """Return the peak of memory since the load in bytes, the model included."""
 
     @abstractmethod
     def pids(self) -> list[int]:
-        """The processes that work for it."""
+        """Return the ids of the processes that compute for the engine."""
 
     @abstractmethod
     def close(self) -> None:
-        """End it."""
+        """Stop the engine."""
 
     def __enter__(self) -> Self:
         return self
@@ -84,16 +88,17 @@ class Engine(ABC):
 
 
 class WorkerEngine(Engine):
-    """An engine behind a worker (bench_worker.py)."""
+    """An engine behind a worker (:mod:`harness.bench.worker`)."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
     @abstractmethod
     def command(self) -> list[str]:
-        """What starts the worker, from the repository's root."""
+        """Return the command that starts the worker from the repository's root."""
 
     def _ask(self, do: str, **request: Any) -> Any:
+        """Return the worker's answer. HarnessError if it fails or ends."""
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise HarnessError(f"{self.name} has not loaded a model")
@@ -106,12 +111,12 @@ class WorkerEngine(Engine):
         if not answer:
             raise HarnessError(
                 f"{self.name} ended during {do} with exit code {process.wait()}: "
-                "what it wrote on standard error says why"
+                "see its standard error above"
             )
         result = json.loads(answer)
         if "error" in result:
             raise HarnessError(f"{self.name}, {do}: {result['error']}")
-        return result.get("value", result)
+        return result["value"]
 
     def load(self, path: Path, threads: int, n_ctx: int, isa: str | None) -> float:
         self.close()
@@ -123,9 +128,10 @@ class WorkerEngine(Engine):
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
-        done = self._ask("load", path=str(path.resolve()), threads=threads, n_ctx=n_ctx, isa=isa)
-        self.isa, self.about = done["isa"], done["about"]
-        return float(done["seconds"])
+        answer = self._ask("load", path=str(path.resolve()), threads=threads, n_ctx=n_ctx, isa=isa)
+        loaded = records.read(Loaded, answer)
+        self.isa, self.about = loaded.isa, loaded.about
+        return loaded.seconds
 
     def prefill(self, n: int, batch: int = 0) -> float:
         return float(self._ask("prefill", n=n, batch=batch))
@@ -154,7 +160,7 @@ class WorkerEngine(Engine):
 
 
 class NativeEngine(WorkerEngine):
-    """The core in userspace."""
+    """The core in userspace, as an engine."""
 
     name, on = "llamux", "native"
 
@@ -163,7 +169,7 @@ class NativeEngine(WorkerEngine):
 
 
 class PeerEngine(WorkerEngine):
-    """llama.cpp, on the same machine."""
+    """llama.cpp on the same machine, as an engine."""
 
     name, on = PEER, "native"
 
@@ -171,7 +177,7 @@ class PeerEngine(WorkerEngine):
         return [str(llama_cpp_build.python()), "-m", "harness.bench.llama_cpp"]
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
-        """Those of each position, (t, n_vocab)."""
+        """Return the logits of each position, (t, n_vocab)."""
         with TemporaryDirectory() as folder:
             path = Path(folder, "logits.npy")
             self._ask("logits", tokens=list(tokens), path=str(path))

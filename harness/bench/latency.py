@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How late others wake while the module answers, and for how long a processor is held.
+"""Wake-up latency of other tasks while the module answers.
 
-The latter where the kernel traces it (``6.12-latency``).
+The kernel ``6.12-latency`` also traces for how long a processor is held.
 """
 
 from collections.abc import Sequence
@@ -19,30 +19,31 @@ PROGRAM = GUEST_PROGRAMS / "latency"
 CONVERSATIONS = 4
 QUIET = "quiet"
 LOADS = (QUIET, "loops", "answers")
-"""Nothing; processes that compute in userspace; as many that read answers."""
+"""Loads: none, processes that compute in userspace, and as many that read answers."""
 
 
 TRACED = "6.12-latency"
-"""The kernel that says how long a processor is held."""
+"""Kernel that traces for how long a processor is held."""
 
 _TRACING = "/sys/kernel/tracing"
 
 
 @dataclass(frozen=True)
 class Held:
-    """With preemption or interrupts off, without a break. Times in microseconds."""
+    """Longest times with preemption or interrupts off, in microseconds."""
 
     p50_us: int
-    """Of each second's longest time."""
+    """Median over the longest time of each second."""
     max_us: int
     began: str
-    """The function in which the longest one began."""
+    """Function in which the longest time began."""
     ended: str
+    """Function in which the longest time ended."""
 
 
 @dataclass(frozen=True)
 class Lateness:
-    """Of a task that wants to wake each millisecond. Times in microseconds."""
+    """Lateness of a task that is due each millisecond, in microseconds."""
 
     load: str
     policy: str
@@ -51,13 +52,13 @@ class Lateness:
     p99_us: float
     max_us: float
     answer_bytes: int
-    """That the conversations gave meanwhile."""
+    """Bytes that the conversations answered meanwhile."""
     held: Held | None
 
 
 @dataclass(frozen=True)
-class Report:
-    """All of it, and where."""
+class LatencyReport:
+    """All measurements, and the guest that they were made in."""
 
     arch: str
     kernel: str
@@ -69,12 +70,12 @@ class Report:
     rows: Sequence[Lateness]
 
     def row(self, load: str, policy: str) -> Lateness:
-        """One measurement."""
+        """Return the measurement under a load and a policy."""
         return next(row for row in self.rows if (row.load, row.policy) == (load, policy))
 
 
 def parse(output: str) -> list[Lateness]:
-    """What the guest's program printed."""
+    """Return the measurements that the guest's program printed."""
     rows = []
     for line in output.splitlines():
         load, policy, wakes, p50, p99, most, read, *rest = line.split()
@@ -93,10 +94,10 @@ def run(
     smp: int | None = None,
     conversations: int = CONVERSATIONS,
     accel: str | None = None,
-) -> Report:
+) -> LatencyReport:
     """Boot a guest and measure for ``seconds`` under each load and policy.
 
-    Each conversation is past its prompt then. Raises HarnessError where one never is.
+    Measuring starts when each conversation is past its prompt; HarnessError if one never is.
     """
     with Guest(
         arch,
@@ -121,7 +122,7 @@ def run(
                 f"the guest's program ended with {done.exit_code}: "
                 f"{done.errors.decode(errors='replace').strip()}"
             )
-        report = Report(
+        report = LatencyReport(
             arch,
             guest.kernel.release,
             str(guest.acceleration),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""llama.cpp as a worker (bench_worker.py), in the environment that peer.py makes.
+"""llama.cpp as a worker, in the environment that :mod:`harness.bench.llama_cpp_build` makes.
 
-Its defaults are its best settings: repacked weights, memory-mapped file, flash attention
-where it wants to, batches of 512. Prompts are evaluated for the logits of their last token.
+Its defaults are its best settings: repacked weights, a mapped file, flash attention by its own
+choice, batches of 512. Prompts are evaluated for the logits of their last token.
 """
 
 import ctypes
@@ -13,20 +13,19 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.bench.worker import serve, tokens
+from harness.bench.worker import Loaded, serve, tokens
 
 N_BATCH = 512
 
-
-# A log line costs time.
+# A log line would cost time.
 _SILENCE: Any = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
 
 
 class LlamaCpp:
-    """A model and a context."""
+    """Engine with a model and a context."""
 
-    def load(self, path: str, threads: int, n_ctx: int, isa: str | None) -> dict[str, Any]:
-        """See bench_worker.Engine. It chooses the instruction set itself."""
+    def load(self, path: str, threads: int, n_ctx: int, isa: str | None) -> Loaded:
+        """See :class:`harness.bench.worker.Engine`; ``isa`` is llama.cpp's own."""
         del isa
         llama_cpp.llama_log_set(_SILENCE, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
@@ -35,7 +34,7 @@ class LlamaCpp:
         model.n_gpu_layers = 0
         self._model = llama_cpp.llama_model_load_from_file(path.encode(), model)
         if not self._model:
-            raise OSError(f"llama.cpp does not load {path}")
+            raise OSError(f"llama.cpp cannot load {path}")
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = n_ctx
         params.n_batch = params.n_ubatch = N_BATCH
@@ -43,29 +42,25 @@ class LlamaCpp:
         params.no_perf = True
         self._context = llama_cpp.llama_init_from_model(self._model, params)
         if not self._context:
-            raise OSError("llama.cpp makes no context")
+            raise OSError("llama.cpp cannot make a context")
         seconds = time.perf_counter() - start
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._n_vocab = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self._model))
         self._ids: NDArray[np.int32] = np.array(tokens(n_ctx, self._n_vocab), dtype=np.int32)
         self._n_past = 0
-        return {
-            "seconds": seconds,
-            "isa": "native",
-            "about": f"llama-cpp-python {llama_cpp.__version__}: "
-            + llama_cpp.llama_print_system_info().decode(),
-        }
+        system = llama_cpp.llama_print_system_info().decode()
+        return Loaded(seconds, "native", f"llama-cpp-python {llama_cpp.__version__}: {system}")
 
     def _rewind(self, n_past: int) -> None:
-        """Keep that many positions."""
+        """Keep the first ``n_past`` positions of the cache."""
         if not n_past:
             llama_cpp.llama_memory_clear(self._memory, False)
         elif not llama_cpp.llama_memory_seq_rm(self._memory, 0, n_past, -1):
-            raise OSError("llama.cpp does not take positions back")
+            raise OSError("llama.cpp cannot remove positions from its cache")
         self._n_past = n_past
 
     def _evaluate(self, ids: NDArray[np.int32], batch: int = N_BATCH) -> None:
-        """Continue with ids; the last one's logits are there afterwards."""
+        """Evaluate ids after the cache's positions; keep the logits of the last one."""
         for i in range(0, len(ids), batch):
             part = ids[i : i + batch]
             pointer = part.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
@@ -76,7 +71,7 @@ class LlamaCpp:
         self._n_past += len(ids)
 
     def prefill(self, n: int, batch: int) -> float:
-        """See bench_worker.Engine."""
+        """See :class:`harness.bench.worker.Engine`."""
         self._rewind(0)
         self._evaluate(self._ids[:1])  # wakes threads
         self._rewind(0)
@@ -85,12 +80,12 @@ class LlamaCpp:
         return time.perf_counter() - start
 
     def fill(self, n: int) -> None:
-        """See bench_worker.Engine."""
+        """See :class:`harness.bench.worker.Engine`."""
         self._rewind(min(n, self._n_past))
         self._evaluate(self._ids[self._n_past : n])
 
     def decode(self, n: int, depth: int) -> float:
-        """See bench_worker.Engine. The tokens are given: it need not choose them."""
+        """See :class:`harness.bench.worker.Engine`; the tokens are given, none is chosen."""
         decode, context, one = llama_cpp.llama_decode, self._context, llama_cpp.llama_batch_get_one
         pointer = ctypes.POINTER(ctypes.c_int32)
         batches = [one(self._ids[i : i + 1].ctypes.data_as(pointer), 1) for i in range(n)]
@@ -107,7 +102,7 @@ class LlamaCpp:
         return seconds
 
     def first_token(self, tokens: list[int], kept: int) -> float:
-        """See bench_worker.Engine."""
+        """See :class:`harness.bench.worker.Engine`."""
         ids = np.array(tokens, dtype=np.int32)
         self._rewind(0)
         self._evaluate(ids[: max(kept, 1)])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""llama-cpp-python, built for this machine's processor in an environment of its own."""
+"""llama-cpp-python, built for this machine's processor in a Python environment of its own."""
 
 import os
 import subprocess
@@ -19,9 +19,9 @@ _MADE_FROM = f"{REQUIREMENT} {CMAKE_ARGS}\n"
 
 
 def python() -> Path:
-    """The environment's Python, after building it if there is none.
+    """Return the environment's Python; build the environment if there is none.
 
-    Raises SetupError with the builder's last words where that fails.
+    SetupError if that fails.
     """
     folder = cache_dir("peer")
     interpreter = folder / "bin" / "python"
@@ -56,6 +56,6 @@ def _make(folder: Path, interpreter: Path) -> None:
                 check=False,
             )
             if done.returncode:
-                last = "\n".join(log.read_text().splitlines()[-12:])
-                raise SetupError(f"{REQUIREMENT} cannot be built; all of it in {log}:\n{last}")
+                last = (log.read_text().strip().splitlines() or ["no output"])[-1]
+                raise SetupError(f"{REQUIREMENT} cannot be built; all of it in {log}: {last}")
     (folder / "made-from").write_text(_MADE_FROM)

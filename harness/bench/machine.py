@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The machine that figures were measured on, and how idle it was."""
+"""The machine that figures are measured on: its description, its load and its bandwidth."""
 
 import os
 import platform
@@ -7,17 +7,20 @@ import re
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+
+import psutil
+
+from harness.bench.results import Machine
 
 FLAGS = re.compile(
     r"avx2|avx_vnni|avx512(f|bw|vl|_?vnni|_?vbmi|_bf16)|amx_\w+|fma|f16c|asimddp|i8mm|sve2?|asimd"
 )
-"""Of the processor's features, those that engines compute with."""
+"""Features of a processor that engines compute with."""
 
 BUFFER = 16
-"""The buffer of the bandwidth measurement, in sizes of the last-level cache."""
+"""Size of the buffer that bandwidth is measured with, in sizes of the last-level cache."""
 
 
 def _first(pattern: str, text: str) -> str:
@@ -26,7 +29,7 @@ def _first(pattern: str, text: str) -> str:
 
 
 def last_level_cache() -> int:
-    """Bytes, as far as the kernel tells."""
+    """Return the size in bytes, at least 1 MiB, as far as the kernel tells it."""
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     sizes = [1 << 20]
     for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
@@ -35,26 +38,38 @@ def last_level_cache() -> int:
     return max(sizes)
 
 
-def describe() -> dict[str, Any]:
-    """What a reader of figures wants to know, and nothing that names the machine."""
+def describe(
+    read_bandwidth: Mapping[int, float], peer: str | None, commands: Mapping[str, str]
+) -> Machine:
+    """Return what a reader of figures wants to know, and nothing that identifies the machine.
+
+    ``read_bandwidth`` is in bytes a second, by threads; ``commands`` are by model.
+    """
     info = Path("/proc/cpuinfo").read_text()
     flags = _first(r"^(?:flags|Features)\s*:(.*)$", info).split()
     gcc = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=False)
-    memory = int(_first(r"^MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())) * 1024
-    return {
-        "cpu": _first(r"^model name\s*:(.*)$", info) or platform.machine(),
-        "architecture": platform.machine(),
-        "flags": sorted(flag for flag in flags if FLAGS.fullmatch(flag)),
-        "cores": len(os.sched_getaffinity(0)),
-        "last_level_cache": last_level_cache(),
-        "memory": memory,
-        "kernel": f"Linux {_first(r'([0-9.]+[0-9])', platform.release())}",
-        "compiler": (gcc.stdout.splitlines() or ["no gcc"])[0],
-    }
+    return Machine(
+        cpu=_first(r"^model name\s*:(.*)$", info) or platform.machine(),
+        architecture=platform.machine(),
+        flags=tuple(sorted(flag for flag in flags if FLAGS.fullmatch(flag))),
+        cores=processors(),
+        last_level_cache=last_level_cache(),
+        memory=psutil.virtual_memory().total,
+        kernel=f"Linux {_first(r'([0-9.]+[0-9])', platform.release())}",
+        compiler=(gcc.stdout.splitlines() or ["no gcc"])[0],
+        read_bandwidth={str(threads): rate for threads, rate in read_bandwidth.items()},
+        peer=peer,
+        commands=dict(commands),
+    )
+
+
+def processors() -> int:
+    """Return the number of processors that this process may use."""
+    return len(psutil.Process().cpu_affinity() or ())
 
 
 class Elsewhere:
-    """How much processor time goes to anything but the processes that measure."""
+    """Meter of the processor time that other processes take beside those that measure."""
 
     _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -63,29 +78,28 @@ class Elsewhere:
         self.start()
 
     def _all(self) -> float:
-        fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-        user, nice, system, _, _, irq, softirq, steal = fields[:8]
-        return (user + nice + system + irq + softirq + steal) * self._TICK
+        """Return the seconds that all processors were busy."""
+        t = psutil.cpu_times()
+        return float(t.user + t.nice + t.system + t.irq + t.softirq + t.steal)
 
     def _own(self) -> float:
+        """Return the seconds of the processes that measure, and of their children that ended."""
         total = 0.0
         for pid in {os.getpid(), *self._pids()}:
             try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
+                total += sum(psutil.Process(pid).cpu_times()[:4])
+            except psutil.NoSuchProcess:
                 continue
-            # utime and stime, and those of its children that have ended
-            total += sum(map(int, fields[11:15])) * self._TICK
         return total
 
     def start(self) -> None:
-        """Begin an interval."""
+        """Start an interval."""
         self._begin = time.monotonic(), self._all() - self._own()
 
     def share(self) -> float:
-        """Processors that others kept busy since the interval began: 0 on an idle machine.
+        """Return the processors that others kept busy since the interval started.
 
-        Kept at 0 where the interval is too short for the kernel's clock to tell.
+        0 on an idle machine, or if the interval is too short for the kernel's clock.
         """
         seconds = time.monotonic() - self._begin[0]
         if seconds < 20 * self._TICK:
@@ -96,10 +110,11 @@ class Elsewhere:
 def bandwidth(
     measure: Callable[[int, int, int], float], threads: int, repeat: int, quiet: float
 ) -> float:
-    """Bytes per second of memory that is much larger than the caches: the median of runs.
+    """Return the bytes per second read from a buffer much larger than the caches.
 
-    ``measure`` is :func:`harness.bench.userspace.read_bandwidth`. A run that others disturb by
-    more than ``quiet`` processors counts only where no other is left.
+    This is the median of ``repeat`` runs of ``measure``, which is
+    :func:`harness.bench.userspace.read_bandwidth`. A run that others disturb by more than
+    ``quiet`` processors counts only if there is no other.
     """
     size = max(BUFFER * last_level_cache(), 64 << 20)
     elsewhere = Elsewhere(list)

@@ -1,40 +1,46 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures of speed, memory and latency, engine against engine.
+"""Speed, memory and latency, engine against engine.
 
-Engines take turns: every round has one sample of each, the order turned round by round, so
-that whatever changes over time meets them alike, and ratios are of neighbours.
+Engines take turns: every round has one sample of each, in reverse order in every second round.
+What changes over time then meets all engines alike, and ratios are of neighbours.
 """
 
 import statistics
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from harness.bench.engines import PEER, Engine
 from harness.bench.machine import Elsewhere
-from harness.bench.plan import Measure, Plan, weight_bytes
+from harness.bench.plan import BenchMeasure, BenchPlan, weight_bytes
+from harness.bench.results import Row
 from harness.core import library
 from harness.host.progress import say
 
 QUIET = 0.05
-"""Processors that others may keep busy during a round that counts."""
+"""Number of processors that others may keep busy during a round that counts."""
 
 Numbers = list[float]
 
 
 @dataclass
 class Samples:
-    """Rounds of one measure: of each engine its samples, in the same order."""
+    """Rounds of one measure."""
 
     values: list[Numbers]
+    """Samples of each engine, in the order of the engines."""
     elsewhere: Numbers = field(default_factory=list)
+    """Processors that others kept busy, for each round."""
 
 
 def take_turns(
-    engines: Sequence[Engine], measure: Measure, repeat: int, elsewhere: Elsewhere, patience: int
+    engines: Sequence[Engine],
+    measure: BenchMeasure,
+    repeat: int,
+    elsewhere: Elsewhere,
+    patience: int,
 ) -> Samples:
-    """``repeat`` rounds. One that others disturbed is measured again, within patience."""
+    """Take ``repeat`` rounds; repeat a disturbed one up to ``patience`` times as often."""
     for engine in engines:
         measure.prepare(engine)
         measure.run(engine)
@@ -59,12 +65,12 @@ def take_turns(
 
 
 def counted(n: int, noun: str) -> str:
-    """``1 thread``, ``2 threads``."""
+    """Return a number with its noun: ``1 thread``, ``2 threads``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
-    """The first and the third."""
+    """Return the first and the third quartile."""
     if len(values) < 2:
         return values[0], values[0]
     q = statistics.quantiles(values, n=4, method="inclusive")
@@ -72,67 +78,72 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _ratios(unit: str, ours: Numbers, others: Numbers) -> Numbers:
-    """How many times better ours are, pair by pair: above 1 is better, whatever the unit."""
+    """Return how many times better ours are, pair by pair; above 1 is better in any unit."""
     pairs = zip(ours, others, strict=True)
     return [a / b if unit == "tokens/s" else b / a for a, b in pairs]
 
 
 def rows_of(
-    plan: Plan, threads: int, engines: Sequence[Engine], measure: Measure, samples: Samples
-) -> list[dict[str, Any]]:
-    """A row for each engine. The others' figures are relative to the first one's pairs."""
+    plan: BenchPlan,
+    threads: int,
+    engines: Sequence[Engine],
+    measure: BenchMeasure,
+    samples: Samples,
+) -> list[Row]:
+    """Return a row for each engine; ratios are to the samples of the same round."""
     rows = []
     for engine, values in zip(engines, samples.values, strict=True):
         median = statistics.median(values)
-        row: dict[str, Any] = {
-            "engine": engine.name,
-            "model": plan.name,
-            "on": engine.on,
-            "isa": engine.isa,
-            "threads": threads,
-            "kind": measure.kind,
-            "tokens_per_second": median if measure.unit == "tokens/s" else None,
-            "spread": list(quartiles(values)),
-            "ratio_to_peer": None,
-            "unit": measure.unit,
-            "median": median,
-            "tokens": measure.tokens,
-            "curve": measure.curve,
-            "samples": values,
-            "elsewhere": max(samples.elsewhere, default=0.0),
-        }
+        row = Row(
+            engine=engine.name,
+            model=plan.name,
+            on=engine.on,
+            isa=engine.isa,
+            threads=threads,
+            kind=measure.kind,
+            tokens_per_second=median if measure.unit == "tokens/s" else None,
+            spread=quartiles(values),
+            ratio_to_peer=None,
+            unit=measure.unit,
+            median=median,
+            tokens=measure.tokens,
+            curve=measure.curve,
+            samples=tuple(values),
+            elsewhere=max(samples.elsewhere, default=0.0),
+        )
         for other, theirs in zip(engines, samples.values, strict=True):
             if other is engine or engine.name == PEER:
                 continue
-            ratios = _ratios(measure.unit, values, theirs)
-            key = "peer" if other.name == PEER else other.on
-            if key == "peer" or engine.on == "uml":
-                row[f"ratio_to_{key}"] = statistics.median(ratios)
-                row[f"ratios_to_{key}"] = ratios
+            ratios = tuple(_ratios(measure.unit, values, theirs))
+            middle = statistics.median(ratios)
+            if other.name == PEER:
+                row = replace(row, ratio_to_peer=middle, ratios_to_peer=ratios)
+            elif engine.on == "uml":
+                row = replace(row, ratio_to_native=middle, ratios_to_native=ratios)
         rows.append(row)
     return rows
 
 
-def _with_roofline(row: dict[str, Any], n_bytes: int, bandwidth: float) -> dict[str, Any]:
-    """A decode row, with the weights' bytes read a second and their share of the bandwidth."""
-    if row["kind"] == "decode":
-        row["bytes_per_second"] = row["median"] * n_bytes
-        row["of_bandwidth"] = row["bytes_per_second"] / bandwidth
-    return row
+def _with_roofline(row: Row, n_bytes: int, bandwidth: float) -> Row:
+    """Return a decode row with the weights' bytes a second and their share of the bandwidth."""
+    if row.kind != "decode":
+        return row
+    rate = row.median * n_bytes
+    return replace(row, bytes_per_second=rate, of_bandwidth=rate / bandwidth)
 
 
-def _memory_row(plan: Plan, threads: int, engines: Sequence[Engine]) -> list[dict[str, Any]]:
-    """The peak of the processes that made all the other rows, which no kernel has made alone."""
-    measure = Measure("memory", "bytes", 0, lambda e: e.memory())
+def _memory_row(plan: BenchPlan, threads: int, engines: Sequence[Engine]) -> list[Row]:
+    """Return the peak of each process that made all other rows; no single kernel makes them."""
+    measure = BenchMeasure("memory", "bytes", 0, lambda e: e.memory())
     able = [e for e in engines if e.on == "native"]
     return rows_of(plan, threads, able, measure, Samples([[measure.value(e)] for e in able]))
 
 
 def measure_model(
-    plan: Plan, engines: Sequence[Engine], bandwidths: dict[int, float]
-) -> list[dict[str, Any]]:
-    """Every row of a model. ``bandwidths`` are in bytes a second, by threads."""
-    rows: list[dict[str, Any]] = []
+    plan: BenchPlan, engines: Sequence[Engine], bandwidths: dict[int, float]
+) -> list[Row]:
+    """Return every row of a model. ``bandwidths`` are in bytes a second, by threads."""
+    rows: list[Row] = []
     n_bytes = weight_bytes(plan.path)
     with ExitStack() as stack:
         for engine in engines:
@@ -157,7 +168,7 @@ def measure_model(
 
 
 def check_isa(name: str | None) -> None:
-    """Raise UsageError where this machine cannot compute so."""
+    """Raise UsageError if this machine cannot compute with the path ``name``."""
     try:
         library.select_isa(name)
     finally:

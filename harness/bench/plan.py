@@ -14,29 +14,29 @@ from harness.core.chat import Chat
 N_CTX = 2048
 
 PATIENCE = 3
-"""Rounds tried for each that counts, on a machine that is not idle."""
+"""Rounds tried for each round that counts, on a machine that is not idle."""
 
 
 @dataclass(frozen=True)
-class Measure:
-    """One thing to measure.
-
-    ``tokens`` is how many a sample takes; ``unit`` is "tokens/s" or "s". ``prepare`` happens
-    once for each engine, and then an unmeasured sample. One that is a point of a ``curve`` is
-    for plots alone; one that is ``native`` is not for the module, which chooses its passes
-    itself and would evaluate a long prompt for each sample.
-    """
+class BenchMeasure:
+    """One thing to measure."""
 
     kind: str
     unit: str
+    """"tokens/s", "s" or "bytes"."""
     tokens: int
+    """Tokens of a sample."""
     run: Callable[[Engine], float]
+    """Take a sample: seconds, or bytes."""
     prepare: Callable[[Engine], None] = lambda _: None
+    """Prepare an engine, once, before a first sample that does not count."""
     curve: bool = False
+    """Whether the figure is for plots alone."""
     native: bool = False
+    """Whether the module is left out: it would evaluate a long prompt for each sample."""
 
     def value(self, engine: Engine) -> float:
-        """A sample in ``unit``."""
+        """Take a sample; return it in ``unit``."""
         figure = self.run(engine)
         return self.tokens / figure if self.unit == "tokens/s" else figure
 
@@ -46,13 +46,13 @@ TEXT = b"Explain in a few plain words how a kernel decides which of two waiting 
 TEXT_TOKENS = 20
 
 HEAD_TEXTS = (b"0", b"a")
-"""What they have in common in the template, all have: see llama_generation_head()."""
+"""Texts whose common head in the template is every text's: see llama_generation_head()."""
 
 
 def chat_prompt(path: Path) -> Prompt:
-    """A question of about TEXT_TOKENS tokens, as the model's template has it without options.
+    """Return a question of about TEXT_TOKENS tokens in the model's template.
 
-    So there is a system prompt only where the template has one of its own.
+    There is a system prompt only if the template has one of its own.
     """
     with Chat(path.read_bytes()) as chat:
         words = (TEXT + b" next, and why that is fair to both of them.").split()
@@ -67,17 +67,17 @@ def chat_prompt(path: Path) -> Prompt:
 
 
 def weight_bytes(path: Path) -> int:
-    """Bytes of weights that one token reads: all but an embedding that is only looked up."""
+    """Return the bytes of weights that a token reads: all but an embedding that is looked up."""
     sizes = {str(t.name): int(t.n_bytes) for t in GGUFReader(path).tensors}
     looked_up = sizes.get("token_embd.weight", 0) if "output.weight" in sizes else 0
     return sum(sizes.values()) - looked_up
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to measure of a model.
+class BenchPlan:
+    """Measures of one model.
 
-    ``curve_depths`` and ``curve_batches`` are for plots: with the most threads, and
+    ``curve_depths`` and ``curve_batches`` are for plots: they take the most threads, and
     ``curve_repeat`` rounds.
     """
 
@@ -95,10 +95,10 @@ class Plan:
     curve_repeat: int = 3
     patience: int = PATIENCE
 
-    def decode(self, depth: int, curve: bool = False) -> Measure:
-        """Decoding from a position."""
+    def decode(self, depth: int, curve: bool = False) -> BenchMeasure:
+        """Return the measure of decoding from a position."""
         n = min(self.gen_tokens, self.n_ctx - depth)
-        return Measure(
+        return BenchMeasure(
             f"decode@{depth}" if depth else "decode",
             "tokens/s",
             n,
@@ -108,31 +108,31 @@ class Plan:
             native=depth > 0,
         )
 
-    def load(self, threads: int) -> Measure:
-        """A file in the page cache, up to where a conversation can begin."""
+    def load(self, threads: int) -> BenchMeasure:
+        """Return the measure of loading a file that is in the page cache."""
 
         def run(engine: Engine) -> float:
             return engine.load(self.path, threads, self.n_ctx, self.isa)
 
-        return Measure("load", "s", 0, run)
+        return BenchMeasure("load", "s", 0, run)
 
-    def prefill(self, n: int, batch: int = 0) -> Measure:
-        """A prompt, in passes of ``batch`` tokens or of as many as an engine likes."""
+    def prefill(self, n: int, batch: int = 0) -> BenchMeasure:
+        """Return the measure of a prompt in passes of ``batch`` tokens, 0 for the engine's own."""
         kind = f"prefill/{batch}" if batch else "prefill"
 
         def run(engine: Engine) -> float:
             return engine.prefill(n, batch)
 
-        return Measure(kind, "tokens/s", n, run, curve=batch > 0, native=batch > 0)
+        return BenchMeasure(kind, "tokens/s", n, run, curve=batch > 0, native=batch > 0)
 
-    def first_token(self, prompt: Prompt, kept: int) -> Measure:
-        """A chat prompt."""
+    def first_token(self, prompt: Prompt, kept: int) -> BenchMeasure:
+        """Return the measure of a chat prompt, ``kept`` of whose tokens are in the cache."""
         kind = "first-token-kept" if kept else "first-token"
         rest = len(prompt.tokens) - kept
-        return Measure(kind, "s", rest, lambda e: e.first_token(prompt, kept))
+        return BenchMeasure(kind, "s", rest, lambda e: e.first_token(prompt, kept))
 
-    def measures(self, threads: int) -> Iterator[tuple[Measure, int]]:
-        """Everything with one number of threads, in an order that suits caches, and its rounds."""
+    def measures(self, threads: int) -> Iterator[tuple[BenchMeasure, int]]:
+        """Yield each measure with its rounds, in an order that suits caches."""
         most = threads == max(self.threads)
         few = min(self.curve_repeat, self.repeat)
         yield self.load(threads), self.repeat

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How close the integer core, and llama.cpp, come to double precision, on a text."""
+"""Difference between double precision and the integer core, or llama.cpp, on a text."""
 
 import os
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ TEXT = ROOT / "fixtures" / "text.txt"
 """English, code and numbers: 579 tokens of SmolLM2."""
 
 CLEAR = 1e-3
-"""A margin between the two best logits that an honest engine keeps."""
+"""Margin between the two best logits that a correct engine keeps."""
 
 Q16 = 1 / 65536
 
@@ -33,43 +33,43 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Quality:
-    """Kullback-Leibler divergence, in nats, of an engine's next-token distributions.
-
-    ``clear_misses`` counts positions whose best token differs although the margin of
-    double precision is above CLEAR. ``perplexity`` is that of double precision.
-    """
+    """Difference of an engine's next-token distributions from double precision's."""
 
     n_tokens: int
     mean_kl: float
+    """Mean of the Kullback-Leibler divergence, in nats."""
     max_kl: float
     same_top1: float
+    """Share of positions where both have the same likeliest token."""
     clear_misses: int
+    """Number of other positions where double precision's best token leads by CLEAR or more."""
     perplexity: float
+    """Perplexity of the text in double precision."""
 
 
 def log_softmax(x: F64) -> F64:
-    """Over the last axis."""
+    """Return the logarithm of the softmax over the last axis."""
     shifted = x - x.max(axis=-1, keepdims=True)
     y: F64 = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return y
 
 
 def kl_divergence(want: F64, got: F64) -> F64:
-    """KL(want || got) of each row of logits (t, n): (t,)."""
+    """Return KL(want || got) of each row of logits (t, n): (t,)."""
     a, b = log_softmax(want), log_softmax(got)
     kl: F64 = (np.exp(a) * (a - b)).sum(axis=-1)
     return kl
 
 
 def margins(x: F64) -> F64:
-    """The best logit's lead over the second of each row (t, n): (t,)."""
+    """Return the difference between the two best logits of each row (t, n): (t,)."""
     best = np.partition(x, -2, axis=-1)
     lead: F64 = best[..., -1] - best[..., -2]
     return lead
 
 
 def compare(want: F64, got: NDArray[Any], unit: float, tokens: Sequence[int]) -> Quality:
-    """Double precision's logits (t, n) against an engine's, in multiples of ``unit``."""
+    """Compare double precision's logits (t, n) with an engine's in multiples of ``unit``."""
     kl, misses, clear, surprise = [], 0, 0, 0.0
     for start in range(0, len(want), _ROWS):
         some = slice(start, start + _ROWS)
@@ -92,10 +92,10 @@ def compare(want: F64, got: NDArray[Any], unit: float, tokens: Sequence[int]) ->
 
 
 def measure(path: Path, text: bytes, peer: PeerEngine | None = None) -> list[Quality]:
-    """Evaluate a text by the core, by the peer where there is one, and in double precision.
+    """Evaluate a text by the core, by the peer if there is one, and in double precision.
 
-    The core's is the first. Raises UsageError where the text has fewer than two tokens or more
-    than the model's context, HarnessError where the peer fails.
+    Return the core's quality, then the peer's. UsageError if the text has fewer than two tokens
+    or more than the model's context, HarnessError if the peer fails.
     """
     with Chat(path.read_bytes()) as vocabulary:
         tokens = vocabulary.plain(text, BOS)

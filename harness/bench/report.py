@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Reports of measured rows: a table for a terminal, plots, and docs/benchmarks.md."""
+"""Reports of measured rows: a table for a terminal, and docs/benchmarks.md."""
 
 import re
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from harness.bench.engines import PEER
 from harness.bench.measure import QUIET, counted
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-Row = dict[str, Any]
+from harness.bench.results import BenchResult, Machine, Row
 
 LABELS = {
     "load": "load",
@@ -33,13 +29,13 @@ _UNITS: dict[str, tuple[str, float]] = {
 
 def label(row: Row) -> str:
     """Return the readable name of the figure that a row holds."""
-    kind = str(row["kind"])
+    kind = row.kind
     if kind.startswith("decode@"):
         return f"decode at position {kind.removeprefix('decode@')}"
     if kind.startswith("prefill/"):
         return f"prefill, {kind.removeprefix('prefill/')} at a time"
     text = LABELS.get(kind, kind)
-    return f"{text}, {row['tokens']} tokens" if row["tokens"] else text
+    return f"{text}, {row.tokens} tokens" if row.tokens else text
 
 
 def number(value: float) -> str:
@@ -49,76 +45,72 @@ def number(value: float) -> str:
 
 def figure(row: Row) -> str:
     """Return the median with its quartiles, in the unit of the table."""
-    _, scale = _UNITS[row["unit"]]
-    low, high = (number(v * scale) for v in row["spread"])
-    median = number(row["median"] * scale)
+    _, scale = _UNITS[row.unit]
+    low, high = (number(v * scale) for v in row.spread)
+    median = number(row.median * scale)
     return median if low == high == median else f"{median} ({low} to {high})"
 
 
 def ratio(row: Row, to: str) -> str:
     """Return the median ratio of pairs, with the least and the greatest; empty without pairs."""
-    ratios = row.get(f"ratios_to_{to}")
+    ratios = row.ratios(to)
     if not ratios:
         return ""
     middle = f"{statistics.median(ratios):.2f}"
     return middle if len(ratios) < 2 else f"{middle} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def _engine(row: Row) -> str:
-    return str(row["engine"]) if row["on"] == "native" else f"{row['engine']} on {row['on']}"
-
-
 def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Return the heads and lines of one model's table, with a column for each engine."""
-    engines = list(dict.fromkeys(_engine(r) for r in rows))
+    engines = list(dict.fromkeys(r.column for r in rows))
     ratios = [
-        (f"{_engine(r)} / {PEER if to == 'peer' else 'native'}", _engine(r), to)
+        (f"{r.column} / {PEER if to == 'peer' else 'native'}", r.column, to)
         for r in rows
         for to in ("peer", "native")
-        if r.get(f"ratios_to_{to}")
+        if r.ratios(to)
     ]
     ratios = list(dict.fromkeys(ratios))
     heads = ["", "threads", "unit", *engines, *(r[0] for r in ratios)]
     lines = []
-    for (threads, _), some in groupby(rows, key=lambda r: (r["threads"], r["kind"])):
-        of = {_engine(r): r for r in some}
+    for (threads, _), some in groupby(rows, key=lambda r: (r.threads, r.kind)):
+        of = {r.column: r for r in some}
         first = next(iter(of.values()))
         cells = [figure(of[e]) if e in of else "" for e in engines]
         cells += [ratio(of[e], to) if e in of else "" for _, e, to in ratios]
-        lines.append([label(first), str(threads), _UNITS[first["unit"]][0], *cells])
+        lines.append([label(first), str(threads), _UNITS[first.unit][0], *cells])
     return heads, lines
 
 
-def rooflines(rows: Iterable[Row], machine: dict[str, Any]) -> Iterator[str]:
+def rooflines(rows: Iterable[Row]) -> Iterator[str]:
     """Yield the share of the memory bandwidth that decoding uses, a line for each row."""
     for row in rows:
-        if "of_bandwidth" in row:
+        if row.bytes_per_second is not None and row.of_bandwidth is not None:
             # The bandwidth of this row's run: merged results come from several runs.
-            bandwidth = row["bytes_per_second"] / row["of_bandwidth"]
+            bandwidth = row.bytes_per_second / row.of_bandwidth
             yield (
-                f"{row['model']}, {_engine(row)}, {counted(row['threads'], 'thread')}: "
-                f"decoding reads {row['bytes_per_second'] / 1e9:.1f} GB/s of weights, "
-                f"{row['of_bandwidth']:.0%} of the {bandwidth / 1e9:.1f} GB/s that as many "
+                f"{row.model}, {row.column}, {counted(row.threads, 'thread')}: "
+                f"decoding reads {row.bytes_per_second / 1e9:.1f} GB/s of weights, "
+                f"{row.of_bandwidth:.0%} of the {bandwidth / 1e9:.1f} GB/s that as many "
                 "threads read from memory in the same run"
             )
 
 
-def facts(machine: dict[str, Any]) -> Iterator[str]:
+def facts(machine: Machine) -> Iterator[str]:
     """Yield the lines that describe the machine."""
-    yield f"{machine['cpu']}, {machine['cores']} processors ({', '.join(machine['flags'])})"
+    yield f"{machine.cpu}, {machine.cores} processors ({', '.join(machine.flags)})"
     yield (
-        f"{machine['memory'] / (1 << 30):.0f} GiB of memory, "
-        f"last-level cache {machine['last_level_cache'] >> 20} MiB"
+        f"{machine.memory / (1 << 30):.0f} GiB of memory, "
+        f"last-level cache {machine.last_level_cache >> 20} MiB"
     )
-    yield f"{machine['kernel']}, {machine['compiler']}"
-    if machine.get("peer"):
-        yield re.sub(r"\s+", " ", str(machine["peer"])).replace(" = 1 |", ",").rstrip(" ,")
+    yield f"{machine.kernel}, {machine.compiler}"
+    if machine.peer:
+        yield re.sub(r"\s+", " ", machine.peer).replace(" = 1 |", ",").rstrip(" ,")
 
 
-def table(result: dict[str, Any]) -> str:
+def table(result: BenchResult) -> str:
     """Return the whole report as text for a terminal."""
-    out = list(facts(result["machine"]))
-    for model, some in groupby(result["rows"], key=lambda r: r["model"]):
+    out = list(facts(result.machine))
+    for model, some in groupby(result.rows, key=lambda r: r.model):
         rows = list(some)
         heads, lines = grid(rows)
         heads[0] = str(model)
@@ -126,37 +118,39 @@ def table(result: dict[str, Any]) -> str:
         out.append("")
         for line in (heads, *lines):
             out.append("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
-        out += ["", *rooflines(rows, result["machine"])]
+        out += ["", *rooflines(rows)]
     out += ["", *remarks(result)]
     return "\n".join(out) + "\n"
 
 
-def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def merged(results: Sequence[BenchResult]) -> BenchResult:
     """Merge results of several runs on one machine; the first one describes the machine."""
-    machine = dict(results[0]["machine"])
-    rates = [r["machine"]["read_bandwidth"] for r in reversed(results)]
-    machine["read_bandwidth"] = {k: v for some in rates for k, v in some.items()}
+    machines = [result.machine for result in results]
     commands: dict[str, list[str]] = {}
-    for result in results:
-        for model, command in result["machine"]["commands"].items():
+    for one in machines:
+        for model, command in one.commands.items():
             commands.setdefault(model, []).append(command)
-    machine["commands"] = {k: "\n".join(dict.fromkeys(v)) for k, v in commands.items()}
-    machine["peer"] = next((p for r in results if (p := r["machine"]["peer"])), None)
-    order = list(dict.fromkeys(row["model"] for r in results for row in r["rows"]))
-    rows = [row for model in order for r in results for row in r["rows"] if row["model"] == model]
-    return {"machine": machine, "rows": rows}
+    machine = replace(
+        machines[0],
+        read_bandwidth={k: v for one in reversed(machines) for k, v in one.read_bandwidth.items()},
+        commands={k: "\n".join(dict.fromkeys(v)) for k, v in commands.items()},
+        peer=next((one.peer for one in machines if one.peer), None),
+    )
+    every = [row for result in results for row in result.rows]
+    order = list(dict.fromkeys(row.model for row in every))
+    return BenchResult(machine, tuple(sorted(every, key=lambda row: order.index(row.model))))
 
 
-def remarks(result: dict[str, Any]) -> Iterator[str]:
+def remarks(result: BenchResult) -> Iterator[str]:
     """Yield the explanation of the figures, and a warning if the machine was not idle."""
     yield "Medians, with the first and third quartile; ratios are medians of pairs, with the range."
     yield f"A ratio above 1 is in favour of the engine named first; {commonest(result)}."
     yield from warnings(result)
 
 
-def warnings(result: dict[str, Any]) -> Iterator[str]:
+def warnings(result: BenchResult) -> Iterator[str]:
     """Yield a warning if other processes disturbed a round."""
-    busy = [r["elsewhere"] for r in result["rows"]]
+    busy = [r.elsewhere for r in result.rows]
     disturbed = sum(share > QUIET for share in busy)
     if disturbed:
         yield (
@@ -165,95 +159,11 @@ def warnings(result: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def commonest(result: dict[str, Any]) -> str:
+def commonest(result: BenchResult) -> str:
     """Return the most common number of rounds, in words."""
-    counts = [len(r["samples"]) for r in result["rows"] if r["kind"] == "decode"] or [0]
+    counts = [len(r.samples) for r in result.rows if r.kind == "decode"] or [0]
     return counted(statistics.mode(counts), "round")
 
-
-# Plots.
-
-
-Points = list[tuple[float, Row]]
-
-
-def _curve(rows: Iterable[Row], at: Callable[[Row], float | None]) -> dict[str, Points]:
-    """Return the points of each engine, sorted by their position on the axis."""
-    curves: dict[str, Points] = {}
-    for row in rows:
-        x = at(row)
-        if x is not None:
-            curves.setdefault(_engine(row), []).append((x, row))
-    for points in curves.values():
-        points.sort(key=lambda p: p[0])
-    return curves
-
-
-def _threads_of(kind: str) -> Callable[[Row], float | None]:
-    return lambda r: r["threads"] if r["kind"] == kind else None
-
-
-def _depth(row: Row) -> float | None:
-    kind, _, depth = row["kind"].partition("@")
-    return float(depth or 0) if kind == "decode" else None
-
-
-def _batch(row: Row) -> float | None:
-    kind, _, batch = row["kind"].partition("/")
-    return float(batch) if kind == "prefill" and batch else None
-
-
-def draw(model: str, rows: Sequence[Row]) -> "Figure":
-    """Plot speed against threads, context and batch, with a curve for each engine."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 # slow, and only needed here
-
-    most = max(r["threads"] for r in rows)
-    of_most = [r for r in rows if r["threads"] == most]
-    panels = [
-        ("decode", "threads", _curve(rows, _threads_of("decode"))),
-        ("prefill", "threads", _curve(rows, _threads_of("prefill"))),
-        (f"decode, {most} threads", "position", _curve(of_most, _depth)),
-        (f"prefill, {most} threads", "tokens in a pass", _curve(of_most, _batch)),
-    ]
-    panels = [p for p in panels if p[2]]
-    colours = {e: f"C{i}" for i, e in enumerate(dict.fromkeys(_engine(r) for r in rows))}
-    drawing = Figure(figsize=(4 * len(panels), 3.4), layout="constrained")
-    axes = drawing.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (title, x_label, curves) in zip(axes, panels, strict=True):
-        for engine, points in curves.items():
-            x = [p[0] for p in points]
-            y = [p[1]["median"] for p in points]
-            low = [max(0, p[1]["median"] - p[1]["spread"][0]) for p in points]
-            high = [max(0, p[1]["spread"][1] - p[1]["median"]) for p in points]
-            ax.errorbar(
-                x, y, yerr=(low, high), marker="o", capsize=3, label=engine, color=colours[engine]
-            )
-        if x_label == "threads":
-            ax.set_xticks(sorted({int(p[0]) for c in curves.values() for p in c}))
-        elif x_label == "tokens in a pass":
-            ax.set_xscale("log", base=2)
-            ax.xaxis.set_major_formatter("{x:.0f}")
-        ax.set(title=title, xlabel=x_label)
-        ax.set_ylim(bottom=0)
-        ax.grid(alpha=0.3)
-    axes[0].set_ylabel("tokens per second")
-    axes[0].legend()
-    drawing.suptitle(model)
-    return drawing
-
-
-def write_plots(result: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Write a plot for each model; return the files by model."""
-    files: dict[str, Path] = {}
-    for model, some in groupby(result["rows"], key=lambda r: r["model"]):
-        stem = "".join(c if c.isalnum() else "-" for c in Path(model).stem)
-        path = files[str(model)] = folder / f"benchmarks-{stem}.png"
-        # Without a version in the file the same figures give the same bytes.
-        draw(str(model), list(some)).savefig(path, dpi=110, metadata={"Software": None})
-    return files
-
-
-# The page.
 
 _INTRODUCTION = """\
 # Benchmarks
@@ -303,17 +213,17 @@ def _markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[
         yield f"| {' | '.join(line)} |"
 
 
-def page(result: dict[str, Any], plots: dict[str, Path]) -> str:
+def page(result: BenchResult, plots: dict[str, Path]) -> str:
     """Return the text of docs/benchmarks.md."""
-    machine = result["machine"]
+    machine = result.machine
     out = [_INTRODUCTION, "## Machine", ""]
     out += [f"- {line}" for line in facts(machine)]
     out += [f"- {line}" for line in warnings(result)]
-    for model, some in groupby(result["rows"], key=lambda r: r["model"]):
+    for model, some in groupby(result.rows, key=lambda r: r.model):
         rows = list(some)
-        out += ["", f"## {model}", "", "```", machine["commands"][model], "```", ""]
-        out += _markdown(*grid([r for r in rows if not r["curve"]]))
-        out += ["", *(f"- {line}" for line in rooflines(rows, machine))]
+        out += ["", f"## {model}", "", "```", machine.commands[model], "```", ""]
+        out += _markdown(*grid([r for r in rows if not r.curve]))
+        out += ["", *(f"- {line}" for line in rooflines(rows))]
         if model in plots:
             out += ["", f"![Speed of {model}]({plots[model].name})"]
     return "\n".join(out) + "\n"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""For how long the core holds vector registers at a time, at this machine's speed.
+"""Times for which the core holds vector registers, at this machine's speed.
 
-In the kernel nobody else can have the processor meanwhile.
+In the kernel no other task can run on the processor during such a section.
 """
 
 import platform
@@ -17,8 +17,8 @@ PROGRAM = HOST_PROGRAMS / "sections.c"
 
 
 @dataclass(frozen=True)
-class Sections:
-    """Of one kind of work, on one path. Times in nanoseconds of the processor."""
+class SectionTimes:
+    """Times of the sections of one kind of work on one path, in processor nanoseconds."""
 
     isa: str
     work: str
@@ -29,14 +29,14 @@ class Sections:
     max_ns: int
 
 
-def measure(model: Path, isa: str) -> list[Sections]:
-    """Fill a context of 2,048 tokens, or the model's own, on one thread.
+def measure(model: Path, isa: str) -> list[SectionTimes]:
+    """Fill a context of 2,048 tokens, or the model's own if smaller, on one thread.
 
-    HarnessError where this machine cannot run the path, or it holds no vector registers.
+    HarnessError if this machine cannot run the path, or the path holds no vector registers.
     """
     program = cross.executable(PROGRAM, platform.machine(), first=PROGRAM.with_suffix(".h"))
     done = subprocess.run([program, isa, model], capture_output=True, text=True, check=False)
     if done.returncode:
         raise HarnessError(f"{isa}: {done.stderr.strip()}")
     rows = (line.split() for line in done.stdout.splitlines())
-    return [Sections(isa, work, *map(int, figures)) for work, *figures in rows]
+    return [SectionTimes(isa, work, *map(int, figures)) for work, *figures in rows]

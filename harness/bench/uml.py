@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The module in User-mode Linux as an engine: its own figures, from /proc/llamux/stats."""
+"""The module in User-mode Linux as an engine; its figures are those of /proc/llamux/stats."""
 
 import os
 from pathlib import Path
@@ -14,11 +14,11 @@ _OPTIONS = "/proc/llamux/options"
 _PROMPT = "/proc/llamux/prompt"
 _STATS = "/proc/llamux/stats"
 _ALONE = "speculate 0\n"
-"""One token in a pass while single ones are timed."""
+"""Option for one token in a pass, while single tokens are timed."""
 
 
 class UmlEngine(Engine):
-    """A kernel with the module, for each load a new one; one thread."""
+    """A kernel with the module, a new one for each load, with one thread."""
 
     name, on = "llamux", "uml"
 
@@ -34,7 +34,7 @@ class UmlEngine(Engine):
             self._texts.clear()
         self._path, self._load = path, (path, threads, n_ctx, isa)
         arguments = f"threads={threads} n_ctx={n_ctx}" + (f" isa={isa}" if isa else "")
-        # The file stays outside; the module and its conversations are inside.
+        # The file lies outside; the guest's memory holds the module and its conversations.
         memory = 512 + 3 * path.stat().st_size // (1 << 20)
         self._guest = Guest(UML.name, model=path, memory=memory, module_args=arguments)
         self._guest.boot()
@@ -52,18 +52,20 @@ class UmlEngine(Engine):
         return {key: value for key, _, value in (line.partition(" ") for line in lines)}
 
     def _answer(self, text: bytes, options: str, least: int = 1) -> dict[str, int]:
-        """Figures of an answer to a text, of ``least`` tokens or more."""
+        """Return figures of an answer to a text. HarnessError if it has under ``least`` tokens."""
         guest = self._running()
         guest.check(f"cat > {_OPTIONS}", stdin=f"reset\n{options}".encode())
         guest.check(f"cat > {_PROMPT}", stdin=text + b"\n")
         guest.check(f"cat {_PROMPT} > /dev/null", timeout=600)
         last = {k: int(v) for k, v in self._stats().items() if k.startswith("last_")}
         if last["last_tokens"] < least:
-            raise HarnessError("the model has too little to say to the text that measures it")
+            raise HarnessError(
+                "the model has too little to say: no measure can be taken from its answer"
+            )
         return last
 
     def _text(self, n: int) -> bytes:
-        """About ``n`` tokens."""
+        """Return a text of about ``n`` tokens."""
         if n not in self._texts:
             with Chat(self._path.read_bytes()) as chat:
                 words = [b"Once", b"upon", b"a", b"time", b"there", b"was", b"some", b"kernel"]
@@ -79,21 +81,21 @@ class UmlEngine(Engine):
         return self._texts[n]
 
     def prefill(self, n: int, batch: int = 0) -> float:
-        del batch  # the module's own
+        del batch  # the module chooses its own
         last = self._answer(self._text(n), "template none\nmax_tokens 1\n")
         return last["last_prefill_us"] / 1e6 / last["last_prompt_tokens"] * n
 
     def fill(self, n: int) -> None:
-        """Every answer evaluates its own prompt."""
+        """Do nothing: every answer evaluates its own prompt."""
 
     def decode(self, n: int, depth: int) -> float:
         options = f"template none\nmax_tokens {n + 1}\n{_ALONE}"
         last = self._answer(self._text(max(depth, 1)), options, least=2)
-        # The first token comes with the prompt.
+        # The first token is computed with the prompt.
         return last["last_decode_us"] / 1e6 / (last["last_tokens"] - 1) * n
 
     def first_token(self, prompt: Prompt, kept: int) -> float:
-        """Cold is the first answer after a load, which also evaluates what the module keeps."""
+        """Without kept tokens, time the first answer after a load, which evaluates them all."""
         options = "max_tokens 1\n"
         if kept:
             self._answer(b"Hello", options)
@@ -102,8 +104,8 @@ class UmlEngine(Engine):
         last = self._answer(prompt.text, options)
         if (last["last_prompt_tokens"], last["last_reused"]) != (len(prompt.tokens), prompt.head):
             raise HarnessError(
-                f"the module has kept {last['last_reused']} of {last['last_prompt_tokens']} tokens "
-                f"of the prompt, and not {prompt.head} of {len(prompt.tokens)}"
+                f"the module kept {last['last_reused']} of {last['last_prompt_tokens']} tokens "
+                f"of the prompt instead of {prompt.head} of {len(prompt.tokens)}"
             )
         return last["last_ttft_us"] / 1e6
 
@@ -111,7 +113,7 @@ class UmlEngine(Engine):
         return int(self._stats()["memory_peak_bytes"])
 
     def pids(self) -> list[int]:
-        """The kernel and the processes that are its programs: one process group."""
+        """Return the ids of the kernel's process group, which includes its programs."""
         leader = self._guest and self._guest.pid
         if not leader:
             return []

@@ -91,7 +91,7 @@ def _add_user_defined(image: Image, texts: list[bytes]) -> None:
 
 
 FILES: dict[str, Callable[[], bytes]] = {"bpe": _bpe_file, "spm": _spm_file}
-"""What a target finds in ``$LLAMUX_FUZZ_FILE``."""
+"""Functions that write the file which a target reads from ``$LLAMUX_FUZZ_FILE``."""
 
 
 def targets() -> list[str]:

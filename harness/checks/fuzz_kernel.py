@@ -8,6 +8,7 @@ them at the end. Without KCOV in the kernel only the results of system calls gui
 """
 
 import hashlib
+import math
 import os
 import struct
 from collections import Counter, defaultdict, deque
@@ -21,6 +22,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from harness.guests.errors import GuestError
 from harness.guests.guest import MODULE_PATH, Guest
+from harness.host import patience
 from harness.host.architectures import architecture
 from harness.host.errors import HarnessError
 from harness.host.paths import GUEST_PROGRAMS, ROOT, cache_dir
@@ -55,7 +57,7 @@ class FuzzError(HarnessError):
 
 @dataclass
 class Report:
-    """What came of a run. ``blocks`` of ``sites`` instrumented ones were reached.
+    """Result of a run. ``blocks`` of ``sites`` instrumented ones were reached.
 
     User-mode Linux does not say how many there are: its code calls by registers.
     """
@@ -91,12 +93,12 @@ def save(folder: Path, inputs: Iterable[bytes]) -> None:
 
 
 def packed(inputs: Iterable[bytes]) -> bytes:
-    """As the guest's program reads them."""
+    """Return the bytes that the guest's program reads."""
     return b"".join(struct.pack("<H", len(data)) + data for data in inputs)
 
 
 def files(arch: str, inputs: Iterable[bytes]) -> dict[str, bytes | Path]:
-    """What a guest needs beside the module."""
+    """Return the files that a guest needs beside the module."""
     folder = cache_dir("lab")
     found: dict[str, bytes | Path] = {
         "/fuzz/program": cross.program(PROGRAM, architecture(arch).processor),
@@ -192,7 +194,8 @@ def _execute(guest: Guest, arguments: str, timeout: float, corpus: Path | None) 
     """Run the guest's program. Whatever goes wrong names the folder with its inputs."""
     listener = _Listener(corpus)
     try:
-        done = guest.run(f"/fuzz/fuzz_kernel {arguments}", timeout=timeout, on_output=listener.feed)
+        program = f"PATIENCE={math.ceil(patience.factor())} /fuzz/fuzz_kernel {arguments}"
+        done = guest.run(program, timeout=timeout, on_output=listener.feed)
     except GuestError:
         folder = _save_finding(listener.latest)
         say(f"the latest programs lie in {folder}: run them again with --replay {folder}")
@@ -237,7 +240,7 @@ def _prepare(guest: Guest) -> None:
 
 
 def _leaks(guest: Guest) -> str:
-    """What nobody points to any more, where the kernel looks for that; it does from an age on."""
+    """Return leaked memory, if the kernel looks for it; kmemleak reports it from an age on."""
     return guest.check(
         "cd /sys/kernel/debug && if [ -e kmemleak ]; then sleep 6;"
         " for i in 1 2 3; do echo scan >kmemleak; done;"

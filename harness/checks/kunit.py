@@ -18,7 +18,7 @@ from harness.kernels import module as kbuild_module
 from harness.vectors import files
 
 MAKE_ARGS = ("CONFIG_LLAMUX_KUNIT_TEST=m",)
-"""What makes Kbuild build the suites instead of the module."""
+"""Argument of make that builds the suites instead of the module."""
 
 _LOG_BYTES = 1 << 22
 """Room for suites that fail at everything, or the beginning of the report is lost."""
@@ -31,13 +31,13 @@ _PLAN = re.compile(r"^1\.\.(\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Report:
-    """What the suites said."""
+    """Results of the suites."""
 
     ktap: str
     suites: tuple[str, ...]
-    """Those that have come to an end."""
+    """Names of the suites that have ended."""
     failures: tuple[str, ...]
-    """What did not pass, was skipped, or never came."""
+    """Results that failed, were skipped, or are missing."""
     passed: int
     """Results that are neither, each case of a test counted by itself."""
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.core import chat
+from harness.core.options import MAX_DRAFT, TEMPLATE_AUTO, Options
 from harness.core.sampler import parse_q16
-from harness.core.session import MAX_DRAFT, TEMPLATE_AUTO, Model, Options, Session
+from harness.core.session import Model, Session
 from harness.guests.guest import MODULE_PATH, Guest
+from harness.host import patience
 from harness.host.errors import HarnessError
 from harness.host.paths import GUEST_PROGRAMS, cache_dir
 from harness.host.progress import step
@@ -30,7 +32,7 @@ MEMORY = 1024
 """MiB of the guest."""
 
 GROUP = 1000
-"""Of the clients that are not root, as the program has it."""
+"""User id of the clients that are not root; the program has the same."""
 
 _GRACE = 300  # seconds for what is under way at the end, many times that on a slow kernel
 _END = 100  # and for what comes after
@@ -70,19 +72,19 @@ LOADS = (
     Load("tiny-spm", 0.25, 1, 60),
     Load("smollm2", 0.25, 0.1, 3, n_phrases=2, n_texts=40, n_logits=6, n_ids=3, n_dialogues=5),
 )
-"""What there is by default."""
+"""Loads of a run without options."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a client writes, and what it has to read."""
+    """Prompt of a client, and the answer that it must read."""
 
     options: bytes
     prompt: bytes
     answer: bytes
 
     def packed(self) -> bytes:
-        """As the guest's program reads it."""
+        """Return the bytes that the guest's program reads."""
         return b"".join(
             struct.pack("<I", len(part)) + part for part in (self.options, self.prompt, self.answer)
         )
@@ -97,10 +99,10 @@ class Questions:
     dialogues: Sequence[Question]
     """Turns; those that go on with a dialogue have no options."""
     others: Sequence[Question]
-    """Of another model."""
+    """Questions to another model."""
 
     def packed(self) -> bytes:
-        """As the guest's program reads them."""
+        """Return the bytes that the guest's program reads."""
         return b"".join(
             struct.pack("<I", len(some)) + b"".join(question.packed() for question in some)
             for some in (self.texts, self.logits, self.dialogues, self.others)
@@ -109,7 +111,7 @@ class Questions:
 
 @dataclass
 class Report:
-    """What one model went through. ``failures`` are in words; there have to be none."""
+    """Operations on one model. ``failures`` are in words; there must be none."""
 
     model: str
     seconds: int
@@ -163,7 +165,7 @@ def _prompt(load: Load, draw: random.Random) -> bytes:
 
 
 def _lines(options: Mapping[str, str]) -> bytes:
-    """As they are written to the file of options."""
+    """Return the lines that are written to the file of options."""
     return "".join(["reset\n", *(f"{key} {value}\n" for key, value in options.items())]).encode()
 
 
@@ -197,7 +199,7 @@ def _logits(load: Load, model: Model, draw: random.Random) -> Iterator[Question]
 
 
 def questions(load: Load, seed: int) -> Questions:
-    """What is asked under a load; the same for the same seed."""
+    """Return the questions of a load; the same for the same seed."""
     draw = random.Random(f"{load.model} {seed}")
     with Model(load.path()) as model, Model(_path(load.other)) as other:
         return Questions(
@@ -244,11 +246,11 @@ def _under(guest: Guest, load: Load, report: Report, seed: int) -> None:
         timeout=300,
     )
     before = _settled(guest)
-    grace = round(_GRACE * guest.kernel.slowness)
+    grace = round(patience.scaled(_GRACE * guest.kernel.slowness))
     done = guest.run(
         f"/stress/stress /stress/{load.model}.questions {report.seconds} {grace} {report.clients}"
         f" {seed} /stress/{load.model}.gguf /stress/{load.other}.gguf",
-        timeout=report.seconds + _GRACE + _END,
+        timeout=report.seconds + grace + _END,
     )
     if not done.output:
         raise HarnessError(

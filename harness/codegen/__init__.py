@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Generated C headers, a module each.
+"""Generated C headers.
 
-A module here has ``render() -> dict[str, str]``: paths relative to the
-repository's root, and the text of each. ``python -m harness generate-headers``
-writes them all; with ``--check`` it fails where one differs.
+Each module here has ``render() -> dict[str, str]``, which returns the text of headers by their
+paths from the repository's root. ``python -m harness generate-headers`` writes all of them;
+with ``--check`` it fails if one differs.
 """
 
 import importlib
@@ -16,7 +16,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def template(name: str) -> jinja2.Template:
-    """The template ``templates/NAME``; an undefined variable is an error."""
+    """Return the template ``templates/NAME``; an undefined variable is an error."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -29,7 +29,7 @@ def template(name: str) -> jinja2.Template:
 
 
 def render_all() -> dict[str, str]:
-    """Every generated file: path relative to the root, and text."""
+    """Return the text of every generated file, by its path from the root."""
     files: dict[str, str] = {}
     for info in pkgutil.iter_modules(__path__):
         files.update(importlib.import_module(f"{__name__}.{info.name}").render())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The table of weight types, with block sizes and tensor names of the ``gguf`` package."""
+"""The core's tables of weight types and tensor names, with the numbers of the ``gguf`` package."""
 
 from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH, MODEL_TENSOR, MODEL_TENSORS, TENSOR_NAMES
 from gguf.constants import GGMLQuantizationType as Type
@@ -22,11 +22,11 @@ WEIGHTS = (
     MODEL_TENSOR.FFN_UP,
     MODEL_TENSOR.FFN_DOWN,
 )
-"""The tensors of the architecture ``llama`` without experts."""
+"""Tensors of the architecture ``llama`` without experts."""
 
 
 def _names() -> list[tuple[str, str]]:
-    """Macro and name of each tensor; a layer's holds one ``%u``."""
+    """Return macro and name of each tensor; the name of a layer's tensor holds one ``%u``."""
     known = MODEL_TENSORS[MODEL_ARCH.LLAMA]
     names = []
     for tensor in WEIGHTS:

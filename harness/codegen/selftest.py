@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Hashes that the core's arithmetic/selftest.c must compute, from the twin: a function a step."""
+"""Hashes that the core's arithmetic/selftest.c must compute, from the twin."""
 
 from collections.abc import Callable
 from functools import partial
@@ -40,13 +40,13 @@ class _Stream:
         return x
 
     def number(self, bits: int) -> int:
-        """Of up to ``bits`` and a sign."""
+        """Return a number of up to ``bits`` bits and a sign."""
         x = self.word()
         return (x - (x >> 63 << 64)) >> 63 - bits
 
 
 class _Input:
-    """What every step computes with, drawn in the order of make_up()."""
+    """Input of every step, drawn in the order of make_up()."""
 
     def __init__(self) -> None:
         stream = _Stream()
@@ -63,21 +63,21 @@ class _Input:
         self.x = fp.quantize(self.v, np.full(TOKENS, -32))
 
     def chunk(self, dim: int) -> I64:
-        """Codes of a chunk of keys or values."""
+        """Return the codes of a chunk of keys or values."""
         return self.code[: CHUNK * dim]
 
     def planes(self, n: int) -> I64:
-        """Codes of queries or weights."""
+        """Return the codes of queries or weights."""
         return self.code[CHUNK * MAX_DIM :][:n]
 
 
 def _bytes(*results: tuple[str, object]) -> bytes:
-    """Numbers as C has them: each with its type of numpy."""
+    """Return numbers as they lie in C's memory; each has its type in numpy."""
     return b"".join(fp.i64(v).astype(kind).tobytes() for kind, v in results)  # type: ignore[arg-type]
 
 
 def _vectors(x: fp.Quantized) -> bytes:
-    """struct bfp."""
+    """Return the bytes of struct bfp."""
     q = fp.blocks(x.q)
     pairs = q.reshape(*q.shape[:-1], 8, 4)[..., [0, 2, 1, 3]]
     total = q.sum(axis=-1)
@@ -201,11 +201,11 @@ STEPS: dict[str, Callable[[_Input], bytes]] = {
     "mass": _mass,
     "split": lambda i: _bytes(("i2", i.code[:ODD] >> 8), ("i2", i.code[:ODD] & 255)),
 }
-"""What comes of each step, by its name, as the bytes that it notes."""
+"""Steps by name; each returns the bytes that the C step hashes."""
 
 
 def _fnv1a(data: bytes) -> int:
-    """Fowler, Noll and Vo's hash."""
+    """Return the hash FNV-1a."""
     value = 0xCBF29CE484222325
     for byte in data:
         value = (value ^ byte) * 0x100000001B3 & _WORD
@@ -213,7 +213,7 @@ def _fnv1a(data: bytes) -> int:
 
 
 def render() -> dict[str, str]:
-    """``generated/selftest.h``."""
+    """Return ``generated/selftest.h``."""
     given = _Input()
     hashes = [(name, _fnv1a(step(given))) for name, step in STEPS.items()]
     text = template("selftest.h.j2").render(seed=SEED, hashes=hashes)

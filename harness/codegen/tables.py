@@ -14,14 +14,14 @@ def _fixed(value: Decimal, bits: int, rounding: str = ROUND_HALF_UP) -> int:
 
 
 def render() -> dict[str, str]:
-    """``generated/constants.h`` and ``generated/tables.h``."""
+    """Return ``generated/constants.h`` and ``generated/tables.h``."""
     with localcontext() as context:
         context.prec = 60
         two = Decimal(2)
         ln2 = two.ln()
         tables = template("tables.h.j2").render(
             exp2=[_fixed(two ** (Decimal(-i) / 64), 30) for i in range(64)],
-            # Doubles carry 23 bits more than Q30 keeps.
+            # A double has 23 bits more than Q30.
             sine=[round(math.sin(math.pi * i / 2048) * 2**30) for i in range(1025)],
             root=[_fixed(two ** (-(two**-j)), 64, ROUND_FLOOR) for j in range(1, 57)],
         )

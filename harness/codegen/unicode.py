@@ -22,7 +22,7 @@ Range = tuple[int, int]
 
 
 def ranges(holds: Callable[[int], bool]) -> list[Range]:
-    """The first and last code points of each longest range where ``holds``."""
+    """Return the first and last code points of each longest range where ``holds``."""
     found: list[Range] = []
     for cp in range(0x110000):
         if not holds(cp):
@@ -35,12 +35,12 @@ def ranges(holds: Callable[[int], bool]) -> list[Range]:
 
 
 def category(letter: str) -> Callable[[int], bool]:
-    """Whether a code point's general category begins with ``letter``."""
+    """Return a test for code points whose general category begins with ``letter``."""
     return lambda cp: bool(unicodedata2.category(chr(cp)).startswith(letter))
 
 
 def render() -> dict[str, str]:
-    """``generated/unicode_tables.h``."""
+    """Return ``generated/unicode_tables.h``."""
     classes = [
         *((low, high, "LETTER") for low, high in ranges(category("L"))),
         *((low, high, "NUMBER") for low, high in ranges(category("N"))),

@@ -21,11 +21,11 @@ HEADERS = {
     "gguf": files.gguf,
     "llama": files.llama,
 }
-"""What makes each header's tables."""
+"""Functions that make each header's tables."""
 
 _PLAIN = re.compile(rb"[ !#-\[\]-~]")
 _SPACE = "\x01"
-"""Stands for a space in a literal while lines are wrapped, which thus break between cells."""
+"""Placeholder for a space in a literal, so that lines are wrapped between cells only."""
 
 
 def _string(data: bytes) -> str:
@@ -48,7 +48,7 @@ def _cell(declaration: str, value: Cell) -> str:
 
 
 def _rows(table: Table) -> str:
-    """Initialisers, wrapped."""
+    """Return the initialisers of a table, wrapped."""
     lines = []
     for row in table.rows:
         cells = ", ".join(_cell(f, v) for f, v in zip(table.fields, row, strict=True))
@@ -63,7 +63,7 @@ def _rows(table: Table) -> str:
 
 
 def render() -> dict[str, str]:
-    """``kmod/tests/generated/*.h``."""
+    """Return ``kmod/tests/generated/*.h``."""
     return {
         f"kmod/tests/generated/{name}.h": template("vectors.h.j2").render(
             name=name, tables=[(table, _rows(table)) for table in tables()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measure speed, latency and memory, beside llama.cpp if asked to.
+"""Measure speed, latency and memory, with --peer beside llama.cpp.
 
   python -m harness bench smollm2 --peer llama.cpp
   python -m harness bench smollm2 --threads 1 --repeat 5 --json
@@ -7,27 +7,26 @@
 MODEL is a GGUF file or a name: smollm2, or tinyllama-shape, which is a file of
 TinyLlama-1.1B's shape with random weights in Q4_K_M.
 
-Engines take turns, so that ratios are of neighbours; a round that other
-processes disturb is measured again. --peer builds llama-cpp-python for this
-processor, once, in some minutes. --on uml measures the module in User-mode
-Linux beside the same code in userspace, on one thread.
+The engines take turns, so that ratios are of neighbouring samples; a round that
+other processes disturb is measured again. --peer first builds llama-cpp-python
+for this processor, which takes some minutes, once. --on uml measures the module
+in User-mode Linux beside the same code in userspace, on one thread.
 
---write-docs writes docs/benchmarks.md and its plots. `make bench` does it in parts:
+--write-docs writes docs/benchmarks.md and its plots. `make bench` works in parts:
 `bench MODEL ... --json >FILE` for each model, then `bench --results FILE --write-docs`.
 """
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from harness.bench import machine, report, uml
+from harness.bench import machine, plots, report, uml
 from harness.bench.engines import PEER, Engine, NativeEngine, PeerEngine
 from harness.bench.measure import QUIET, check_isa, measure_model
-from harness.bench.plan import N_CTX, Plan
+from harness.bench.plan import N_CTX, BenchPlan
+from harness.bench.results import BenchResult
 from harness.bench.userspace import read_bandwidth
 from harness.core import library, session
 from harness.host import packages
@@ -51,23 +50,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="show what --json printed earlier, too; may be given again",
+        help="include what --json printed earlier; may be given several times",
     )
     parser.add_argument(
-        "--threads", default="", metavar="LIST", help="as 1,2 (default: 1 and every processor)"
+        "--threads",
+        default="",
+        metavar="LIST",
+        help="numbers of threads, as 1,2 (default: 1 and all processors)",
     )
-    parser.add_argument("--prompt-tokens", type=int, metavar="N", help="of prefill (default 512)")
-    parser.add_argument("--gen-tokens", type=int, metavar="N", help="of decode (default 64)")
     parser.add_argument(
-        "--depth", metavar="LIST", help="decode from these positions too (default 2000)"
+        "--prompt-tokens", type=int, metavar="N", help="tokens of prefill (default 512)"
     )
-    parser.add_argument("--isa", metavar="NAME", help=f"of {', '.join(library.ISAS)}")
+    parser.add_argument("--gen-tokens", type=int, metavar="N", help="tokens of decode (default 64)")
     parser.add_argument(
-        "--on", choices=["native", "uml"], default="native", help="where (default native)"
+        "--depth", metavar="LIST", help="decode from these positions, too (default 2000)"
     )
-    parser.add_argument("--peer", choices=[PEER], help="measure it in alternation")
+    parser.add_argument(
+        "--isa", metavar="NAME", help=f"path to compute with: {', '.join(library.ISAS)}"
+    )
+    parser.add_argument(
+        "--on",
+        choices=["native", "uml"],
+        default="native",
+        help="where to measure (default native)",
+    )
+    parser.add_argument("--peer", choices=[PEER], help="measure this engine, too")
     parser.add_argument("--repeat", type=int, default=10, metavar="N", help="rounds (default 10)")
-    parser.add_argument("--json", action="store_true", help="for programs, on standard output")
+    parser.add_argument("--json", action="store_true", help="print the result for programs")
     parser.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="plot speed against threads, context, batch"
     )
@@ -75,7 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
-    """A list of numbers like ``1,2,4``, without repetition. UsageError where it is none."""
+    """Return a list of numbers like ``1,2,4`` without repetition. UsageError if it is none."""
     try:
         values = sorted({int(part) for part in text.split(",")})
     except ValueError:
@@ -86,7 +95,7 @@ def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
 
 
 def _within(value: int | None, default: int, name: str, most: int) -> int:
-    """An argument, or its default as far as a context allows."""
+    """Return an argument, or its default as far as the context allows. UsageError if too large."""
     if value is None:
         return min(default, most)
     if not 1 <= value <= most:
@@ -94,13 +103,14 @@ def _within(value: int | None, default: int, name: str, most: int) -> int:
     return value
 
 
-def plan(args: argparse.Namespace, name: str) -> Plan:
-    """What to measure of a model. UsageError where the arguments do not fit it."""
+def plan(args: argparse.Namespace, name: str) -> BenchPlan:
+    """Return the measures of a model. UsageError if the arguments do not fit it."""
     path = catalog.resolve(name)
     with session.Model(path) as model:
         most = model.n_ctx_train
-    processors = len(os.sched_getaffinity(0))
-    threads = numbers(args.threads or f"1,{processors}", "--threads", 1, session.MAX_THREADS)
+    threads = numbers(
+        args.threads or f"1,{machine.processors()}", "--threads", 1, session.MAX_THREADS
+    )
     if args.on == "uml" and 1 not in threads:
         raise UsageError("--on uml has one processor: let --threads name 1")
     gen = _within(args.gen_tokens, 64, "--gen-tokens", most)
@@ -109,7 +119,7 @@ def plan(args: argparse.Namespace, name: str) -> Plan:
         depths = tuple(d for d in (DEPTH,) if d < most)
     else:
         depths = numbers(args.depth, "--depth", 0, most - 1)
-    return Plan(
+    return BenchPlan(
         name=name if name in catalog.NAMES else path.name,
         path=path,
         threads=threads,
@@ -125,20 +135,20 @@ def plan(args: argparse.Namespace, name: str) -> Plan:
 
 
 def engines(args: argparse.Namespace) -> list[Engine]:
-    """Who takes turns, ours first."""
+    """Return the engines that take turns, Llamux's first."""
     some: list[Engine] = [NativeEngine()]
     if args.on == "uml":
         packages.ensure(packages.KERNELS)
         some.insert(0, uml.UmlEngine())
     if args.peer:
         peer = PeerEngine()
-        peer.command()  # builds it, so that nothing is measured meanwhile
+        peer.command()  # builds it before anything is measured
         some.append(peer)
     return some
 
 
-def command(args: argparse.Namespace, p: Plan) -> str:
-    """What measures one model so again."""
+def command(args: argparse.Namespace, p: BenchPlan) -> str:
+    """Return the command that measures one model again."""
     words = ["python -m harness bench", p.name, "--threads", ",".join(map(str, p.threads))]
     words += ["--prompt-tokens", str(p.prompt_tokens), "--gen-tokens", str(p.gen_tokens)]
     words += ["--depth", ",".join(map(str, p.depths))] if p.depths else []
@@ -148,38 +158,29 @@ def command(args: argparse.Namespace, p: Plan) -> str:
     return " ".join([*words, "--repeat", str(p.repeat)])
 
 
-def measure(args: argparse.Namespace, plans: Sequence[Plan]) -> dict[str, Any]:
-    """The result, as --json prints it."""
+def measure(args: argparse.Namespace, plans: Sequence[BenchPlan]) -> BenchResult:
+    """Measure the models."""
     some = engines(args)
-    rows = []
     counts = sorted({threads for p in plans for threads in p.threads})
     rates = {n: machine.bandwidth(read_bandwidth, n, args.repeat, QUIET) for n in counts}
-    for p in plans:
-        rows += measure_model(p, some, rates)
+    rows = [row for p in plans for row in measure_model(p, some, rates)]
     peer = next((e.about for e in some if e.name == PEER), None)
-    about = {
-        **machine.describe(),
-        "read_bandwidth": {str(n): rate for n, rate in rates.items()},
-        "peer": peer,
-        "commands": {p.name: command(args, p) for p in plans},
-    }
-    return {"machine": about, "rows": rows}
+    about = machine.describe(rates, peer, {p.name: command(args, p) for p in plans})
+    return BenchResult(about, tuple(rows))
 
 
-def earlier(path: Path) -> dict[str, Any]:
-    """What --json printed. UsageError where it is something else."""
+def earlier(path: Path) -> BenchResult:
+    """Return a result that --json printed. UsageError if the file is something else."""
     try:
-        result: dict[str, Any] = json.loads(path.read_text())
-        report.table(result)
+        return BenchResult.from_json(json.loads(path.read_text()))
     except OSError as error:
         raise UsageError(f"--results {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"--results {path} is not what --json prints") from error
-    return result
+    except ValueError as error:
+        raise UsageError(f"--results {path} is not what --json prints: {error}") from error
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     if args.repeat < 1:
         raise UsageError(f"--repeat must be at least 1, not {args.repeat}")
     if not args.model and not args.results:
@@ -191,15 +192,15 @@ def run(args: argparse.Namespace) -> int:
         results.append(measure(args, plans))
     result = report.merged(results)
     if args.json:
-        json.dump(result, sys.stdout, indent=1)
+        json.dump(result.to_json(), sys.stdout, indent=1)
         print()
     else:
         print(report.table(result), end="")
     if args.plots:
         args.plots.mkdir(parents=True, exist_ok=True)
-        report.write_plots(result, args.plots)
+        plots.write(result, args.plots)
     if args.write_docs:
         folder = ROOT / "docs"
-        plots = report.write_plots(result, folder)
-        (folder / "benchmarks.md").write_text(report.page(result, plots))
+        files = plots.write(result, folder)
+        (folder / "benchmarks.md").write_text(report.page(result, files))
     return 0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Turn token ids, a JSON list on standard input, into the bytes that they stand for.
+"""Turn token ids, a JSON list on standard input, into their bytes.
 
-With --jsonl each line is a list, and each line of output a JSON string; bytes
-that are not UTF-8 are U+FFFD there.
+With --jsonl each line is a list, and each line of output is a JSON string, in which
+bytes that are not UTF-8 are U+FFFD.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from harness.models.catalog import resolve
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
-    parser.add_argument("--jsonl", action="store_true", help="a list a line")
+    parser.add_argument("--jsonl", action="store_true", help="read a list from each line")
 
 
 def ids_of(text: bytes, n_vocab: int) -> list[int]:
-    """The ids of a JSON list."""
+    """Return the ids of a JSON list. UsageError if it is none."""
     try:
         ids = json.loads(text)
     except ValueError as error:
@@ -33,7 +33,7 @@ def ids_of(text: bytes, n_vocab: int) -> list[int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     with private_image(resolve(args.model)) as image, Chat(image) as vocabulary:
         if not args.jsonl:
             ids = ids_of(sys.stdin.buffer.read(), vocabulary.n_vocab)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Fuzz a part of the core with libFuzzer and sanitizers.
 
-Replays the target's seeds, then looks for new inputs until the time is over.
-Prints the executions; exits 1 where something was found.
+The verb replays the target's seeds, then looks for new inputs until the time is
+over. It prints the number of executions and exits with 1 if it found a fault.
 """
 
 import argparse
@@ -20,12 +20,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help=f"{', '.join(fuzz_core.targets())}, or all",
     )
-    parser.add_argument("--seconds", type=int, default=30, help="for each target (default: 30)")
-    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    parser.add_argument(
+        "--seconds", type=int, default=30, help="time for each target (default: 30)"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object on each line")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     for target in fuzz_core.targets() if args.target == "all" else [args.target]:
         result = fuzz_core.run(target, args.seconds)
         if args.json:

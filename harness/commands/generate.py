@@ -1,26 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Answer a prompt, natively or in a guest; the same bytes everywhere.
+"""Answer a prompt, natively or in a guest; the answer has the same bytes everywhere.
 
-With --figures a native answer ends with a line on standard error: tokens, time
-to the first one, tokens per second, threads, and the path that multiplied the weights.
+With --figures a native answer ends with a line on standard error: tokens, time to
+the first one, tokens per second, threads, and the path that multiplied the weights.
 """
 
 import argparse
 import sys
 import time
 
-from harness.core.library import ISAS, library, select_isa
+from harness.core.library import ISAS, path_name, select_isa
+from harness.core.options import CHAT_NONE, DEFAULT_N_CTX, MAX_DRAFT, TEMPLATE_AUTO, Options
 from harness.core.sampler import parse_q16
-from harness.core.session import (
-    CHAT_NONE,
-    DEFAULT_N_CTX,
-    MAX_DRAFT,
-    TEMPLATE_AUTO,
-    Model,
-    Options,
-    Session,
-    default_threads,
-)
+from harness.core.session import Model, Session, default_threads
 from harness.guests.guest import Guest
 from harness.host.architectures import DEBUG_KERNELS, KERNELS
 from harness.host.errors import HarnessError, UsageError
@@ -31,29 +23,43 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
     parser.add_argument("--prompt", required=True, help="the text to answer")
-    parser.add_argument("--max-tokens", type=int, default=256, help="of the answer (default 256)")
-    parser.add_argument("--raw", action="store_true", help="continue the text: no chat template")
-    parser.add_argument("--temperature", default="0", help="0 (the default) is greedy")
-    parser.add_argument("--top-k", type=int, default=0, help="keep this many tokens; 0 keeps all")
-    parser.add_argument("--top-p", default="1", help="keep the likeliest of this probability")
     parser.add_argument(
-        "--min-p", default="0", help="drop what is less likely than this times the best"
+        "--max-tokens", type=int, default=256, help="tokens of the answer (default 256)"
     )
-    parser.add_argument("--repeat-penalty", default="1", help="1 (the default) is off")
-    parser.add_argument("--seed", type=int, default=0, help="of the random generator (default 0)")
+    parser.add_argument(
+        "--raw", action="store_true", help="continue the text without a chat template"
+    )
+    parser.add_argument(
+        "--temperature", default="0", help="0 (the default) takes the likeliest token"
+    )
+    parser.add_argument(
+        "--top-k", type=int, default=0, help="keep this many tokens; 0 (the default) keeps all"
+    )
+    parser.add_argument(
+        "--top-p", default="1", help="keep the likeliest tokens that have this probability together"
+    )
+    parser.add_argument(
+        "--min-p", default="0", help="drop tokens that are less likely than this times the best"
+    )
+    parser.add_argument("--repeat-penalty", default="1", help="1 (the default) switches it off")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the random generator (default 0)"
+    )
     parser.add_argument("--system", help="system prompt (default: the file's own)")
     parser.add_argument(
         "--speculate",
         type=int,
         default=MAX_DRAFT,
         metavar="N",
-        help=f"tokens to guess ahead at the most, 0 to {MAX_DRAFT} (the default)",
+        help=f"most tokens to guess ahead, 0 to {MAX_DRAFT} (the default)",
     )
-    parser.add_argument("--isa", choices=ISAS, help="native: how to multiply (default the fastest)")
     parser.add_argument(
-        "--threads", type=int, help="native: that compute together (default: one a processor)"
+        "--isa", choices=ISAS, help="native: path that multiplies (default: the fastest)"
     )
-    parser.add_argument("--figures", action="store_true", help="native: say how fast it was")
+    parser.add_argument(
+        "--threads", type=int, help="native: number of threads (default: one for each processor)"
+    )
+    parser.add_argument("--figures", action="store_true", help="native: print the speed")
     parser.add_argument(
         "--on",
         default="native",
@@ -63,12 +69,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel",
         choices=(*KERNELS, *DEBUG_KERNELS),
-        help="the guest's: Debian's series, or one that looks for faults (default 6.1, uml 6.12)",
+        help="guest's kernel: Debian's series, or one that finds faults (default 6.1, uml 6.12)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     if args.max_tokens < 1:
         raise UsageError("--max-tokens must be at least 1")
     if not 0 <= args.speculate <= MAX_DRAFT:
@@ -119,7 +125,7 @@ def _answer_native(args: argparse.Namespace) -> None:
             f"{(first - start) * 1000:.0f} ms, then {(counts.answer - 1) / seconds:.1f} tokens/s, "
             f"{counts.accepted} of {counts.drafted} guesses right, "
             f"{threads} {'thread' if threads == 1 else 'threads'}, "
-            f"integer path {library().llama_path_name().decode()}",
+            f"integer path {path_name()}",
             file=sys.stderr,
         )
 

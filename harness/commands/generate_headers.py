@@ -11,12 +11,12 @@ from harness.host.paths import ROOT
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 on a difference"
+        "--check", action="store_true", help="write nothing; exit with 1 if a header differs"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     stale = 0
     for name, text in codegen.render_all().items():
         path = ROOT / name

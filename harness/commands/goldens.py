@@ -10,12 +10,14 @@ from harness.vectors import goldens
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--update", action="store_true", help="write fixtures/golden/ anew")
-    what.add_argument("--check", action="store_true", help="compute and compare")
+    what.add_argument("--update", action="store_true", help="write fixtures/golden/")
+    what.add_argument(
+        "--check", action="store_true", help="compute and compare; exit with 1 if a file differs"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     if args.update:
         paths = {goldens.write(goldens.make(recipe)) for recipe in goldens.RECIPES}
         for path in set(goldens.FOLDER.glob("*.json")) - paths:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Say what a model file is, and whether the kernel would take it.
+"""Describe a model file, and say whether the kernel would take it.
 
-Exits 0 where the module would load the file, 1 where it would refuse it; the
-reason is the very line that the module would log. MODEL is a path or the name
-of a packaged model (`smollm2`).
+The exit code is 0 if the module would load the file and 1 if it would refuse it;
+the reason is the line that the module would log. MODEL is a path or the name of a
+packaged model (`smollm2`).
 """
 
 import argparse
@@ -18,14 +18,14 @@ from typing import Any
 from gguf.constants import GGMLQuantizationType
 
 from harness.core import gguf
-from harness.core.gguf import Gguf, Verdict, private_image
+from harness.core.gguf import Gguf, LoadVerdict, private_image
 from harness.core.library import CoreError
 from harness.models.catalog import resolve
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a well-formed file says about itself; ``types`` counts tensors."""
+    """Description that a well-formed file contains; ``types`` counts tensors."""
 
     architecture: str = ""
     name: str = ""
@@ -46,7 +46,7 @@ class Header:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or the name of a model")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _text(file: Gguf, key: str) -> str:
@@ -64,7 +64,7 @@ def _number(file: Gguf, key: str) -> int | None:
 
 
 def _header(path: Path) -> Header | None:
-    """None where the file is not well formed: the verdict says why."""
+    """Return the description, or None if the file is not well formed."""
     try:
         with private_image(path) as image, Gguf(image) as file:
             tensors = list(file.tensors())
@@ -92,7 +92,7 @@ def _header(path: Path) -> Header | None:
 
 
 def _size(n: int) -> str:
-    """Bytes for a person."""
+    """Return a number of bytes for a person."""
     value = float(n)
     for unit in ("bytes", "KiB", "MiB"):
         if value < 1024:
@@ -101,8 +101,8 @@ def _size(n: int) -> str:
     return f"{value:.2f} GiB"
 
 
-def _facts(header: Header | None, verdict: Verdict) -> list[tuple[str, str]]:
-    """Lines of label and text."""
+def _facts(header: Header | None, verdict: LoadVerdict) -> list[tuple[str, str]]:
+    """Return lines of label and text."""
     facts = [("size", f"{_size(verdict.file)}")]
     if header is not None:
         h = header
@@ -144,7 +144,7 @@ def _facts(header: Header | None, verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     path = resolve(args.model)
     verdict = gguf.load_check(path)
     header = _header(path)

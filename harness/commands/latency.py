@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(report: latency.Report) -> None:
+def _show(report: latency.LatencyReport) -> None:
     print(
         f"{report.kernel} on {report.arch}, {report.acceleration}, {report.processors} processors, "
         f"{report.conversations} conversations of {report.model}, {report.seconds} s each"

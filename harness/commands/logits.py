@@ -4,8 +4,8 @@
 python -m harness logits smollm2 tokens.json out.npy
 
 TOKENS.json is a JSON list of token ids. OUT.npy gets float64, (T, n_vocab); each
-number is exactly an integer over 65536. All instruction sets and batch sizes give
-the same.
+number is an integer divided by 65536. All instruction sets and batch sizes give
+the same numbers.
 """
 
 import argparse
@@ -14,13 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.core.library import library
-from harness.core.ops import Ops
-from harness.core.session import Model
+from harness.core.library import select_isa, usable_isas
+from harness.core.session import MAX_BATCH, Model
 from harness.host.errors import UsageError
 from harness.models.catalog import resolve
-
-MAX_BATCH = 64  # LLAMA_MAX_BATCH
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
     parser.add_argument("tokens", metavar="TOKENS.json", type=Path, help="a list of token ids")
     parser.add_argument("out", metavar="OUT.npy", type=Path, help="the file to write")
-    parser.add_argument("--isa", metavar="NAME", help="instruction set (default: the best here)")
+    parser.add_argument(
+        "--isa", metavar="NAME", help="instruction set (default: the best of this machine)"
+    )
     parser.add_argument("--batch", type=int, default=32, help="tokens of a pass, 1 to 64")
 
 
@@ -43,15 +42,13 @@ def _read_tokens(path: Path) -> list[int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     if not 1 <= args.batch <= MAX_BATCH:
         raise UsageError(f"--batch must be from 1 to {MAX_BATCH}")
     tokens = _read_tokens(args.tokens)
-    ops = Ops(library())
-    if args.isa is not None:
-        if args.isa not in ops.isas():
-            raise UsageError(f"--isa {args.isa}: this machine has {', '.join(ops.isas())}")
-        ops.select(args.isa)
+    if args.isa not in (None, *usable_isas()):
+        raise UsageError(f"--isa {args.isa}: this machine has {', '.join(usable_isas())}")
+    select_isa(args.isa)
     with Model(resolve(args.model)) as model:
         if not all(0 <= i < model.n_vocab for i in tokens):
             raise UsageError(f"token ids must be from 0 to {model.n_vocab - 1}")

@@ -31,12 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=quality.TEXT,
         help="UTF-8 text of two tokens or more (default: fixtures/text.txt)",
     )
-    parser.add_argument("--peer", choices=[PEER], help="measure it, too")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--peer", choices=[PEER], help="measure this engine, too")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     try:
         text = args.text.read_bytes()
     except OSError as error:
@@ -70,5 +70,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show(name: str, *values: str) -> None:
-    """A line of the table, a column for each engine."""
+    """Print a line of the table with a column for each engine."""
     print(f"{name:14}" + "".join(f"{value:12}" for value in values).rstrip())

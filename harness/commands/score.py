@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Say how likely given texts are as the answer to a prompt, the likeliest first.
+"""Print how likely given texts are as the answer to a prompt, the likeliest first.
 
 python -m harness score smollm2 --prompt 'Is Rome a city?' --candidate Yes --candidate No
 
 Each line has the log-probability (natural) of all tokens of a text together, their
-number, and the text. A text follows the prompt byte by byte: where the model
-would begin with a space, so does the text.
+number, and the text. A text follows the prompt byte by byte: if the model would
+begin with a space, the text must, too.
 """
 
 import argparse
 import json
 
-from harness.core.session import (
-    CHAT_NONE,
-    DEFAULT_N_CTX,
-    TEMPLATE_AUTO,
-    Model,
-    Options,
-    Session,
-    default_threads,
-)
+from harness.core.options import CHAT_NONE, DEFAULT_N_CTX, TEMPLATE_AUTO, Options
+from harness.core.session import Model, Session, default_threads
 from harness.models.catalog import resolve
 
 
@@ -28,16 +21,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
     parser.add_argument("--prompt", required=True, help="the text to answer")
     parser.add_argument(
-        "--candidate", required=True, action="append", metavar="TEXT", help="one of the answers"
+        "--candidate",
+        required=True,
+        action="append",
+        metavar="TEXT",
+        help="an answer; may be given several times",
     )
-    parser.add_argument("--raw", action="store_true", help="continue the text: no chat template")
+    parser.add_argument(
+        "--raw", action="store_true", help="continue the text without a chat template"
+    )
     parser.add_argument("--system", help="system prompt (default: the file's own)")
-    parser.add_argument("--open", action="store_true", help="the text may go on: score no end")
-    parser.add_argument("--json", action="store_true", help="as JSON, Q16, in the order given")
+    parser.add_argument(
+        "--open", action="store_true", help="do not score the end: the answer may go on"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON in Q16, in the given order")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     options = Options(chat=CHAT_NONE if args.raw else TEMPLATE_AUTO, system=args.system)
     texts = [text.encode() for text in args.candidate]
     with (

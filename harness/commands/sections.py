@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Measure for how long vector registers are held at a time.
 
-In the kernel nobody else can have the processor meanwhile: between two such sections
-others may run. A context is filled in passes of 32 tokens, and its last tokens come one by
-one, in userspace, on one thread; time that other processes took is not counted.
+In the kernel no other task can run on the processor during such a section. The verb fills a
+context in passes of 32 tokens and decodes the last tokens one by one, in userspace, on one
+thread; it does not count time that other processes took.
 
     python -m harness sections smollm2 --isa avx2
 """
@@ -23,13 +23,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "model", metavar="MODEL", help=f"a GGUF file, or {', '.join(catalog.NAMES)}"
     )
     parser.add_argument(
-        "--isa", action="append", metavar="NAME", help="may be given again; default the best one"
+        "--isa",
+        action="append",
+        metavar="NAME",
+        help="path to measure; may be given several times (default: the best one)",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print a JSON object on each line")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     model = catalog.resolve(args.model)
     isas = args.isa or [library.usable_isas()[-1]]
     found = [row for isa in isas for row in sections.measure(model, isa)]

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Turn text on standard input into token ids.
 
-The text is read whole and taken as plain: what looks like a control token is
-only text. With --jsonl each line is a JSON string, and each line of output the
-list of its ids.
+The text is read whole and is plain: the name of a control token is only text. With
+--jsonl each line is a JSON string, and each line of output is the list of its ids.
 """
 
 import argparse
@@ -19,12 +18,12 @@ from harness.models.catalog import resolve
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("model", metavar="MODEL", help="a GGUF file, or smollm2")
-    parser.add_argument("--no-bos", action="store_true", help="never begin with BOS")
-    parser.add_argument("--jsonl", action="store_true", help="a JSON string a line")
+    parser.add_argument("--no-bos", action="store_true", help="do not begin with BOS")
+    parser.add_argument("--jsonl", action="store_true", help="read a JSON string from each line")
 
 
 def text_of(line: bytes) -> bytes:
-    """The bytes of a line that is a JSON string; lone surrogates become ill-formed bytes."""
+    """Return the bytes of a line that is a JSON string; lone surrogates give ill-formed bytes."""
     try:
         text = json.loads(line)
     except ValueError as error:
@@ -35,7 +34,7 @@ def text_of(line: bytes) -> bytes:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the verb; return the exit code."""
     flags = 0 if args.no_bos else BOS
     with private_image(resolve(args.model)) as image, Chat(image) as vocabulary:
         if not args.jsonl:

@@ -1,92 +1,107 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The core's shared library: its ctypes declarations, errors and instruction sets."""
+"""The core's shared library: loading it, its errors, and the paths that multiply weights."""
 
 import ctypes
 import os
-from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint32, c_uint64, c_void_p
+from collections.abc import Callable
+from ctypes import byref, c_int
 from functools import cache
+from types import TracebackType
+from typing import Any, Self
 
+from harness.core.declarations import Diag, declare
 from harness.host.errors import HarnessError, UsageError
 from harness.native.build import build_library
 
+ISAS = ("generic", "swar", "neon", "dotprod", "i8mm", "avx2", "avxvnni", "avx512")
+"""Paths that multiply weights; the first one defines the result."""
+
 
 class CoreError(HarnessError):
-    """The core refused something; ``errno`` is positive."""
+    """Error of the core; ``errno`` is positive."""
 
-    def __init__(self, errno: int, text: str) -> None:
+    def __init__(self, errno: int, text: str = "") -> None:
         super().__init__(text or os.strerror(errno))
         self.errno = errno
 
 
-class Diag(ctypes.Structure):
-    """struct llama_diag."""
-
-    _fields_ = (("text", ctypes.c_char * 200),)
-
-    def __str__(self) -> str:
-        return bytes(self.text).decode("ascii", "replace")
-
-
 @cache
 def library() -> ctypes.CDLL:
-    """The loaded library, built if need be."""
+    """Return the loaded library, built if need be."""
     lib = ctypes.CDLL(str(build_library()))
-    lib.llama_path_select.argtypes = [c_char_p]
-    lib.llama_path_name.restype = c_char_p
+    declare(lib)
     lib.llama_path_select(None)
-    lib.llamuxu_model_open.argtypes = [c_void_p, c_uint64, c_void_p, c_void_p]
-    lib.llamuxu_model_open.restype = c_void_p
-    lib.llamuxu_model_close.argtypes = [c_void_p]
-    lib.llamuxu_model_close.restype = None
-    lib.llamuxu_model_vocab.argtypes = [c_void_p]
-    lib.llamuxu_model_vocab.restype = c_void_p
-    lib.llamuxu_model_facts.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_model_facts.restype = None
-    lib.llamuxu_session_open.argtypes = [c_void_p, c_uint32, c_uint32, c_uint32]
-    lib.llamuxu_session_open.restype = c_void_p
-    lib.llamuxu_session_close.argtypes = [c_void_p]
-    lib.llamuxu_session_close.restype = None
-    lib.llamuxu_forward.argtypes = [
-        c_void_p,
-        c_void_p,
-        c_uint32,
-        c_uint32,
-        c_void_p,
-        c_uint32,
-    ]
-    lib.llamuxu_prompt.argtypes = [c_void_p, c_void_p, c_char_p, c_uint32, c_void_p]
-    lib.llamuxu_turn.argtypes = [c_void_p, c_void_p, c_char_p, c_size_t, c_size_t, c_void_p]
-    lib.llamuxu_tokens.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_tokens.restype = c_uint32
-    lib.llamuxu_confidence.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_confidence.restype = None
-    lib.llamuxu_score_init.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_score_begin.argtypes = [
-        c_void_p,
-        c_void_p,
-        c_char_p,
-        c_uint32,
-        c_int,
-        c_void_p,
-    ]
-    lib.llamuxu_score_step.argtypes = [c_void_p, c_void_p, c_void_p]
-    lib.llamuxu_forget.argtypes = [c_void_p]
-    lib.llamuxu_forget.restype = None
-    lib.llamuxu_counts.argtypes = [c_void_p, c_void_p]
-    lib.llamuxu_counts.restype = None
-    lib.llamuxu_out_size.argtypes = [c_void_p]
-    lib.llamuxu_out_size.restype = c_size_t
-    lib.llamuxu_step.argtypes = [c_void_p, c_char_p, c_void_p]
-    lib.llamuxu_step.restype = c_long
     return lib
 
 
-ISAS = ("generic", "swar", "neon", "dotprod", "i8mm", "avx2", "avxvnni", "avx512")
-"""Paths that multiply weights, the one that defines the result first."""
+def check(result: int, text: str = "") -> int:
+    """Return a result that is not negative. CoreError with ``text`` for -errno."""
+    if result < 0:
+        raise CoreError(-result, text)
+    return result
+
+
+def diagnosed(function: Callable[..., int], *arguments: Any) -> None:
+    """Call a function whose last argument is a diagnosis. CoreError with it on failure."""
+    diag = Diag()
+    check(function(*arguments, byref(diag)), str(diag))
+
+
+class Handle:
+    """An object of the library, closed at the end of a ``with`` statement or by :meth:`close`."""
+
+    def __init__(self, handle: int | None, close: Callable[[int], None]) -> None:
+        self.handle = handle
+        self._close = close
+
+    def close(self) -> None:
+        """Free the object; once is enough."""
+        if self.handle:
+            self._close(self.handle)
+            self.handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def opened(function: Callable[..., int | None], *arguments: Any, context: str = "") -> int:
+    """Call a function that opens something; its last arguments are an error and a diagnosis.
+
+    Return the handle. CoreError with ``context`` and the diagnosis on failure.
+    """
+    err, diag = c_int(), Diag()
+    handle = function(*arguments, byref(err), byref(diag))
+    if not handle:
+        raise CoreError(-err.value, f"{context}{diag}")
+    return handle
+
+
+def address(data: "bytes | ctypes.Array[ctypes.c_char]") -> bytes | int:
+    """Return data as a pointer argument that holds no reference to a mapping.
+
+    The frames of an exception would keep the mapping open otherwise.
+    """
+    return data if isinstance(data, bytes) else ctypes.addressof(data)
+
+
+def path_name() -> str:
+    """Return the name of the path in use."""
+    return str(library().llama_path_name().decode())
 
 
 def select_isa(name: str | None) -> None:
-    """Compute with the path ``name``, or the best one of this machine."""
+    """Compute with the path ``name``, or with the best one of this machine.
+
+    UsageError if this machine cannot run the path.
+    """
     if library().llama_path_select(None if name is None else name.encode()):
         raise UsageError(
             f"this machine cannot compute with {name!r}: {', '.join(usable_isas())} work"
@@ -94,7 +109,7 @@ def select_isa(name: str | None) -> None:
 
 
 def usable_isas() -> list[str]:
-    """The paths that this machine can run."""
+    """Return the paths that this machine can run, in the order of :data:`ISAS`."""
     now = library().llama_path_name()
     usable = [name for name in ISAS if not library().llama_path_select(name.encode())]
     library().llama_path_select(now)

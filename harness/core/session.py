@@ -1,179 +1,50 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The integer core in userspace: the same C files as the module, called through ctypes."""
+"""Models and sessions: the same C files as the module's, called through ctypes."""
 
 import ctypes
 import mmap
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from ctypes import c_char_p, c_int, c_uint32, c_uint64, c_void_p
-from dataclasses import dataclass
+from ctypes import byref, c_int, c_int64, c_uint32, c_uint64
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.library import CoreError, Diag, library
+from harness.core.declarations import NativeScore
+from harness.core.figures import Confidence, Counts, Score
+from harness.core.library import Handle, check, diagnosed, library, opened
+from harness.core.options import Options
 from harness.host.errors import HarnessError, UsageError
 
-TEMPLATE_AUTO = -1
-MAX_DRAFT = 7
+MAX_BATCH = 64
+"""LLAMA_MAX_BATCH: tokens of a pass."""
+
 MAX_THREADS = 64
+"""LLAMA_MAX_WORKERS."""
+
 HUGE = 4 << 20
-"""Bytes from which memory is worth huge pages."""
-
-
-class SamplerParams(ctypes.Structure):
-    """struct llama_sampler_params; ratios in Q16."""
-
-    _fields_ = (
-        ("temperature", c_uint32),
-        ("top_k", c_uint32),
-        ("top_p", c_uint32),
-        ("min_p", c_uint32),
-        ("repeat_penalty", c_uint32),
-        ("seed", c_uint64),
-    )
-
-
-MAX_STOPS = 4
-STOP_BYTES = 64
-
-
-class Stops(ctypes.Structure):
-    """struct llama_stops."""
-
-    _fields_ = (
-        ("n", c_uint32),
-        ("len", ctypes.c_uint8 * MAX_STOPS),
-        ("text", (ctypes.c_char * STOP_BYTES) * MAX_STOPS),
-    )
-
-
-class NativeOptions(ctypes.Structure):
-    """struct llamuxu_options of harness/native/model.c."""
-
-    _fields_ = (
-        ("sampler", SamplerParams),
-        ("max_tokens", c_uint32),
-        ("chat", ctypes.c_int32),
-        ("speculate", c_uint32),
-        ("n_system", c_uint32),
-        ("system", c_char_p),
-        ("stops", Stops),
-    )
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a caller may choose about an answer. Ratios in Q16."""
-
-    temperature: int = 0
-    top_k: int = 0
-    top_p: int = 1 << 16
-    min_p: int = 0
-    repeat_penalty: int = 1 << 16
-    seed: int = 0
-    max_tokens: int = 256
-    chat: int = TEMPLATE_AUTO
-    system: str | None = None
-    speculate: int = MAX_DRAFT
-    stops: tuple[str, ...] = ()
-    """Texts that end the answer, up to :data:`MAX_STOPS`, which are no part of it."""
-
-    def native(self) -> NativeOptions:
-        """For the library, which checks what fits the structure."""
-        system = None if self.system is None else self.system.encode()
-        native = NativeOptions(
-            SamplerParams(
-                self.temperature,
-                self.top_k,
-                self.top_p,
-                self.min_p,
-                self.repeat_penalty,
-                self.seed,
-            ),
-            self.max_tokens,
-            self.chat,
-            self.speculate,
-            len(system or b""),
-            system,
-        )
-        if len(self.stops) > MAX_STOPS:
-            raise UsageError(f"{len(self.stops)} stop texts: there can be {MAX_STOPS}")
-        native.stops.n = len(self.stops)
-        for i, stop in enumerate(self.stops):
-            text = stop.encode()
-            native.stops.len[i] = min(len(text), 255)
-            ctypes.memmove(native.stops.text[i], text, min(len(text), STOP_BYTES))
-        return native
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """How sure the model was of an answer's tokens, its end included."""
-
-    tokens: int
-    log_prob: int
-    """Sum of the tokens' log-probabilities, natural, Q16."""
-    margin: int
-    """Sum of their logits less the best other token's, Q16."""
-
-
-class NativeScore(ctypes.Structure):
-    """struct llama_score."""
-
-    _fields_ = (
-        ("generation", c_void_p),
-        ("known", ctypes.c_bool),
-        ("done", ctypes.c_bool),
-        ("n_tokens", c_uint32),
-        ("n_scored", c_uint32),
-        ("n", c_uint32),
-        ("log_prob", ctypes.c_int64),
-    )
-
-
-@dataclass(frozen=True)
-class Score:
-    """How likely a text is as an answer."""
-
-    tokens: int
-    """Scored, the answer's end included where it counts."""
-    log_prob: int
-    """Sum of their log-probabilities, natural, Q16."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Tokens of the latest answer of a session."""
-
-    prompt: int
-    reused: int
-    """Of the prompt, known from before and not evaluated again."""
-    answer: int
-    drafted: int
-    """Guessed ahead by prompt look-up."""
-    accepted: int
-    """Of those, right."""
+"""Size in bytes from which memory is worth huge pages."""
 
 
 def default_threads() -> int:
-    """One for each processor that this process may use."""
+    """Return the number of processors that this process may use."""
     return min(len(os.sched_getaffinity(0)), MAX_THREADS)
 
 
 def _memory(size: int) -> mmap.mmap:
-    """Private memory, aligned to a page, in huge pages where it is large."""
+    """Return private memory, aligned to a page, in huge pages if it is large."""
     image = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if size >= HUGE:
         image.madvise(mmap.MADV_HUGEPAGE)
     return image
 
 
-class Model:
-    """A GGUF file loaded into the core. A context manager; sessions must be closed first."""
+class Model(Handle):
+    """A GGUF file loaded into the core; its sessions must be closed first.
+
+    HarnessError if the file cannot be read, CoreError if the core refuses it.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
@@ -184,36 +55,17 @@ class Model:
         except OSError as error:
             raise HarnessError(f"{path}: {error.strerror}") from error
         self._buffer = (ctypes.c_char * len(self._image)).from_buffer(self._image)
-        err, diag = c_int(), Diag()
-        self.handle = library().llamuxu_model_open(
-            ctypes.addressof(self._buffer), size, ctypes.byref(err), ctypes.byref(diag)
-        )
-        if not self.handle:
-            raise CoreError(-err.value, f"{path}: {diag}")
+        lib = library()
+        at = ctypes.addressof(self._buffer)
+        handle = opened(lib.llamuxu_model_open, at, size, context=f"{path}: ")
+        super().__init__(handle, lib.llamuxu_model_close)
         facts = (c_uint64 * 6)()
-        library().llamuxu_model_facts(self.handle, facts)
-        self.n_vocab, self.n_ctx_train, self.n_layer, self.n_embd = (int(f) for f in facts[:4])
-        self.arena_bytes, self.kv_chunk_bytes = int(facts[4]), int(facts[5])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the memory back."""
-        if self.handle:
-            library().llamuxu_model_close(self.handle)
-            self.handle = None
+        lib.llamuxu_model_facts(handle, facts)
+        self.n_vocab, self.n_ctx_train, self.n_layer, self.n_embd = map(int, facts[:4])
+        self.arena_bytes, self.kv_chunk_bytes = map(int, facts[4:])
 
     def logits(self, tokens: Sequence[int], batch: int = 32, threads: int = 1) -> NDArray[np.int32]:
-        """Logits of every position, Q16.16, shape (T, n_vocab), in passes of ``batch`` tokens."""
+        """Return logits of every position, Q16.16, (T, n_vocab), in passes of ``batch`` tokens."""
         ids = np.asarray(tokens, dtype=np.uint32)
         out = np.empty((len(ids), self.n_vocab), dtype=np.int32)
         with Session(self, max(len(ids), 1), batch, threads) as session:
@@ -222,124 +74,115 @@ class Model:
         return out
 
 
-class Session:
-    """Scratch memory, a KV cache and threads over a model."""
+class Session(Handle):
+    """Scratch memory, a KV cache and threads over a model.
+
+    UsageError if there cannot be so many threads, HarnessError if there is no such session.
+    """
 
     def __init__(self, model: Model, n_ctx: int, n_batch: int = 32, threads: int = 1) -> None:
         if not 1 <= threads <= MAX_THREADS:
             raise UsageError(f"{threads} threads: there can be 1 to {MAX_THREADS}")
-        self.handle = library().llamuxu_session_open(model.handle, n_ctx, n_batch, threads)
-        if not self.handle:
+        self._lib = library()
+        handle = self._lib.llamuxu_session_open(model.handle, n_ctx, n_batch, threads)
+        if not handle:
             raise HarnessError(
                 f"no session of {n_ctx} positions and batches of {n_batch}: "
-                f"the model has {model.n_ctx_train} positions, a batch 1 to 64 tokens"
+                f"the model has {model.n_ctx_train} positions, a batch 1 to {MAX_BATCH} tokens"
             )
-        self._out = ctypes.create_string_buffer(library().llamuxu_out_size(self.handle))
+        super().__init__(handle, self._lib.llamuxu_session_close)
+        self._out = ctypes.create_string_buffer(self._lib.llamuxu_out_size(handle))
         self._n_ctx = n_ctx
         self._texts = b""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        library().llamuxu_session_close(self.handle)
-        self.handle = None
-
     def forward(self, ids: NDArray[np.uint32], pos: int, logits: NDArray[np.int32]) -> None:
-        """Evaluate ``ids`` (n,) from ``pos``; ``logits`` (k ≤ n, n_vocab) of the last k."""
+        """Evaluate ``ids`` (n,) from ``pos``; write ``logits`` (k ≤ n, n_vocab) of the last k."""
         ids = np.ascontiguousarray(ids)
         if not logits.flags.c_contiguous:
             raise ValueError("logits must be contiguous")
-        err = library().llamuxu_forward(
+        result = self._lib.llamuxu_forward(
             self.handle, ids.ctypes.data, len(ids), pos, logits.ctypes.data, len(logits)
         )
-        if err:
-            raise CoreError(-err, "a token id, position or batch is out of range")
+        check(result, "a token id, position or batch is out of range")
+
+    def decode(self, token: int, pos: int, n: int, logits: NDArray[np.int32]) -> int:
+        """Decode ``n`` tokens greedily from ``token`` at ``pos``; return nanoseconds.
+
+        ``logits`` (1, n_vocab) receives those of the last token.
+        """
+        result = self._lib.llamuxu_bench_decode(
+            self.handle, token, pos, n, logits.ctypes.data, logits.shape[1]
+        )
+        return check(result, "decoding failed")
 
     def counts(self) -> Counts:
-        """Of the latest prompt, and of the answer to it so far."""
+        """Return the tokens of the latest prompt, and of the answer to it so far."""
         counts = (c_uint32 * 5)()
-        library().llamuxu_counts(self.handle, counts)
+        self._lib.llamuxu_counts(self.handle, counts)
         return Counts(*map(int, counts))
+
+    def confidence(self) -> Confidence:
+        """Return the confidence in the latest answer so far."""
+        sums = (c_int64 * 3)()
+        self._lib.llamuxu_confidence(self.handle, sums)
+        return Confidence(*map(int, sums))
+
+    def tokens(self) -> NDArray[np.uint32]:
+        """Return the ids of the prompt or dialogue, and of its latest answer so far."""
+        ids = np.empty(self._n_ctx, np.uint32)
+        return ids[: self._lib.llamuxu_tokens(self.handle, ids.ctypes.data)]
 
     def forget(self) -> None:
         """Evaluate the next prompt whole, whatever it shares with the latest."""
-        library().llamuxu_forget(self.handle)
+        self._lib.llamuxu_forget(self.handle)
 
     def answer(self, prompt: bytes, options: Options) -> Iterator[bytes]:
-        """The answer to a prompt, in pieces that are whole characters."""
+        """Yield the answer to a prompt, in pieces that are whole characters."""
         self._prompt(prompt, options)
+        yield from self._steps()
+
+    def say(self, text: bytes, options: Options) -> Iterator[bytes]:
+        """Yield the answer to the next text of a dialogue, which :meth:`answer` begins anew."""
+        texts = self._texts + text
+        diagnosed(
+            self._lib.llamuxu_turn,
+            self.handle,
+            byref(options.native()),
+            texts,
+            len(texts),
+            len(self._texts),
+        )
+        self._texts = texts
         yield from self._steps()
 
     def score(
         self, prompt: bytes, candidates: Iterable[bytes], options: Options, end: bool = True
     ) -> Iterator[Score]:
-        """How likely each text is as the answer to a prompt; ``end``: and nothing behind it."""
+        """Yield the likelihood of each text as the answer to a prompt.
+
+        With ``end`` the likelihood that the answer ends after the text counts, too.
+        """
         self._prompt(prompt, options)
-        lib, score, diag = library(), NativeScore(), Diag()
-        err = lib.llamuxu_score_init(self.handle, ctypes.byref(score))
+        score = NativeScore()
+        started = self._lib.llamuxu_score_init(self.handle, byref(score))
         for text in candidates:
-            err = err or lib.llamuxu_score_begin(
-                self.handle, ctypes.byref(score), text, len(text), end, ctypes.byref(diag)
+            check(started)
+            diagnosed(
+                *(self._lib.llamuxu_score_begin, self.handle, byref(score)),
+                *(text, len(text), end),
             )
-            while not err and not score.done:
-                err = lib.llamuxu_score_step(self.handle, ctypes.byref(score), None)
-            if err:
-                raise CoreError(-err, str(diag))
+            while not score.done:
+                check(self._lib.llamuxu_score_step(self.handle, byref(score), None))
             yield Score(score.n, score.log_prob)
 
-    def say(self, text: bytes, options: Options) -> Iterator[bytes]:
-        """The answer to a turn of a dialogue, which begins anew after :meth:`answer`."""
-        native, diag = options.native(), Diag()
-        texts = self._texts + text
-        err = library().llamuxu_turn(
-            self.handle,
-            ctypes.byref(native),
-            texts,
-            len(texts),
-            len(self._texts),
-            ctypes.byref(diag),
-        )
-        if err:
-            raise CoreError(-err, str(diag))
-        self._texts = texts
-        yield from self._steps()
-
-    def tokens(self) -> NDArray[np.uint32]:
-        """Prompt or dialogue, and its latest answer so far."""
-        ids = np.empty(self._n_ctx, np.uint32)
-        return ids[: library().llamuxu_tokens(self.handle, ids.ctypes.data)]
-
-    def confidence(self) -> Confidence:
-        """Of the latest answer so far."""
-        sums = (ctypes.c_int64 * 3)()
-        library().llamuxu_confidence(self.handle, sums)
-        return Confidence(*map(int, sums))
-
     def _prompt(self, text: bytes, options: Options) -> None:
-        native, diag = options.native(), Diag()
         self._texts = b""
-        err = library().llamuxu_prompt(
-            self.handle, ctypes.byref(native), text, len(text), ctypes.byref(diag)
-        )
-        if err:
-            raise CoreError(-err, str(diag))
+        native = options.native()
+        diagnosed(self._lib.llamuxu_prompt, self.handle, byref(native), text, len(text))
 
     def _steps(self) -> Iterator[bytes]:
         done = c_int()
         while not done.value:
-            n = library().llamuxu_step(self.handle, self._out, ctypes.byref(done))
-            if n < 0:
-                raise CoreError(-n, "")
+            n = check(self._lib.llamuxu_step(self.handle, self._out, byref(done)))
             if n:
                 yield self._out.raw[:n]
-
-
-CHAT_NONE = 0
-
-DEFAULT_N_CTX = 2048

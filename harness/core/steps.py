@@ -1,23 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Single steps of the core on the path in use, over numpy arrays."""
+"""Single steps of the core on the path in use, on numpy arrays."""
 
-import ctypes
-from ctypes import c_bool, c_int, c_int16, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.declarations import (
+    AttentionScores,
+    AttentionValues,
+    NativeBfp,
+    VectorSums,
+    VectorTmp,
+    VectorTop,
+)
 from harness.core.library import library
 
 BLOCK = 32
+"""Elements of a block."""
+
 ROWS = 16
+"""Rows of a tile."""
+
 CHUNK = 64
+"""Positions of a chunk of the KV cache."""
+
 Array = NDArray[Any]
 
 
 def zeros(shape: int | tuple[int, ...], kind: type[np.generic]) -> Array:
-    """Zeros that begin at a cache line, as all memory of the core does."""
+    """Return zeros that begin at a cache line, as all memory of the core does."""
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
     raw = np.zeros(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
@@ -25,85 +37,20 @@ def zeros(shape: int | tuple[int, ...], kind: type[np.generic]) -> Array:
 
 
 def aligned(a: Array) -> Array:
-    """A copy that begins at a cache line."""
+    """Return a copy that begins at a cache line."""
     copy = zeros(a.shape, a.dtype.type)
     copy[...] = a
     return copy
 
 
-class _Bfp(ctypes.Structure):
-    _fields_ = (
-        ("n", c_uint32),
-        ("n_blocks", c_uint32),
-        *(
-            (name, c_void_p)
-            for name in ("q", "pair", "hi", "lo", "sum", "total", "h", "shift", "e")
-        ),
-    )
-
-
-class _Tmp(ctypes.Structure):
-    _fields_ = (("wide", c_void_p), ("a", c_void_p), ("b", c_void_p))
-
-
-class _Sums(ctypes.Structure):
-    _fields_ = (
-        *((name, c_void_p) for name in ("a", "z", "e_a", "e_z")),
-        ("r", c_int),
-        ("t", c_int),
-        ("minus", c_bool),
-    )
-
-
-class _Top(ctypes.Structure):
-    _fields_ = (("score", c_int32), ("e_v", c_int16))
-
-
-class _Scores(ctypes.Structure):
-    _fields_ = (
-        ("k", c_void_p),
-        ("next", c_void_p),
-        ("dim", c_uint32),
-        ("hi", c_void_p),
-        ("lo", c_void_p),
-        ("n_rows", c_uint32),
-        ("n", c_uint32),
-        ("dot", c_void_p),
-    )
-
-
-class _Values(ctypes.Structure):
-    _fields_ = (
-        ("v", c_void_p),
-        ("next", c_void_p),
-        ("dim", c_uint32),
-        ("hi", c_void_p),
-        ("lo", c_void_p),
-        ("h", c_void_p),
-        ("n_rows", c_uint32),
-        ("n_blocks", c_uint32),
-        ("stride", c_uint32),
-        ("sum", c_void_p),
-    )
-
-
 def call(name: str, *arguments: object) -> int:
-    """Call ``llamuxu_<name>``: arrays and structures go by address."""
-    function = library()[f"llamuxu_{name}"]
-    function.restype = c_uint64 if name == "weigh" else c_int
-    passed: list[object] = []
-    for a in arguments:
-        if isinstance(a, np.ndarray):
-            passed.append(c_void_p(a.ctypes.data))
-        elif isinstance(a, ctypes.Structure):
-            passed.append(ctypes.byref(a))
-        else:
-            passed.append(a)
-    return int(function(*passed))
+    """Call ``llamuxu_<name>`` with arrays by address; return its result, 0 if it has none."""
+    passed = [a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments]
+    return int(getattr(library(), f"llamuxu_{name}")(*passed) or 0)
 
 
 class Bfp:
-    """A quantized vector of ``n`` elements."""
+    """Quantized vector of ``n`` elements."""
 
     def __init__(self, n: int) -> None:
         blocks = -(-n // BLOCK)
@@ -118,7 +65,7 @@ class Bfp:
             "shift": zeros(blocks, np.uint32),
             "e": zeros(1, np.int32),
         }
-        self.struct = _Bfp(n, blocks, *(f.ctypes.data for f in self.fields.values()))
+        self.struct = NativeBfp(n, blocks, *(f.ctypes.data for f in self.fields.values()))
 
 
 class Tmp:
@@ -129,14 +76,14 @@ class Tmp:
         self.wide = zeros(padded, np.int64)
         self.a = zeros(padded, np.int32)
         self.b = zeros(padded, np.int32)
-        self.struct = _Tmp(self.wide.ctypes.data, self.a.ctypes.data, self.b.ctypes.data)
+        self.struct = VectorTmp(self.wide.ctypes.data, self.a.ctypes.data, self.b.ctypes.data)
 
 
 def finish(
     a: Array, z: Array | None, e_a: Array, e_z: Array, r: int, t: int, minus: bool, e: Array
 ) -> Array:
-    """Sums (tokens, 16) to Q32."""
-    s = _Sums(
+    """Return sums (tokens, 16) in Q32."""
+    s = VectorSums(
         a.ctypes.data,
         None if z is None else z.ctypes.data,
         e_a.ctypes.data,
@@ -146,40 +93,42 @@ def finish(
         minus,
     )
     y = zeros((len(e), ROWS + 3), np.int64)
-    call("finish", s, len(e), e, y, c_size_t(ROWS + 3))
+    call("finish", s, len(e), e, y, ROWS + 3)
     return y
 
 
 def score(dot: Array, e_k: Array, e_v: Array, e_q: int, n: int) -> tuple[Array, int, int]:
-    """Scores, and the maxima."""
+    """Return the scores, and the maxima."""
     out = zeros(CHUNK, np.int32)
-    top = _Top(-(2**31) + 1, -(2**15))
+    top = VectorTop(-(2**31) + 1, -(2**15))
     call("score", dot, e_k, e_v, e_q, n, out, top)
     return out, top.score, top.e_v
 
 
 def weigh(scores: Array, e_v: Array, n: int) -> tuple[Array, int]:
-    """Numerators, and their sum."""
+    """Return the numerators, and their sum."""
     w = zeros(CHUNK, np.int64)
-    total = call("weigh", scores, e_v, n, _Top(int(scores[:n].max()), int(e_v[:n].max())), w)
+    total = call("weigh", scores, e_v, n, VectorTop(int(scores[:n].max()), int(e_v[:n].max())), w)
     return w[:n], total
 
 
 def scores(k: Array, hi: Array, lo: Array, n: int) -> Array:
-    """Queries (rows, dim) times a chunk's keys."""
+    """Return queries (rows, dim) times a chunk's keys."""
     rows, dim = hi.shape
     dot = zeros((rows, CHUNK), np.int64)
     data = k.ctypes.data
-    s = _Scores(data, data, dim, hi.ctypes.data, lo.ctypes.data, rows, n, dot.ctypes.data)
+    s = AttentionScores(data, data, dim, hi.ctypes.data, lo.ctypes.data, rows, n, dot.ctypes.data)
     call("scores", s)
     return dot[:, :n]
 
 
 def values(v: Array, hi: Array, lo: Array, h: Array, blocks: int, dim: int) -> Array:
-    """Weights (rows, 64) times a chunk's values."""
+    """Return weights (rows, 64) times a chunk's values."""
     rows = len(hi)
     total = zeros((rows, dim), np.int64)
     planes = (hi.ctypes.data, lo.ctypes.data, h.ctypes.data)
     data = v.ctypes.data
-    call("values", _Values(data, data, dim, *planes, rows, blocks, CHUNK, total.ctypes.data))
+    call(
+        "values", AttentionValues(data, data, dim, *planes, rows, blocks, CHUNK, total.ctypes.data)
+    )
     return total

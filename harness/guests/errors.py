@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What can go wrong with a guest, and how its kernel log tells.
+"""Errors of guests, and the lines of a kernel log that stand for them.
 
 Each error has its own exit code (docs/testing.md lists them), so that a failed
 command, a broken kernel and a lost guest are never taken for one another.

@@ -34,6 +34,7 @@ from harness.guests.initramfs import guest_initramfs
 from harness.guests.machine import PORTS, Acceleration, Machine
 from harness.guests.qemu import Qemu
 from harness.guests.uml import Uml
+from harness.host import patience
 from harness.host.architectures import UML, architecture
 from harness.host.paths import ROOT
 from harness.kernels import find
@@ -391,9 +392,9 @@ class Guest:
     def serve(self, until: Callable[[], bool], timeout: float, what: str) -> None:
         """Handle what arrives until the condition holds."""
         timeout *= self.kernel.slowness
-        deadline = time.monotonic() + timeout
+        clock = patience.Clock()
         while not until():
-            left = deadline - time.monotonic()
+            left = timeout - clock.seconds()
             if left <= 0:
                 self._fail(GuestHang(f"`{what}` still runs after {timeout:.0f} s"))
             self._take(min(left, 1.0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What runs a guest's kernel: an emulator, or the kernel itself as a program of the host."""
+"""Machines that run a guest's kernel: an emulator, or the kernel as a program of the host."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Acceleration:
 
 @dataclass(frozen=True)
 class Files:
-    """What a guest has besides its programs, by path in the guest."""
+    """Files of a guest beside its programs, by path in the guest."""
 
     copied: Mapping[str, bytes | Path]
     """Put in its initial file system."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.guests import busybox, initramfs
 from harness.guests.machine import PORTS, Acceleration, Files
+from harness.host import patience
 from harness.host.errors import UsageError
 from harness.host.lock import exclusive
 from harness.host.paths import cache_dir
@@ -144,7 +145,7 @@ def probe_kvm(kernel: Kernel, seconds: float = _PROBE_SECONDS) -> bool:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
-            timeout=seconds,
+            timeout=patience.scaled(seconds),
             pass_fds=[image.fd],
         )
     except subprocess.TimeoutExpired:

@@ -90,7 +90,7 @@ def with_lists(fetch: Callable[[], None]) -> None:
 
 
 def _newest(package: str) -> Packages:
-    """What apt knows about the newest ``name:architecture``."""
+    """Return the facts of apt about the newest ``name:architecture``."""
     missing = SetupError(
         f"apt knows no package {package}: its sources must have bookworm and bookworm-security"
     )

@@ -15,7 +15,7 @@ DEBUG_KERNELS = ("6.12-kasan", "6.12-kcsan", "6.12-latency")
 
 @dataclass(frozen=True)
 class Architecture:
-    """What differs between one guest architecture and another."""
+    """Facts of a guest architecture."""
 
     name: str
     debian: str
@@ -30,7 +30,7 @@ class Architecture:
     series: tuple[str, ...] = KERNELS
     """The kernel series there are for it, the default first."""
     debug_series: tuple[str, ...] = ()
-    """Those that only a person or `make verify` asks for."""
+    """Series of kernels for `make verify` and for people."""
     emulator: str = ""
     """Nothing where a kernel is a program of the host."""
     machine: str = ""
@@ -45,7 +45,7 @@ class Architecture:
 
     @property
     def processor(self) -> str:
-        """What its guests' programs are compiled for."""
+        """Machine that the guests' programs are compiled for."""
         return next(name for name, arch in ARCHITECTURES.items() if arch.debian == self.debian)
 
 
@@ -75,7 +75,7 @@ ARCHITECTURES = {
         debug_series=("6.12-kasan",),
     ),
 }
-"""Those of the guests that an emulator runs."""
+"""Architectures of guests in an emulator."""
 
 UML = Architecture(
     name="uml",

@@ -62,12 +62,13 @@ TESTS = (
     "qemu-user-static",
     "git",
     "openssl",
+    "shellcheck",
 )
 """To run the tests as well."""
 
 
 def missing(packages: Sequence[str]) -> list[str]:
-    """Those of the packages that are not installed."""
+    """Return the packages that are not installed."""
     shown = subprocess.run(
         ["dpkg-query", "-Wf", "${Package} ${db:Status-Status}\n", *packages],
         capture_output=True,

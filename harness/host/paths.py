@@ -11,13 +11,13 @@ CORE = ROOT / "kmod" / "ggml_kernel"
 """The portable integer core."""
 
 INCLUDE = ROOT / "kmod" / "include"
-"""What programs and other modules include."""
+"""Headers for programs and other modules."""
 
 GUEST_PROGRAMS = ROOT / "harness" / "programs" / "guest"
-"""C programs that run in guests."""
+"""C programs that run in guests: probes, and a folder for each larger program."""
 
 HOST_PROGRAMS = ROOT / "harness" / "programs" / "host"
-"""C programs that exercise the core on the host."""
+"""C programs that exercise the core and the C client on the host."""
 
 LIBRARY = ROOT / "libllamux"
 """The C client."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a person sees on stderr while something takes its time."""
+"""Progress for people, on stderr."""
 
 import sys
 import time

@@ -38,25 +38,25 @@ _LAYOUT = 1  # raise it when what lies in a kernel's folder changes
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a kernel is built from."""
+    """Recipe of a kernel that is built from source."""
 
     name: str
     """Begins the folder's name."""
     title: str
-    """What a person calls it."""
+    """Name for people."""
     architecture: Architecture
     kept_arch: tuple[str, ...]
     """The folders below arch that modules need."""
     targets: tuple[str, ...]
     configs: tuple[Path, ...]
-    """What differs from ``allnoconfig``."""
+    """Configuration on top of ``allnoconfig``."""
     patch: Path | None = None
     make_args: tuple[str, ...] = ()
-    """What else make is handed for the kernel itself."""
+    """Further arguments of make for the kernel itself."""
 
 
 def make_args(arch: Architecture) -> tuple[str, ...]:
-    """What every build of these kernels and for them hands to make."""
+    """Arguments of make for these kernels and for their modules."""
     prefix = _prefix(arch)
     cross = (f"CROSS_COMPILE={prefix}",) if prefix else ()
     return (*cross, f"CC={prefix}{COMPILER}", f"HOSTCC={COMPILER}")
@@ -102,7 +102,7 @@ def release(tree: Path) -> str:
 
 
 def _prefix(arch: Architecture) -> str:
-    """Of the compiler, where the kernel is not of the host's architecture."""
+    """Prefix of the compiler, if the kernel's architecture is not the host's."""
     return "" if arch.debian == host_architecture() else arch.compiler_prefix
 
 

@@ -26,10 +26,10 @@ MACHINES = {"x86_64": "q35", "aarch64": "virt"}
 
 @dataclass(frozen=True)
 class _Kind:
-    """What differs from one kind to another, besides its configuration."""
+    """Differences between kinds of debug kernels, beside the configuration."""
 
     make_args: tuple[str, ...] = ()
-    """What make is handed for the kernel itself."""
+    """Arguments of make for the kernel itself."""
     module_args: tuple[str, ...] = ()
     """And for the module."""
     slowness: float = 1
@@ -52,17 +52,17 @@ _KINDS = {
 
 
 def slowness(series: str) -> float:
-    """What time limits are multiplied by."""
+    """Return the factor of time limits."""
     return _kind(series).slowness
 
 
 def memory(series: str) -> int:
-    """What a guest's memory is multiplied by."""
+    """Return the factor of a guest's memory."""
     return _kind(series).memory
 
 
 def module_args(series: str) -> tuple[str, ...]:
-    """What make is handed for the module, beside what any build for the kernel is."""
+    """Return further arguments of make for the module."""
     return _kind(series).module_args
 
 

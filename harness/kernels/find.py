@@ -2,7 +2,7 @@
 """The kernels of guests: an image to boot, headers to build against.
 
 Debian's own for an emulator, and some built from its source: one for User-mode
-Linux, and those that look for faults while they run (debug_kernel.py). Of
+Linux, and those that look for faults while they run (debug.py). Of
 Debian's the cloud flavours, because they boot quickest and have all that a
 guest needs built in. Nothing is installed: packages are downloaded and unpacked
 into the cache, a folder for each package version, and reused from there for good.

@@ -20,8 +20,8 @@ class Kernel:
     headers: Path
     """What ``make -C`` takes."""
     make_args: tuple[str, ...] = ()
-    """What else make takes to build for it."""
+    """Further arguments of make for modules."""
     slowness: float = 1
-    """What time limits are multiplied by."""
+    """Factor of time limits."""
     memory: int = 1
-    """What a guest's memory is multiplied by."""
+    """Factor of a guest's memory."""

@@ -46,9 +46,9 @@ class Build:
     full_module: Path
     """The module as the linker left it."""
     symbols: Path
-    """What other modules can be linked with: Module.symvers."""
+    """Symbols for modules that call this one: Module.symvers."""
     log: str
-    """What make printed for the files it compiled; of a checked build that is all of them."""
+    """Output of make for the files that it compiled: all files, if the build is checked."""
 
     @property
     def warnings(self) -> list[str]:

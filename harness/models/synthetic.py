@@ -56,7 +56,7 @@ class Shape:
 
     @property
     def n_head_dim(self) -> int:
-        """Of queries, keys and values."""
+        """Dimension of queries, keys and values."""
         return self.n_embd // self.n_head
 
 
@@ -68,6 +68,7 @@ SHAPES = {
     "tiny-mha": Shape(n_head_kv=4),
     "tiny-rope": Shape(rope_factor=2.5, rope_freqs=True, n_rot=12, rope_base=500000.0),
     "tiny-spm": Shape(vocab="spm", n_vocab=320),
+    "small": Shape(n_layer=8, n_embd=384, n_head=6, n_ff=1536, n_ctx=512),
     "smollm2-135m": Shape(
         n_layer=30,
         n_embd=576,
@@ -125,7 +126,7 @@ BLOCKS = {
 TYPES = (*(t.name for t in (*FLOATS, *BLOCKS)), MIXTURE)
 """What :func:`make_model` takes."""
 
-# What a row takes that is no multiple of 256, in a mixture.
+# Type of rows whose length is no multiple of 256, in a mixture.
 _NARROW = {Type.Q4_K: Type.Q5_0, Type.Q6_K: Type.Q8_0}
 
 

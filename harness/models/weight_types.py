@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Weight types that the core computes with, and the facts that each path needs of them."""
+"""The table of weight types that the core computes with.
+
+The generated C tables, the twin and the tests read it. A new type in blocks is a line here, a
+function that unpacks it in the core (``arithmetic/block_type.c``), and one in the twin
+(``harness/reference/weights.py``).
+"""
 
 from dataclasses import dataclass
 
@@ -31,6 +36,11 @@ class BlockType:
         return self.kind.name
 
     @property
+    def elements(self) -> int:
+        """Elements of a block."""
+        return int(GGML_QUANT_SIZES[self.kind][0])
+
+    @property
     def bytes(self) -> int:
         """Bytes of a block."""
         return int(GGML_QUANT_SIZES[self.kind][1])
@@ -53,7 +63,7 @@ BLOCK_TYPES = (
     BlockType(Type.Q5_K, 0, 2, 0, 32, 11, 6),
     BlockType(Type.Q6_K, 208, None, 32, 16, 12),
 )
-"""The types in blocks that the core computes with."""
+"""Types in blocks that the core computes with, by their numbers in files."""
 
 COMPUTED = (Type.F32, Type.F16, *(t.kind for t in BLOCK_TYPES), Type.BF16)
-"""The types that the core computes with, by their numbers in files."""
+"""All types that the core computes with, by their numbers in files."""

@@ -68,11 +68,6 @@ struct llamuxu_model *llamuxu_model_open(u8 *image, u64 size, int *err, struct l
 	return NULL;
 }
 
-const struct llama_vocab *llamuxu_model_vocab(const struct llamuxu_model *u)
-{
-	return &u->m.vocab;
-}
-
 void llamuxu_model_facts(const struct llamuxu_model *u, u64 facts[6])
 {
 	facts[0] = u->m.n_vocab;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The core's integer operations, over arrays, for harness/core/ops.py.
+ * The core's integer operations on arrays, for harness/core/ops.py.
  */
 #include <stdlib.h>
 

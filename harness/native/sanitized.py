@@ -1,28 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Executables of the core with sanitizers, built once for each content.
+"""Programs of the core with sanitizers.
 
-A sanitizer's runtime wants to be there from the start of a process, so what
-it checks runs as a program of its own rather than inside Python.
+A sanitizer's runtime must be there from the start of a process, so the checked code runs as a
+program of its own and not inside Python.
 """
 
-import hashlib
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.host.errors import HarnessError
-from harness.host.paths import HOST_PROGRAMS, ROOT, cache_dir
+from harness.host.paths import HOST_PROGRAMS
 from harness.native import build
+from harness.native.objects import Toolchain, Unit, linked
 
 
 class SanitizerError(HarnessError):
-    """A sanitizer complained; the text is its report."""
+    """A sanitizer found a fault; the text is its report."""
 
-
-NATIVE = ROOT / "harness" / "native"
 
 FLAGS = (
     "-std=gnu11",
@@ -43,72 +40,41 @@ ENVIRONMENT = {
 
 
 def sources() -> list[Path]:
-    """The core's C files, with the wrappers around them."""
-    return [f for f in build.sources() if f.stem not in build.SIMD_FLAGS]
-
-
-def _digest(files: Sequence[Path], flags: Sequence[str]) -> str:
-    headers = {*build.headers(), *(h for path in files for h in path.parent.glob("*.h"))}
-    h = hashlib.sha256("\0".join(flags).encode())
-    for path in sorted([*files, *headers]):
-        h.update(path.name.encode() + b"\0" + path.read_bytes())
-    return h.hexdigest()[:20]
+    """Return the core's C files for any machine, and the wrappers around them."""
+    return [unit.source for unit in build.units() if not unit.flags]
 
 
 def executable(
     program: Path, sanitizers: str = "address,undefined", compiler: str = "clang"
 ) -> Path:
-    """Build ``program`` with the core and its wrappers; cached by content.
-
-    Objects are cached one by one, so that a change costs one file's time.
-    """
-    cc = shutil.which(compiler)
-    if cc is None:
-        raise HarnessError(f"{compiler} is missing: apt-get install {compiler}")
-    flags = [cc, *FLAGS, f"-fsanitize={sanitizers}"]
-    objects_flags = [f.replace("fuzzer", "fuzzer-no-link") for f in flags]
-    folder = cache_dir("sanitized")
-    files = [*sources(), program]
-    target = folder / f"{program.stem}-{_digest(files, flags)}"
-    if target.exists():
-        return target
-    objects = []
-    for path in files:
-        obj = folder / f"{path.stem}-{_digest([path], objects_flags)}.o"
-        if not obj.exists():
-            _run([*objects_flags, *build.include_flags(), "-c", str(path), "-o"], obj)
-        objects.append(str(obj))
-    _run([*flags, *objects, "-lpthread", "-o"], target)
-    return target
-
-
-def _run(command: Sequence[str], target: Path) -> None:
-    """Write ``target`` by ``command``, all at once or not at all."""
-    temporary = target.with_name(f"{target.name}.{os.getpid()}")
-    done = subprocess.run([*command, str(temporary)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        temporary.unlink(missing_ok=True)
-        raise HarnessError(f"building {target.name} failed:\n{done.stderr}")
-    temporary.rename(target)
+    """Build the C file ``program`` with the core and its wrappers."""
+    # libFuzzer brings the main function, which only the program as a whole may have.
+    objects = sanitizers.replace("fuzzer", "fuzzer-no-link")
+    toolchain = Toolchain(compiler, (*FLAGS, f"-fsanitize={objects}"), build.INCLUDES)
+    units = [Unit(source) for source in (*sources(), program)]
+    name = f"{program.stem}-{sanitizers.replace(',', '-')}"
+    return linked(toolchain, units, name, [*FLAGS, f"-fsanitize={sanitizers}", "-lpthread"])
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with the sanitizers' options."""
+    """Return this process's environment with the sanitizers' options."""
     return {**os.environ, **ENVIRONMENT}
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What came of loading a file: 0 or a positive errno, and the diagnosis."""
+class CheckVerdict:
+    """Result of loading a file."""
 
     errno: int
+    """0 or a positive errno."""
     text: str
+    """Diagnosis, or empty."""
 
 
 def run(program: Path, text: str) -> str:
-    """Standard output of ``program`` for ``text`` as its input.
+    """Run ``program`` with ``text`` as its input; return its standard output.
 
-    Raises SanitizerError with the report where a sanitizer complains.
+    SanitizerError with the report if a sanitizer finds a fault.
     """
     done = subprocess.run(
         [program], input=text, capture_output=True, text=True, env=environment(), check=False
@@ -119,9 +85,9 @@ def run(program: Path, text: str) -> str:
     return done.stdout
 
 
-def load_check(paths: Sequence[Path]) -> list[Verdict]:
+def load_check(paths: Sequence[Path]) -> list[CheckVerdict]:
     """Load each file as the module would, all in one sanitized process."""
     program = executable(HOST_PROGRAMS / "load_check.c")
     lines = run(program, "".join(f"{path}\n" for path in paths)).splitlines()
     split = [line.split("\t", 1) for line in lines]
-    return [Verdict(int(number), text) for number, text in split]
+    return [CheckVerdict(int(number), text) for number, text in split]

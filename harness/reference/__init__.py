@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the core is measured against."""
+"""References for the core: integers and double precision in numpy."""

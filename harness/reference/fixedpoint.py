@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The integer operations of docs/numerics.md, sections 1, 2 and 4, in numpy.
 
-Every function works on int64 arrays of any shape; vectors lie along the last
-axis, so that one call serves many tokens, rows or heads. Where the law wants
-more than 64 bits the operation is written with Python's integers. Written from
-docs/numerics.md alone: nothing here looks at the C.
+Every function works on int64 arrays of any shape; vectors lie along the last axis, so that one
+call serves many tokens, rows or heads. Operations that need more than 64 bits use Python's
+integers. The module is written from docs/numerics.md alone and not from the C.
 """
 
 import math
@@ -30,7 +29,7 @@ _LIMB = 12
 
 
 def i64(v: ArrayLike) -> I64:
-    """Anything array-like as int64."""
+    """Return an array-like as int64."""
     return np.asarray(v, dtype=np.int64)
 
 
@@ -38,7 +37,7 @@ def i64(v: ArrayLike) -> I64:
 
 
 def bitlen(v: ArrayLike) -> I64:
-    """Position of the highest set bit of each v >= 0, plus one; 0 for 0."""
+    """Return the position of the highest set bit of each v >= 0, plus one; 0 for 0."""
     a = i64(v)
     high, low = a >> 32, a & 0xFFFFFFFF
     # frexp is exact on integers below 2^53, which both halves are
@@ -48,7 +47,7 @@ def bitlen(v: ArrayLike) -> I64:
 
 
 def shift_round(v: ArrayLike, s: ArrayLike) -> I64:
-    """v / 2^s to the nearest integer, halves upwards; |v| < 2^62.
+    """Return v / 2^s to the nearest integer, halves upwards; |v| < 2^62.
 
     A shift to the left (s < 0) must not overflow.
     """
@@ -60,7 +59,7 @@ def shift_round(v: ArrayLike, s: ArrayLike) -> I64:
 
 
 def saturating_shift(v: ArrayLike, s: ArrayLike, limit_bits: int) -> I64:
-    """round(v, s), its left shift exact, clamped to +-2^limit_bits."""
+    """Return round(v, s) with an exact left shift, clamped to +-2^limit_bits."""
     a, shift = np.broadcast_arrays(i64(v), i64(s))
     limit = np.int64(1) << limit_bits
     over = (shift < 0) & (bitlen(np.abs(a)) - shift > limit_bits) & (a != 0)
@@ -69,12 +68,12 @@ def saturating_shift(v: ArrayLike, s: ArrayLike, limit_bits: int) -> I64:
 
 
 def to_q32(v: ArrayLike, e: ArrayLike) -> I64:
-    """The Q32 of v * 2^e, saturated at +-2^60."""
+    """Return the Q32 of v * 2^e, saturated at +-2^60."""
     return saturating_shift(v, -(i64(e) + 32), 60)
 
 
 def clamp_q32(v: ArrayLike) -> I64:
-    """Into the range of every Q32."""
+    """Clamp to the range of a Q32."""
     return i64(np.clip(i64(v), -Q32_LIMIT, Q32_LIMIT))
 
 
@@ -82,7 +81,7 @@ def clamp_q32(v: ArrayLike) -> I64:
 
 
 def f32_parts(bits: ArrayLike) -> tuple[I64, I64]:
-    """IEEE singles' bits as m * 2^e, exactly. ValueError on NaN and infinities."""
+    """Return IEEE singles' bits as m * 2^e, exactly. ValueError on NaN and infinities."""
     b = i64(bits)
     fraction, biased = b & 0x7FFFFF, (b >> 23) & 0xFF
     if np.any(biased == 0xFF):
@@ -93,7 +92,7 @@ def f32_parts(bits: ArrayLike) -> tuple[I64, I64]:
 
 
 def f16_parts(bits: ArrayLike) -> tuple[I64, I64]:
-    """IEEE halves' bits as m * 2^e, exactly. ValueError on NaN and infinities."""
+    """Return IEEE halves' bits as m * 2^e, exactly. ValueError on NaN and infinities."""
     b = i64(bits)
     fraction, biased = b & 0x3FF, (b >> 10) & 0x1F
     if np.any(biased == 0x1F):
@@ -104,17 +103,17 @@ def f16_parts(bits: ArrayLike) -> tuple[I64, I64]:
 
 
 def bf16_parts(bits: ArrayLike) -> tuple[I64, I64]:
-    """bfloat16 bits as m * 2^e, exactly. ValueError on NaN and infinities."""
+    """Return bfloat16 bits as m * 2^e, exactly. ValueError on NaN and infinities."""
     return f32_parts(i64(bits) << 16)
 
 
 def float_bits(value: float) -> int:
-    """The bits of a value that is exactly a single."""
+    """Return the bits of a value that is exactly a single."""
     return int(np.float32(value).view(np.uint32))
 
 
 def align(m: ArrayLike, e: ArrayLike, t: int) -> tuple[I64, I64]:
-    """align(m * 2^e, T) along the last axis: (..., n) integers and (...) exponents."""
+    """Return align(m * 2^e, T) along the last axis: (..., n) integers and (...) exponents."""
     a, exponent = i64(m), i64(e)
     top = np.where(a != 0, bitlen(np.abs(a)) + exponent, np.iinfo(np.int32).min).max(axis=-1)
     common = np.where(np.any(a != 0, axis=-1), top - t, 0)
@@ -138,13 +137,13 @@ class Quantized:
     e: I64
 
     def wide(self) -> I64:
-        """q << h, element by element: (..., n), below 2^23."""
+        """Return q << h, element by element: (..., n), below 2^23."""
         n = self.q.shape[-1]
         return i64(self.q << np.repeat(self.h, BLOCK, axis=-1)[..., :n])
 
 
 def blocks(v: I64, size: int = BLOCK) -> I64:
-    """(..., n) as (..., ceil(n / size), size), filled up with zeros."""
+    """Reshape (..., n) to (..., ceil(n / size), size), filled up with zeros."""
     short = -v.shape[-1] % size
     if short:
         v = np.concatenate([v, np.zeros((*v.shape[:-1], short), dtype=np.int64)], axis=-1)
@@ -152,7 +151,7 @@ def blocks(v: I64, size: int = BLOCK) -> I64:
 
 
 def quantize(v: ArrayLike, e: ArrayLike) -> Quantized:
-    """Vectors v * 2^e to 16 bits with a shift for each block of 32."""
+    """Quantize vectors v * 2^e to 16 bits with a shift for each block of 32."""
     a = i64(v)
     magnitude = np.abs(a)
     s_all = np.maximum(bitlen(magnitude.max(axis=-1)) - 15, 0)
@@ -171,7 +170,7 @@ class Coded(NamedTuple):
 
 
 def quantize1(v: ArrayLike, e: ArrayLike) -> Coded:
-    """Vectors v * 2^e to 16 bits with one shift."""
+    """Quantize vectors v * 2^e to 16 bits with one shift."""
     a = i64(v)
     s = np.maximum(bitlen(np.abs(a).max(axis=-1)) - 15, 0)
     q = np.clip(shift_round(a, s[..., None]), -32767, 32767)
@@ -179,7 +178,7 @@ def quantize1(v: ArrayLike, e: ArrayLike) -> Coded:
 
 
 def normalize(v: ArrayLike) -> tuple[I64, I64]:
-    """Vectors to at most 2^30: (..., n) and the shifts (...)."""
+    """Scale vectors to at most 2^30: return (..., n) and the shifts (...)."""
     a = i64(v)
     s = np.maximum(bitlen(np.abs(a).max(axis=-1)) - 30, 0)
     return shift_round(a, s[..., None]), i64(s)
@@ -189,10 +188,10 @@ def normalize(v: ArrayLike) -> tuple[I64, I64]:
 
 
 def exact_matmul(w: F64, x: I64) -> I64:
-    """w @ x for integers, exactly, by float64 products of at most 2^53.
+    """Return w @ x for integers, exactly, by float64 products of at most 2^53.
 
     w: (..., r, n) integers below 2^23 in float64; x: (..., n, t), cut into limbs
-    of 12 bits where one product could round. The result must fit in int64.
+    of 12 bits if one product could round. The result must fit in int64.
     """
     n = w.shape[-1]
     largest = max(float(np.abs(w).max(initial=0.0)), 1.0)
@@ -213,7 +212,7 @@ def _nearest(v: Decimal) -> int:
 
 
 def _arctan_inverse(n: int) -> Decimal:
-    """arctan(1 / n) by its series."""
+    """Return arctan(1 / n) by its series."""
     total, power, k = Decimal(0), Decimal(1) / n, 0
     while power > Decimal(10) ** -(_DIGITS - 2):
         total += power / (2 * k + 1) * (-1) ** k
@@ -224,14 +223,14 @@ def _arctan_inverse(n: int) -> Decimal:
 
 @cache
 def pi() -> Decimal:
-    """Machin's formula."""
+    """Return pi by Machin's formula."""
     with localcontext() as context:
         context.prec = _DIGITS
         return 16 * _arctan_inverse(5) - 4 * _arctan_inverse(239)
 
 
 def _sine(x: Decimal) -> Decimal:
-    """sin x by its series, 0 <= x <= 2."""
+    """Return sin x by its series, 0 <= x <= 2."""
     total, term, k = Decimal(0), x, 1
     while abs(term) > Decimal(10) ** -50:
         total += term
@@ -242,7 +241,7 @@ def _sine(x: Decimal) -> Decimal:
 
 @cache
 def ln2_q30() -> int:
-    """ln 2 in Q30."""
+    """Return ln 2 in Q30."""
     with localcontext() as context:
         context.prec = _DIGITS
         return _nearest(Decimal(2).ln() * Q30_ONE)
@@ -250,7 +249,7 @@ def ln2_q30() -> int:
 
 @cache
 def log2e_q30() -> int:
-    """log2 e in Q30."""
+    """Return log2 e in Q30."""
     with localcontext() as context:
         context.prec = _DIGITS
         return _nearest(Q30_ONE / Decimal(2).ln())
@@ -258,7 +257,7 @@ def log2e_q30() -> int:
 
 @cache
 def exp2_table() -> I64:
-    """(64,) 2^(-i/64) in Q30."""
+    """Return (64,) 2^(-i/64) in Q30."""
     with localcontext() as context:
         context.prec = 50
         return i64([_nearest(Decimal(2) ** (Decimal(-i) / 64) * Q30_ONE) for i in range(64)])
@@ -266,7 +265,7 @@ def exp2_table() -> I64:
 
 @cache
 def sine_table() -> I64:
-    """(1025,) sin(pi i / 2048) in Q30."""
+    """Return (1025,) sin(pi i / 2048) in Q30."""
     with localcontext() as context:
         context.prec = 60
         return i64([_nearest(_sine(pi() * i / 2048) * Q30_ONE) for i in range(1025)])
@@ -274,7 +273,7 @@ def sine_table() -> I64:
 
 @cache
 def sine_step() -> int:
-    """2 pi / 4096 in Q40."""
+    """Return 2 pi / 4096 in Q40."""
     with localcontext() as context:
         context.prec = _DIGITS
         return _nearest(2 * pi() / 4096 * (1 << 40))
@@ -282,7 +281,7 @@ def sine_step() -> int:
 
 @cache
 def turn_q64() -> int:
-    """2^64 / 2 pi, rounded down."""
+    """Return 2^64 / 2 pi, rounded down."""
     with localcontext() as context:
         context.prec = _DIGITS
         return int(((1 << 64) / (2 * pi())).to_integral_value(ROUND_FLOOR))
@@ -290,7 +289,7 @@ def turn_q64() -> int:
 
 @cache
 def root_table() -> tuple[int, ...]:
-    """ROOT[j] = floor(2^64 * 2^(-2^-j)) for j = 1 .. 56; element 0 is unused."""
+    """Return ROOT[j] = floor(2^64 * 2^(-2^-j)) for j = 1 .. 56; element 0 is unused."""
     roots = [0]
     with localcontext() as context:
         context.prec = _DIGITS
@@ -302,7 +301,7 @@ def root_table() -> tuple[int, ...]:
 
 
 def exp2_neg(x: ArrayLike) -> I64:
-    """2^-x in Q30 of x >= 0 in Q20."""
+    """Return 2^-x in Q30 of x >= 0 in Q20."""
     a = i64(x)
     n, i, f = a >> 20, (a >> 14) & 63, a & 16383
     u = (f * ln2_q30()) >> 20
@@ -311,7 +310,7 @@ def exp2_neg(x: ArrayLike) -> I64:
 
 
 def sigmoid_from_exp(e: ArrayLike) -> I64:
-    """1 / (1 + e) in Q30 of e in Q30."""
+    """Return 1 / (1 + e) in Q30 of e in Q30."""
     d = Q30_ONE + i64(e)
     c0, c1 = (24 * Q30_ONE * 2 + 17) // 34, (8 * Q30_ONE * 2 + 17) // 34
     r = c0 - ((c1 * d) >> 30)
@@ -321,7 +320,7 @@ def sigmoid_from_exp(e: ArrayLike) -> I64:
 
 
 def sincos(phase: U64) -> tuple[I64, I64]:
-    """Sine and cosine in Q30 of fractions of a turn, 2^64 being one."""
+    """Return sine and cosine in Q30 of fractions of a turn, 2^64 being one."""
     p = np.asarray(phase, dtype=np.uint64)
     i = ((p >> np.uint64(52)) & np.uint64(1023)).astype(np.int64)
     within = ((p & np.uint64((1 << 52) - 1)) >> np.uint64(20)).astype(np.int64)
@@ -338,7 +337,7 @@ def sincos(phase: U64) -> tuple[I64, I64]:
 
 
 def rope_frequency(base_bits: int, i: int, d: int) -> int:
-    """base^(-2i/d) / 2 pi in turns per position, 2^64 being one turn."""
+    """Return base^(-2i/d) / 2 pi in turns per position, 2^64 being one turn."""
     parts = f32_parts(base_bits)
     m, e = int(parts[0]), int(parts[1])
     if m <= 0 or m.bit_length() + e < 1 or (m.bit_length() + e > 31):
@@ -361,7 +360,7 @@ def rope_frequency(base_bits: int, i: int, d: int) -> int:
 
 
 def turn_div_f32(turn: int, bits: int) -> int:
-    """floor(turn / f) of a positive single, saturated at 2^64 - 1."""
+    """Return floor(turn / f) of a positive single, saturated at 2^64 - 1."""
     parts = f32_parts(bits)
     m, e = int(parts[0]), int(parts[1])
     if m <= 0:
@@ -371,5 +370,5 @@ def turn_div_f32(turn: int, bits: int) -> int:
 
 
 def isqrt(v: int) -> int:
-    """The largest r with r * r <= v."""
+    """Return the largest r with r * r <= v."""
     return math.isqrt(v)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A llama model in double precision: how close to the truth the integers are.
+"""A llama model in double precision, to measure the error of the integers.
 
-Written from the equations of the architecture, on the weights that the ``gguf``
-package gives, and not from docs/numerics.md: it knows nothing of integers.
+The module is written from the equations of the architecture and not from docs/numerics.md. It
+takes the weights from the ``gguf`` package and uses no integers.
 
 * RMSNorm: Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
 * RoPE: Su et al., "RoFormer", 2021, on pairs of neighbours, as GGUF files of llama models
@@ -26,7 +26,7 @@ _CHUNK = 1 << 23  # weights of a product that are held as doubles at once
 
 
 def rmsnorm(x: F64, weight: F64, eps: float) -> F64:
-    """The rows of x (..., n) over their root mean square, times weight (n,)."""
+    """Return the rows of x (..., n) over their root mean square, times weight (n,)."""
     y: F64 = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps) * weight
     return y
 
@@ -34,7 +34,7 @@ def rmsnorm(x: F64, weight: F64, eps: float) -> F64:
 def rope_angles(
     positions: NDArray[np.int64], n_rot: int, base: float, factor: float, divisors: F64
 ) -> F64:
-    """Angle of each pair at each position: (t, n_rot / 2), divided by factor and divisors."""
+    """Return the angles of pairs at each position, (t, n_rot / 2), over factor and divisors."""
     frequency = base ** (-2 * np.arange(n_rot // 2) / n_rot) / factor / divisors
     angles: F64 = positions[:, None] * frequency
     return angles
@@ -52,14 +52,14 @@ def rotate(x: F64, angles: F64) -> F64:
 
 
 def softmax(x: F64) -> F64:
-    """Over the last axis; minus infinity has no weight."""
+    """Return the softmax over the last axis; minus infinity has no weight."""
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     p: F64 = e / e.sum(axis=-1, keepdims=True)
     return p
 
 
 def attention(q: F64, k: F64, v: F64) -> F64:
-    """Causal attention: q (t, heads, d), k and v (t, heads_kv, d) to (t, heads, d).
+    """Compute causal attention: q (t, heads, d), k and v (t, heads_kv, d) to (t, heads, d).
 
     A head of k and v serves heads / heads_kv heads of q that stand side by side.
     """
@@ -74,7 +74,7 @@ def attention(q: F64, k: F64, v: F64) -> F64:
 
 
 def swiglu(gate: F64, up: F64) -> F64:
-    """silu(gate) * up; silu(x) = x / (1 + e^-x), written with tanh so that nothing overflows."""
+    """Return silu(gate) * up; silu(x) = x / (1 + e^-x) in a form that cannot overflow."""
     y: F64 = gate * 0.5 * (1 + np.tanh(gate / 2)) * up
     return y
 
@@ -104,7 +104,7 @@ class Float64Model:
         return default if field is None else field.contents()
 
     def _rope_factor(self) -> float:
-        """Of linear scaling. A file may leave out its type, or give the factor's older name."""
+        """Return the factor of linear scaling; a file may omit its type or use the older key."""
         scaling = self._key("rope.scaling.type", "linear")
         if scaling == "none":
             return 1.0
@@ -128,7 +128,7 @@ class Float64Model:
         return np.asarray(values, dtype=np.float64).reshape(-1, int(tensor.shape[0]))
 
     def _product(self, name: str, x: F64) -> F64:
-        """x (t, n) times every row of a matrix: (t, rows)."""
+        """Return x (t, n) times every row of a matrix: (t, rows)."""
         n, rows = (int(size) for size in self._tensors[name].shape)
         y = np.empty((x.shape[0], rows))
         step = max(_CHUNK // n, 1)
@@ -138,7 +138,7 @@ class Float64Model:
         return y
 
     def logits(self, tokens: Sequence[int]) -> F64:
-        """Logits after each token: (len(tokens), n_vocab)."""
+        """Return logits after each token: (len(tokens), n_vocab)."""
         t = len(tokens)
         divisors = np.ones(self._n_rot // 2)
         if "rope_freqs" in self._tensors:

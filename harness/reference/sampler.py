@@ -15,7 +15,7 @@ MASK64 = (1 << 64) - 1
 
 @dataclass(frozen=True)
 class Parameters:
-    """How to choose; ratios in Q16. Raises ValueError where one is out of its range."""
+    """Parameters of the sampler; ratios in Q16. ValueError if one is out of its range."""
 
     temperature: int = ONE
     top_k: int = 0
@@ -39,7 +39,7 @@ class Parameters:
 
 
 def parse_q16(text: str) -> int:
-    """A decimal as Q16, to nearest, halves upwards. ValueError on anything else."""
+    """Return a decimal in Q16, to nearest, halves upwards. ValueError for anything else."""
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
     if not digits or not (digits.isascii() and digits.isdigit()):
@@ -51,7 +51,7 @@ def parse_q16(text: str) -> int:
 
 
 def penalized(logit: int, penalty: int) -> int:
-    """Step 1, for one logit."""
+    """Do step 1 for one logit."""
     if logit >= 0:
         value = ((logit << 16) + (penalty >> 1)) // penalty
     else:
@@ -60,7 +60,7 @@ def penalized(logit: int, penalty: int) -> int:
 
 
 def weights(differences: NDArray[np.int64], temperature: int) -> NDArray[np.int64]:
-    """Step 2: the Q30 weight of each difference (Q16, not negative)."""
+    """Do step 2: return the Q30 weight of each difference (Q16, not negative)."""
     scale = (fp.log2e_q30() << 26) // temperature
     # Beyond 2^26 the weight is 0 at every temperature; the product needs more than 64 bits.
     exact = [(min(int(d), 1 << 26) * scale) >> 36 for d in differences]
@@ -79,11 +79,11 @@ class Sampler:
         self.state = self.parameters.seed
 
     def accept(self, token: int) -> None:
-        """Note a token of the prompt or of the answer."""
+        """Record a token of the prompt or of the answer."""
         self.window = [*self.window, token][-WINDOW:]
 
     def random(self) -> int:
-        """The next number of the generator, 64 bits."""
+        """Return the next number of the generator, 64 bits."""
         self.state = (self.state + 0x9E3779B97F4A7C15) & MASK64
         z = self.state
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & MASK64
@@ -91,7 +91,7 @@ class Sampler:
         return z ^ (z >> 31)
 
     def kept(self, logits: ArrayLike, allowed: ArrayLike | None = None) -> list[tuple[int, int]]:
-        """Steps 1 to 4: (id, weight) of what is left, ranked. Temperature above 0.
+        """Do steps 1 to 4: return (id, weight) of the tokens that are kept, ranked.
 
         logits: (n_vocab,) Q16; allowed: (n_vocab,) booleans. Empty where nothing is allowed.
         """
@@ -110,7 +110,7 @@ class Sampler:
         return list(zip(ids[:n].tolist(), w[:n].tolist(), strict=True))
 
     def sample(self, logits: ArrayLike, allowed: ArrayLike | None = None) -> int | None:
-        """A token, not yet accepted; None where nothing is allowed."""
+        """Return a token, not yet accepted, or None if no token is allowed."""
         if not self.parameters.temperature:
             ids, values = self._candidates(logits, allowed)
             return int(ids[np.argmax(values)]) if len(ids) else None

@@ -11,7 +11,7 @@ from harness.reference.twin import Twin
 
 
 def log_prob(logits: ArrayLike, token: int) -> int:
-    """Of one token among those with ``logits`` (n_vocab,) Q16; natural, Q16."""
+    """Return the log-probability, natural, Q16, of a token among ``logits`` (n_vocab,) Q16."""
     values = fp.i64(logits)
     top = int(values.max())
     below = np.minimum(top - values, 1 << 21)
@@ -27,7 +27,7 @@ def log_prob(logits: ArrayLike, token: int) -> int:
 
 
 def margin(logits: ArrayLike, token: int) -> int:
-    """Its logit less the best other token's, Q16."""
+    """Return the difference between a token's logit and the best other token's, Q16."""
     values = fp.i64(logits)
     return int(values[token] - np.delete(values, token).max())
 
@@ -35,9 +35,10 @@ def margin(logits: ArrayLike, token: int) -> int:
 def score(
     twin: Twin, prompt: Sequence[int], candidate: Sequence[int], ends: Collection[int] = ()
 ) -> tuple[int, int]:
-    """Tokens of a candidate, and their log-probability behind a prompt, natural, Q16.
+    """Return the number of tokens of a candidate and their log-probability, natural, Q16.
 
-    ``ends``: the tokens that end an answer; the likeliest of them is scored, too.
+    The candidate follows ``prompt``. Of the tokens ``ends``, which end an answer, the likeliest
+    is scored, too.
     """
     tokens = [*prompt, *candidate]
     logits = twin.logits(tokens)[len(prompt) - 1 :]

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The integer twin: the whole forward pass of docs/numerics.md, in numpy.
 
-Written from docs/numerics.md and not from the C, so that two readings of one law
-meet: their logits must be the same integers. :class:`Twin` reads a GGUF file and
-evaluates a sequence of tokens at once; the functions above it are the law's
-section 5, a paragraph each.
+The module is written from docs/numerics.md and not from the C, so that there are two independent
+implementations: their logits must be the same integers. :class:`Twin` reads a GGUF file and
+evaluates a sequence of tokens at once; each function above it is a paragraph of section 5.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from harness.reference.weights import Matrix
 
 @dataclass(frozen=True)
 class Config:
-    """What the file says of the model. eps and the rope numbers are singles' bits."""
+    """Hyper-parameters of the file. eps and the rope numbers are bits of singles."""
 
     n_vocab: int
     n_ctx: int
@@ -49,7 +48,7 @@ class Norm:
 
 
 def rmsnorm(x: ArrayLike, norm: Norm, eps: int) -> Quantized:
-    """RMSNorm of the rows of x (t, n) Q32, quantized for the products that follow."""
+    """Return RMSNorm of the rows of x (t, n) Q32, quantized for the products that follow."""
     a, s = fp.normalize(x)
     b = fp.shift_round(a, 7)
     mean = (b * b).sum(axis=-1) // a.shape[-1]
@@ -67,7 +66,7 @@ def rmsnorm(x: ArrayLike, norm: Norm, eps: int) -> Quantized:
 
 
 def swiglu(gate: ArrayLike, up: ArrayLike) -> Quantized:
-    """silu(gate) * up of rows (t, n) Q32, quantized for the down projection."""
+    """Return silu(gate) * up of rows (t, n) Q32, quantized for the down projection."""
     g = i64(gate)
     g_norm, s_g = fp.normalize(g)
     u_norm, s_u = fp.normalize(up)
@@ -94,20 +93,20 @@ def rotate(head: ArrayLike, sin: I64, cos: I64) -> tuple[I64, I64]:
 
 
 def rotated_key(head: ArrayLike, sin: I64, cos: I64) -> Coded:
-    """Keys (..., d) as the cache keeps them."""
+    """Return keys (..., d) as the cache stores them."""
     a, s = rotate(head, sin, cos)
     return fp.quantize1(a, s - 32)
 
 
 def rotated_query(head: ArrayLike, sin: I64, cos: I64) -> Coded:
-    """Queries (..., d) with the softmax's scale in them."""
+    """Return queries (..., d) multiplied by the scale of the softmax."""
     a, s = rotate(head, sin, cos)
     scale = (fp.log2e_q30() << 26) // fp.isqrt(a.shape[-1] << 52)
     return fp.quantize1(a * scale, s - 62)
 
 
 def attend(query: Coded, key: Coded, value: Coded) -> I64:
-    """One position's attention over its history of T positions: (..., g, d) Q32.
+    """Return one position's attention over its history of T positions: (..., g, d) Q32.
 
     query: (..., g, d), the g heads that share a key-value head; key, value: (..., T, d).
     """
@@ -131,15 +130,15 @@ def attend(query: Coded, key: Coded, value: Coded) -> I64:
 
 
 def to_logits(y: ArrayLike) -> NDArray[np.int32]:
-    """Q32 products as Q16 logits."""
+    """Return Q32 products as Q16 logits."""
     return np.clip(fp.shift_round(y, 16), -(2**31), 2**31 - 1).astype(np.int32)
 
 
 class Twin:
-    """A model file, evaluated by the law."""
+    """A model file, evaluated by docs/numerics.md."""
 
     def __init__(self, path: str | Path) -> None:
-        """Read a llama GGUF file. ValueError where the law does not cover it."""
+        """Read a llama GGUF file. ValueError if docs/numerics.md does not cover it."""
         self._reader = GGUFReader(path)
         self._tensors = {t.name: t for t in self._reader.tensors}
         self._matrices: dict[str, Matrix] = {}
@@ -181,7 +180,7 @@ class Twin:
         )
 
     def _read_frequencies(self) -> U64:
-        """(n_rot / 2,) turns per position, 2^64 being one."""
+        """Return (n_rot / 2,) turns per position, 2^64 being one."""
         c = self.config
         divisors = None
         if "rope_freqs.weight" in self._tensors:
@@ -199,13 +198,13 @@ class Twin:
         return np.array(frequencies, dtype=np.uint64)
 
     def _raw(self, name: str) -> NDArray[np.uint8]:
-        """A tensor's bytes: (rows, bytes of a row)."""
+        """Return a tensor's bytes: (rows, bytes of a row)."""
         tensor = self._tensors[name]
         rows = int(np.prod(tensor.shape[1:], dtype=np.int64))
         return np.asarray(tensor.data).view(np.uint8).reshape(rows, -1)
 
     def matrix(self, name: str) -> Matrix:
-        """A tensor by name, (rows, n)."""
+        """Return a tensor by name, (rows, n)."""
         if name not in self._matrices:
             tensor = self._tensors[name]
             self._matrices[name] = Matrix(tensor.tensor_type, self._raw(name), int(tensor.shape[0]))
@@ -216,7 +215,7 @@ class Twin:
         return Norm(w[0], int(e[0]))
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.int32]:
-        """Q16 logits of every position: (len(tokens), n_vocab)."""
+        """Return Q16 logits of every position: (len(tokens), n_vocab)."""
         c = self.config
         if not 0 < len(tokens) <= c.n_ctx:
             raise ValueError(f"{len(tokens)} tokens in a context of {c.n_ctx}")
@@ -240,7 +239,7 @@ class Twin:
         return to_logits(self.matrix(output).product(n))
 
     def _attention(self, prefix: str, n: Quantized) -> I64:
-        """All heads of a layer side by side, every position: (t, n_head * d) Q32."""
+        """Return all heads of a layer side by side, every position: (t, n_head * d) Q32."""
         c = self.config
         t, group = n.q.shape[0], c.n_head // c.n_head_kv
 

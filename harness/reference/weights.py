@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Weight matrices of GGUF files as integers: docs/numerics.md, section 3.
 
-The bytes are unpacked here from ggml's block layouts; the ``gguf`` package only
-says where a tensor's bytes lie.
+The bytes are unpacked here from ggml's block layouts. The sizes of blocks and the shifts of
+section 3 are those of :mod:`harness.models.weight_types`; the ``gguf`` package says where a
+tensor's bytes lie.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 from numpy.typing import NDArray
 
+from harness.models.weight_types import BLOCK_TYPES
 from harness.reference.fixedpoint import (
     BLOCK,
     F64,
@@ -44,7 +46,7 @@ _CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A quantised tensor's own numbers, before any arithmetic.
+    """Numbers of a quantised tensor, before any arithmetic.
 
     codes (rows, n), signed, after the type's offset. d and m (rows, blocks) are
     fp16 bits; m is absent in types without minima. K-quants have sub-block
@@ -60,23 +62,23 @@ class Unpacked:
 
 
 def _halves(block: U8, at: int) -> I64:
-    """The fp16 bits at a byte of every block: (rows, blocks)."""
+    """Return the fp16 bits at a byte of every block: (rows, blocks)."""
     return i64(block[..., at]) | i64(block[..., at + 1]) << 8
 
 
 def _nibbles(qs: U8) -> U8:
-    """(..., k) bytes to (..., 2k) codes: all low nibbles, then all high ones."""
+    """Return (..., k) bytes to (..., 2k) codes: all low nibbles, then all high ones."""
     return np.concatenate([qs & 15, qs >> 4], axis=-1)
 
 
 def _planes(bits: U8, width: int) -> U8:
-    """(..., k) bytes to (..., 8 / width, k) fields, the lowest bits first."""
+    """Return (..., k) bytes to (..., 8 / width, k) fields, the lowest bits first."""
     shifts = np.arange(0, 8, width, dtype=np.uint8)
     return (bits[..., None, :] >> shifts[:, None]) & np.uint8((1 << width) - 1)
 
 
 def _legacy(block: U8, minimum: bool, fifth: bool) -> Unpacked:
-    """Q4_0, Q4_1, Q5_0, Q5_1: scale, [minimum], [fifth bits], nibbles."""
+    """Unpack Q4_0, Q4_1, Q5_0, Q5_1: scale, [minimum], [fifth bits], nibbles."""
     at = 4 if minimum else 2
     codes = _nibbles(block[..., at + 4 * fifth : at + 4 * fifth + 16]).astype(np.int8)
     if fifth:
@@ -93,7 +95,7 @@ def _q8_0(block: U8) -> Unpacked:
 
 
 def _q2_k(block: U8) -> Unpacked:
-    """scales[16], qs[64], d, dmin."""
+    """Unpack scales[16], qs[64], d, dmin."""
     qs = block[..., 16:80].reshape(*block.shape[:-1], 2, 32)
     return Unpacked(
         _planes(qs, 2).astype(np.int8),
@@ -105,7 +107,7 @@ def _q2_k(block: U8) -> Unpacked:
 
 
 def _q3_k(block: U8) -> Unpacked:
-    """hmask[32], qs[64], scales[12], d."""
+    """Unpack hmask[32], qs[64], scales[12], d."""
     lead = block.shape[:-1]
     low = _planes(block[..., 32:96].reshape(*lead, 2, 32), 2).reshape(*lead, 8, 32)
     high = _planes(block[..., :32], 1)
@@ -120,7 +122,7 @@ def _q3_k(block: U8) -> Unpacked:
 
 
 def _scales_k4(packed: U8) -> tuple[I64, I64]:
-    """The 6-bit scales and minima of Q4_K and Q5_K: (..., 12) to two (..., 8)."""
+    """Return the 6-bit scales and minima of Q4_K and Q5_K: (..., 12) to two (..., 8)."""
     first, second, rest = packed[..., 0:4], packed[..., 4:8], packed[..., 8:12]
     a = np.concatenate([first & 63, rest & 15 | first >> 6 << 4], axis=-1)
     b = np.concatenate([second & 63, rest >> 4 | second >> 6 << 4], axis=-1)
@@ -128,14 +130,14 @@ def _scales_k4(packed: U8) -> tuple[I64, I64]:
 
 
 def _q4_k(block: U8) -> Unpacked:
-    """d, dmin, scales[12], qs[128]."""
+    """Unpack d, dmin, scales[12], qs[128]."""
     a, b = _scales_k4(block[..., 4:16])
     codes = _nibbles(block[..., 16:144].reshape(*block.shape[:-1], 4, 32))
     return Unpacked(codes.astype(np.int8), _halves(block, 0), _halves(block, 2), a, b)
 
 
 def _q5_k(block: U8) -> Unpacked:
-    """d, dmin, scales[12], qh[32], qs[128]."""
+    """Unpack d, dmin, scales[12], qh[32], qs[128]."""
     lead = block.shape[:-1]
     a, b = _scales_k4(block[..., 4:16])
     low = _nibbles(block[..., 48:176].reshape(*lead, 4, 32)).reshape(*lead, 8, 32)
@@ -144,7 +146,7 @@ def _q5_k(block: U8) -> Unpacked:
 
 
 def _q6_k(block: U8) -> Unpacked:
-    """ql[128], qh[64], scales[16], d."""
+    """Unpack ql[128], qh[64], scales[16], d."""
     lead = block.shape[:-1]
     low = _nibbles(block[..., :128].reshape(*lead, 2, 64)).reshape(*lead, 2, 4, 32)
     high = _planes(block[..., 128:192].reshape(*lead, 2, 32), 2)
@@ -155,49 +157,40 @@ def _q6_k(block: U8) -> Unpacked:
     )
 
 
-@dataclass(frozen=True)
-class Format:
-    """A block format: elements and bytes of a block, and the law's constants.
-
-    r and t are the roundings of a K-quant's block sums.
-    """
-
-    elements: int
-    size: int
-    unpack: Callable[[U8], Unpacked]
-    r: int = 0
-    t: int = 0
-
-
-FORMATS: dict[Type, Format] = {
-    Type.Q4_0: Format(32, 18, lambda b: _legacy(b, minimum=False, fifth=False)),
-    Type.Q4_1: Format(32, 20, lambda b: _legacy(b, minimum=True, fifth=False)),
-    Type.Q5_0: Format(32, 22, lambda b: _legacy(b, minimum=False, fifth=True)),
-    Type.Q5_1: Format(32, 24, lambda b: _legacy(b, minimum=True, fifth=True)),
-    Type.Q8_0: Format(32, 34, _q8_0),
-    Type.Q2_K: Format(256, 84, _q2_k, 6, 4),
-    Type.Q3_K: Format(256, 110, _q3_k, 7),
-    Type.Q4_K: Format(256, 144, _q4_k, 10, 6),
-    Type.Q5_K: Format(256, 176, _q5_k, 11, 6),
-    Type.Q6_K: Format(256, 210, _q6_k, 12),
+_UNPACK: dict[Type, Callable[[U8], Unpacked]] = {
+    Type.Q4_0: lambda b: _legacy(b, minimum=False, fifth=False),
+    Type.Q4_1: lambda b: _legacy(b, minimum=True, fifth=False),
+    Type.Q5_0: lambda b: _legacy(b, minimum=False, fifth=True),
+    Type.Q5_1: lambda b: _legacy(b, minimum=True, fifth=True),
+    Type.Q8_0: _q8_0,
+    Type.Q2_K: _q2_k,
+    Type.Q3_K: _q3_k,
+    Type.Q4_K: _q4_k,
+    Type.Q5_K: _q5_k,
+    Type.Q6_K: _q6_k,
 }
+"""Functions that unpack blocks (..., bytes of a block)."""
+
+FORMATS = {kind.kind: kind for kind in BLOCK_TYPES}
+"""Types in blocks, by their numbers in files."""
 
 
 def row_size(kind: Type, n: int) -> int:
-    """Bytes of a row of n elements. ValueError where no whole blocks make it up."""
+    """Return the bytes of a row of n elements. ValueError if these are not whole blocks."""
     if kind in FLOATS:
         return n * np.dtype(FLOATS[kind][0]).itemsize
     fmt = FORMATS[kind]
     if n % fmt.elements:
         raise ValueError(f"{n} elements are no whole blocks of {kind.name}")
-    return n // fmt.elements * fmt.size
+    return n // fmt.elements * fmt.bytes
 
 
 def unpack(kind: Type, raw: U8, n: int) -> Unpacked:
-    """Rows of a quantised type, (rows, row_size) bytes, as their numbers."""
+    """Return rows of a quantised type, (rows, row_size) bytes, as their numbers."""
     fmt = FORMATS[kind]
     rows = raw.shape[0]
-    parts = fmt.unpack(np.ascontiguousarray(raw).reshape(rows, n // fmt.elements, fmt.size))
+    blocks_of_rows = np.ascontiguousarray(raw).reshape(rows, n // fmt.elements, fmt.bytes)
+    parts = _UNPACK[kind](blocks_of_rows)
 
     def flat(v: I64 | None) -> I64 | None:
         return None if v is None else v.reshape(rows, -1)
@@ -206,23 +199,23 @@ def unpack(kind: Type, raw: U8, n: int) -> Unpacked:
 
 
 def floats(kind: Type, raw: U8) -> tuple[I64, I64]:
-    """Rows of a float type, (rows, bytes), as m * 2^e."""
+    """Return rows of a float type, (rows, bytes), as m * 2^e."""
     dtype, parts = FLOATS[kind]
     return parts(i64(np.ascontiguousarray(raw).view(dtype)))
 
 
 class Matrix:
-    """A weight matrix (rows, n) of any type. Its products follow the law bit for bit."""
+    """A weight matrix (rows, n) of any type; products follow docs/numerics.md bit by bit."""
 
     def __init__(self, kind: Type, raw: U8, n: int) -> None:
-        """raw: (rows, row_size(kind, n)) bytes."""
+        """``raw``: (rows, row_size(kind, n)) bytes."""
         if raw.ndim != 2 or raw.shape[1] != row_size(kind, n):
             raise ValueError(f"{raw.shape} bytes for rows of {n} {kind.name}")
         self.kind, self.n, self.rows = kind, n, raw.shape[0]
         self._raw = raw
 
     def vector(self, t: int) -> tuple[I64, I64]:
-        """align(row, t) of a float matrix: (rows, n) and (rows,)."""
+        """Return align(row, t) of a float matrix: (rows, n) and (rows,)."""
         return align(*floats(self.kind, self._raw), t)
 
     @cached_property
@@ -244,7 +237,7 @@ class Matrix:
         return None if self._parts.m is None else align(*f16_parts(self._parts.m), 15)
 
     def row(self, i: int) -> I64:
-        """A row as a vector: (n,) Q32."""
+        """Return a row as a vector: (n,) Q32."""
         if self.kind in FLOATS:
             return clamp_q32(to_q32(self._floats.wide()[i], self._floats.e[i]))
         size, part = FORMATS[self.kind].elements, self._parts
@@ -262,7 +255,7 @@ class Matrix:
         return clamp_q32(y)
 
     def product(self, x: Quantized) -> I64:
-        """Every row times every vector of x (t, n): (t, rows) Q32."""
+        """Return every row times every vector of x (t, n): (t, rows) Q32."""
         if x.q.shape[-1] != self.n:
             raise ValueError(f"vector of {x.q.shape[-1]} for rows of {self.n}")
         step = max(_CHUNK // self.n, 1)
@@ -281,7 +274,7 @@ class Matrix:
         return self._product_k(rows, x)
 
     def _product_32(self, rows: slice, x: Quantized) -> I64:
-        """Types of 32-blocks: (rows, t)."""
+        """Return the product for types in 32-blocks: (rows, t)."""
         scale, e_d = self._scales[0][rows], self._scales[1][rows]
         codes = self._parts.codes[rows].reshape(*scale.shape, BLOCK)
         weights = (scale.astype(np.float64)[..., None] * codes).reshape(-1, self.n)
@@ -294,7 +287,7 @@ class Matrix:
         return clamp_q32(y)
 
     def _product_k(self, rows: slice, x: Quantized) -> I64:
-        """Types of 256-blocks: (rows, t)."""
+        """Return the product for types in 256-blocks: (rows, t)."""
         fmt, part = FORMATS[self.kind], self._parts
         assert part.a is not None
         scale, e_d = self._scales[0][rows], self._scales[1][rows]
@@ -302,7 +295,7 @@ class Matrix:
         wide = x.wide()
 
         def by_block(sub: I64, values: F64, inputs: I64, shift: int) -> I64:
-            """round(sum over each 256-block of sub * values * inputs): (blocks, rows, t)."""
+            """Return round(sum over each 256-block of sub * values * inputs): (blocks, rows, t)."""
             weights = (sub[rows].astype(np.float64)[..., None] * values).reshape(
                 n_rows, n_blocks, -1
             )
@@ -310,14 +303,14 @@ class Matrix:
             return shift_round(exact_matmul(weights.transpose(1, 0, 2), columns), shift)
 
         codes = part.codes[rows].reshape(n_rows, part.a.shape[1], -1).astype(np.float64)
-        inner = by_block(part.a, codes, wide, fmt.r)
+        inner = by_block(part.a, codes, wide, fmt.shift)
         a = (scale.T[:, :, None] * inner).sum(axis=0)
-        y = to_q32(a, e_d[:, None] + x.e + fmt.r)
+        y = to_q32(a, e_d[:, None] + x.e + fmt.shift)
         if self._minima is not None:
             assert part.b is not None
             low, e_n = self._minima[0][rows], self._minima[1][rows]
             sums = wide.reshape(wide.shape[0], part.b.shape[1], -1).sum(axis=-1)
-            inner = by_block(part.b, np.ones((1, 1, 1)), sums, fmt.t)
+            inner = by_block(part.b, np.ones((1, 1, 1)), sums, fmt.minima_shift)
             z = (low.T[:, :, None] * inner).sum(axis=0)
-            y = y - to_q32(z, e_n[:, None] + x.e + fmt.t)
+            y = y - to_q32(z, e_n[:, None] + x.e + fmt.minima_shift)
         return clamp_q32(y)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Vectors: inputs of the core's functions, and the integers that must come out.
+"""Vectors: inputs of the core's functions, and the integers that they must return.
 
-Expected results are never the core's own: they come from :mod:`harness.reference`, from
-Python and from independent libraries. The KUnit suites (``kmod/tests``) read them as headers
-that ``generate-headers`` writes, and ``tests/test_vectors.py`` holds the userspace library
-against the same tables.
+Expected results never come from the core: they come from :mod:`harness.reference`, from Python
+and from independent libraries. ``generate-headers`` writes the tables as headers for the KUnit
+suites (``kmod/tests``); ``tests/core/test_vectors.py`` compares the userspace library with the
+same tables.
 """
 
 from collections.abc import Sequence
@@ -36,15 +36,15 @@ class Words:
         self._bits = np.random.Philox(key=seed)
 
     def below(self, limit: int) -> int:
-        """0 to limit - 1, for a limit far below 2^64."""
+        """Return a number from 0 to limit - 1, for a limit far below 2^64."""
         return int(self._bits.random_raw()) % limit
 
     def signed(self, bits: int) -> int:
-        """Of a uniform length up to ``bits``, of either sign."""
+        """Return a number of either sign whose length is uniform up to ``bits`` bits."""
         magnitude = int(self._bits.random_raw()) >> (64 - bits) >> self.below(bits)
         return -magnitude if self.below(2) else magnitude
 
     def vector(self, n: int, bits: int) -> list[int]:
-        """(n,) below 2^bits in magnitude, with loud and quiet blocks of 32."""
+        """Return (n,) numbers below 2^bits in magnitude; blocks of 32 differ in size."""
         quiet = [self.below(14) for _ in range(-(-n // 32))]
         return [self.signed(bits) >> quiet[i // 32] for i in range(n)]

@@ -13,7 +13,7 @@ N = 70
 
 
 def fixed() -> list[Table]:
-    """Of fixed.h."""
+    """Return the tables of fixed.h."""
     words = Words(1)
     shifts = [(words.signed(61), words.below(70)) for _ in range(24)]
     shifts += [(5, -3), (-5, -40), (-1, 1), (1, 1), (3, 1), (-3, 1), ((1 << 61) - 1, 62), (7, 63)]
@@ -75,7 +75,7 @@ def _sincos(phase: int) -> tuple[int, int, int]:
 
 
 def _parts(words: Words) -> list[Table]:
-    """Decoded floats; what is not finite has no parts."""
+    """Return the tables of decoded floats; a number that is not finite has no parts."""
     kinds: tuple[tuple[str, int, int, Callable[[int], tuple[fp.I64, fp.I64]]], ...] = (
         ("f32", 32, 23, fp.f32_parts),
         ("f16", 16, 10, fp.f16_parts),
@@ -98,7 +98,7 @@ def _parts(words: Words) -> list[Table]:
 
 
 def bfp() -> list[Table]:
-    """Of bfp.h."""
+    """Return the table of bfp.h."""
     words = Words(2)
     vectors = [words.vector(N, bits) for bits in (61, 48, 40, 23, 15, 8)]
     vectors += [[0] * N, [32767] * N, [-(1 << 40)] * N, [0] * 69 + [1 << 60]]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Vectors that are files: models with golden logits, and malformed ones.
 
-A guest has them where :func:`in_guest` says; the tables hold what must come of each.
+:func:`in_guest` says where they lie in a guest; the tables hold the expected results.
 """
 
 from pathlib import Path
@@ -14,13 +14,13 @@ GUEST_FOLDER = "/lib/firmware/llamux/kunit"
 
 
 def gguf() -> list[Table]:
-    """Of gguf.h and model.h: files that are refused, and a piece of what is said."""
+    """Return the table of gguf.h and model.h: files that are refused, and a part of the message."""
     rows = [(f"malformed/{r.name}".encode(), r.expect.encode()) for r in malformed.recipes()]
     return [Table("malformed", ("const char *file", "const char *expect"), rows)]
 
 
 def llama() -> list[Table]:
-    """Of llama.h: the SHA-256 of all logits."""
+    """Return the table of llama.h: the SHA-256 of all logits."""
     rows = [
         (
             *(g.name.encode(), list(g.tokens), len(g.tokens), g.n_vocab),
@@ -35,7 +35,7 @@ def llama() -> list[Table]:
 
 
 def in_guest() -> dict[str, Path]:
-    """Every file of the tables, by its path in the guest."""
+    """Return every file of the tables, by its path in the guest."""
     folder = cache_dir("kunit")
     found = {f"{GUEST_FOLDER}/{g.name}.gguf": g.model_path() for g in goldens.load() if g.tiny}
     for name, _ in malformed.write_all(folder / "malformed"):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Golden logits: fixed tokens on fixed models, and the integers that must come out.
+"""Golden logits: fixed tokens on fixed models, and the integers that they must give.
 
-``fixtures/golden/*.json``, one file each, hold the SHA-256 of the logits of every position
-as little-endian int32, row by row. They are checked in userspace, in the twin and in every
-guest, and written only where core and twin agree.
+Each of ``fixtures/golden/*.json`` holds the SHA-256 of the logits of every position as
+little-endian int32, row by row. They are checked in userspace, in the twin and in every guest,
+and written only if core and twin agree.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _FIRST = 8
 
 
 @dataclass(frozen=True)
-class Recipe:
+class GoldenRecipe:
     """Recipe of a golden file; ``shape`` is "smollm2" or one of harness.models.synthetic."""
 
     shape: str
@@ -50,11 +50,11 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """Of the file, without its ending."""
+        """Name of the file without its ending."""
         return f"{self.shape}-{self.kind}"
 
     def tokens(self) -> list[int]:
-        """The first and the last id, and random ones."""
+        """Return the first and the last id, and random ones."""
         if self.shape == SMOLLM2:
             return list(_CHAT_TURN)
         n_vocab = SHAPES[self.shape].n_vocab
@@ -63,23 +63,23 @@ class Recipe:
 
 
 RECIPES = (
-    *(Recipe("tiny-256", kind) for kind in TYPES),
-    *(Recipe("tiny-odd", kind) for kind in ("F32", "F16", "BF16")),
-    Recipe("tiny", "Q4_0", n_tokens=200),  # several chunks of the KV cache
-    Recipe("tiny-mha", "Q5_0"),
-    Recipe("tiny-tied", "Q8_0"),
-    Recipe("tiny-rope", "Q4_1", n_tokens=150),
-    Recipe("tiny-spm", "Q5_1"),
-    Recipe(SMOLLM2, "Q4_1"),
+    *(GoldenRecipe("tiny-256", kind) for kind in TYPES),
+    *(GoldenRecipe("tiny-odd", kind) for kind in ("F32", "F16", "BF16")),
+    GoldenRecipe("tiny", "Q4_0", n_tokens=200),  # several chunks of the KV cache
+    GoldenRecipe("tiny-mha", "Q5_0"),
+    GoldenRecipe("tiny-tied", "Q8_0"),
+    GoldenRecipe("tiny-rope", "Q4_1", n_tokens=150),
+    GoldenRecipe("tiny-spm", "Q5_1"),
+    GoldenRecipe(SMOLLM2, "Q4_1"),
 )
 
 
 @dataclass(frozen=True)
 class Golden:
-    """A golden file. ``first`` are the last position's first logits, Q16, for a person."""
+    """A golden file. ``first`` holds the first logits of the last position, Q16, for a person."""
 
     name: str
-    recipe: Recipe
+    recipe: GoldenRecipe
     model_sha256: str
     tokens: tuple[int, ...]
     n_vocab: int
@@ -88,11 +88,11 @@ class Golden:
 
     @property
     def tiny(self) -> bool:
-        """Small enough for the twin to be quick."""
+        """Whether the model is small enough for the twin to be quick."""
         return self.recipe.shape != SMOLLM2
 
     def model_path(self) -> Path:
-        """The model's file, made or fetched if need be. HarnessError if it comes out different."""
+        """Return the model's file, made or fetched if need be. HarnessError if it differs."""
         return self._path
 
     @cached_property
@@ -104,23 +104,23 @@ class Golden:
                 path.unlink()
             raise HarnessError(
                 f"{self.name}: the model's SHA-256 is {found}, not {self.model_sha256}: "
-                f"if that is meant, run `{COMMAND}`"
+                f"if you meant to change it, run `{COMMAND}`"
             )
         return path
 
 
 def logits_sha256(logits: NDArray[np.int32]) -> str:
-    """Of logits (t, n_vocab) as little-endian bytes."""
+    """Return the SHA-256 of logits (t, n_vocab) as little-endian bytes."""
     return hashlib.sha256(np.ascontiguousarray(logits, dtype="<i4").tobytes()).hexdigest()
 
 
 def load() -> list[Golden]:
-    """All golden files, in order of their names."""
+    """Return all golden files in the order of their names."""
     return [_read(path) for path in sorted(FOLDER.glob("*.json"))]
 
 
-def make(recipe: Recipe) -> Golden:
-    """Compute a golden file's content. HarnessError where core and twin disagree."""
+def make(recipe: GoldenRecipe) -> Golden:
+    """Compute a golden file's content. HarnessError if core and twin disagree."""
     path = _model(recipe, "new")
     tokens = recipe.tokens()
     with Model(path) as model:
@@ -139,7 +139,7 @@ def make(recipe: Recipe) -> Golden:
 
 
 def check(golden: Golden) -> bool:
-    """Whether the core in userspace still gives the integers."""
+    """Return whether the core in userspace still gives the integers."""
     with Model(golden.model_path()) as model:
         return logits_sha256(model.logits(golden.tokens)) == golden.sha256
 
@@ -168,7 +168,7 @@ def write(golden: Golden) -> Path:
 
 
 def _one_line_lists(content: dict[str, Any]) -> str:
-    """JSON, indented, each list of numbers on one line."""
+    """Return indented JSON with each list of numbers on one line."""
     lists: list[str] = []
 
     def mark(value: Any) -> Any:
@@ -190,7 +190,7 @@ def _read(path: Path) -> Golden:
     model, logits = content["model"], content["logits"]
     return Golden(
         name=path.stem,
-        recipe=Recipe(model["shape"], model["type"], len(content["tokens"]), model["seed"]),
+        recipe=GoldenRecipe(model["shape"], model["type"], len(content["tokens"]), model["seed"]),
         model_sha256=model["sha256"],
         tokens=tuple(content["tokens"]),
         n_vocab=logits["shape"][1],
@@ -199,8 +199,8 @@ def _read(path: Path) -> Golden:
     )
 
 
-def _model(recipe: Recipe, version: str) -> Path:
-    """The model; ``version`` is its SHA-256, under which it is kept, or "new" to make it anew."""
+def _model(recipe: GoldenRecipe, version: str) -> Path:
+    """Return the model; ``version`` is the SHA-256 that names it, or "new" to make it again."""
     if recipe.shape == SMOLLM2:
         return packaged.smollm2()
     name = f"{recipe.name}-{recipe.seed}-{version[:16]}.gguf"

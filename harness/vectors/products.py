@@ -11,22 +11,22 @@ from harness.reference.weights import FLOATS, FORMATS, Matrix, row_size
 from harness.vectors import Table, Words
 
 ROWS = 17
-"""A tile of sixteen, and one that lies by itself."""
+"""Number of rows: a tile of sixteen, and one more."""
 
 TOKENS = 17
-"""Enough for codes to be unpacked ahead of the products."""
+"""Number of tokens: enough that codes are unpacked before the products."""
 
 EXPONENT = -32
 LONGEST = 256
 
 
 def _elements(kind: Type) -> int:
-    """Of a row: of one float type the last block is short, so that it lies in no tiles."""
+    """Return the length of a row; that of F32 ends in a short block, which lies in no tile."""
     return 70 if kind == Type.F32 else 96 if kind in FLOATS else max(96, FORMATS[kind].elements)
 
 
 def weights() -> list[Table]:
-    """Of weights.h: vector t is the elements [t, t + n_in) of ``product_input``."""
+    """Return the tables of weights.h; vector t is ``product_input``[t, t + n_in)."""
     stream = Words(3).vector(LONGEST + TOKENS - 1, 40)
     rows: list[tuple[bytes | int | str | list[int], ...]] = []
     for kind in COMPUTED:

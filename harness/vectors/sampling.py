@@ -24,7 +24,7 @@ _NO_DECIMALS = ("", ".", "-1", "1e3", "32768", "1.2.3", " 1", "1 ", "0x1")
 
 
 def sampler() -> list[Table]:
-    """Of sampler.h: each draw is accepted before the next."""
+    """Return the tables of sampler.h; each draw is accepted before the next."""
     words = Words(4)
     rows = []
     for i, p in enumerate(_PARAMETERS):
@@ -59,7 +59,7 @@ def sampler() -> list[Table]:
 
 
 def confidence() -> list[Table]:
-    """Of confidence.h: one token of each vocabulary, filled up with zeros."""
+    """Return the table of confidence.h; logits are filled up with zeros."""
     words = Words(10)
     rows = []
     for n, bits in ((2, 1), (3, 31), (31, 10), (47, 18), (N_VOCAB, 20), (N_VOCAB, 31)):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Vectors of UTF-8, from Python's decoder; of tokenizers, chat templates and stop texts.
+"""Vectors of UTF-8, tokenizers, chat templates and stop texts.
 
-Byte-level BPE is from Hugging Face's library, SentencePiece's way from the few lines below,
-chat templates from jinja2; all over the vocabularies of the shapes "tiny" and "tiny-spm".
+UTF-8 comes from Python's decoder, byte-level BPE from Hugging Face's library, SentencePiece's
+algorithm from a few lines below, and chat templates from jinja2. The vocabularies are those of
+the shapes "tiny" and "tiny-spm".
 """
 
 import codecs
@@ -39,7 +40,7 @@ _STOPS = (
     *(("aaab", "aab"), ("ababac", "abac"), ("xabcd", "bc", "abcd"), ("xabc", "bc", "abc")),
     *(("αβαγ", "βγ"), ("αβγ.", "βγ"), ("a\n\nb", "\n\n"), ("a" * 70, "a" * 64), ("", "a")),
 )
-"""Texts, and up to two at which they end."""
+"""Texts, each with up to two stop texts."""
 
 _TURNS: tuple[tuple[str | None, str], ...] = (
     (None, "What is it?"),
@@ -50,7 +51,7 @@ _TURNS: tuple[tuple[str | None, str], ...] = (
 
 
 def utf8() -> list[Table]:
-    """Of utf8.h."""
+    """Return the table of utf8.h."""
     rows: list[tuple[bytes | int | str, ...]] = []
     for text in _BYTES:
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -66,7 +67,7 @@ def utf8() -> list[Table]:
 
 
 def tokens() -> list[Table]:
-    """Of vocab.h: texts and their ids."""
+    """Return the table of vocab.h: texts and their ids."""
     texts = [t.encode() for t in _TEXTS]
     texts += [b"ill\xff\xe2\x82formed \xf0\x9f\xa6"]
     rows: list[tuple[bytes | int | str | list[int], ...]] = []
@@ -81,7 +82,7 @@ def tokens() -> list[Table]:
 
 
 def chat() -> list[Table]:
-    """Of chat.h: first turns and their ids."""
+    """Return the table of chat.h: first texts of a dialogue, and their ids."""
     rows: list[tuple[bytes | int | str | list[int], ...]] = []
     for system, user in _TURNS:
         for model, name in ((BPE_MODEL, "CHATML"), (SPM_MODEL, "ZEPHYR")):
@@ -98,7 +99,7 @@ def chat() -> list[Table]:
 
 @cache
 def _bpe(special: bool) -> Tokenizer:
-    """Hugging Face's tokenizer for the shape "tiny"."""
+    """Return Hugging Face's tokenizer for the shape "tiny"."""
     pieces, kinds, merges = bpe_pieces(SHAPES["tiny"].n_vocab)
     tokenizer = Tokenizer(models.BPE({t: i for i, t in enumerate(pieces)}, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -114,12 +115,12 @@ def _bpe(special: bool) -> Tokenizer:
 
 
 def bpe_encode(text: str, special: bool = False) -> list[int]:
-    """Ids over the vocabulary of "tiny"; with ``special`` control tokens are recognised."""
+    """Return ids of the vocabulary of "tiny"; with ``special`` control tokens are recognised."""
     return list(_bpe(special).encode(text).ids)
 
 
 def spm_encode(text: str) -> list[int]:
-    """Ids over the vocabulary of "tiny-spm": the best pair merges, the leftmost of equals."""
+    """Return ids of the vocabulary of "tiny-spm"; the best pair merges, the leftmost of equals."""
     pieces, scores, kinds = spm_pieces(SHAPES["tiny-spm"].n_vocab)
     known = {p: i for i, (p, kind) in enumerate(zip(pieces, kinds, strict=True)) if kind == 1}
     symbols = list(("▁" + text).replace(" ", "▁")) if text else []
@@ -140,8 +141,8 @@ def spm_encode(text: str) -> list[int]:
 
 
 def _turn(model: str, system: str | None, user: str) -> list[int]:
-    """The rendered text tokenized; the caller's words are never control tokens."""
-    # What a caller could pass for a control token stands as letters until the end.
+    """Return the ids of the rendered template; the user's text gives no control tokens."""
+    # The user's text must give no control token: its names are single letters until the end.
     hidden = {"<|im_end|>": "\ue000", "</s>": "\ue001"}
 
     def hide(text: str) -> str:
@@ -175,7 +176,7 @@ def _turn(model: str, system: str | None, user: str) -> list[int]:
 
 
 def stop() -> list[Table]:
-    """Of stop.h; stop texts that are empty are none."""
+    """Return the table of stop.h; an empty stop text is left out."""
     rows = []
     for whole, *stops in _STOPS:
         first, second = [*(s.encode() for s in stops), b"", b""][:2]

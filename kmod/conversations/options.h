@@ -6,7 +6,7 @@
  * To change options is to prepare a new snapshot from the old one and to publish it, so that an
  * answer in the making keeps the options that it began with.
  *
- * options.c has one table with a row for each option. /proc/llamux/options, the ioctls and the
+ * option_table.c has a row for each option. /proc/llamux/options, the ioctls and the
  * interface for other modules all read and write options through that table.
  */
 #ifndef LLAMUX_OPTIONS_H
@@ -54,6 +54,15 @@ struct llamux_options_holder {
  * Return: a snapshot for llamux_options_put(), or NULL without memory.
  */
 struct llamux_options *llamux_options_prepare(const struct llamux_options *from);
+
+/**
+ * llamux_options_set_system() - Set the system prompt.
+ * @o:    Prepared.
+ * @text: (n,) bytes of UTF-8, which are copied.
+ * @n:    Number of bytes.
+ * Return: 0 or -ENOMEM.
+ */
+int llamux_options_set_system(struct llamux_options *o, const char *text, u32 n);
 
 /** llamux_options_get() - Hold a snapshot once more. Return: @o. */
 const struct llamux_options *llamux_options_get(const struct llamux_options *o);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of libllamux, through its example, on the host and in guests."""
+"""The C client: libllamux, by way of its example, on the host and in guests."""
 
 import subprocess
 from collections.abc import Iterator
@@ -7,22 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.guests.guest import Guest, Result
-from harness.host.paths import GUEST_PROGRAMS, INCLUDE, LIBRARY
+from harness.host.paths import HOST_PROGRAMS, INCLUDE, LIBRARY
 from tests.support import lab as guest_lab
 from tests.support.lab import EXAMPLE, loaded
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
+
 PROMPTS = (b"hello", b"why?", "änd 🦙".encode())
 SHORT = Options(max_tokens=24)
-"""Options of the example."""
+"""Options as the example sets them."""
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang", "aarch64-linux-gnu-gcc"])
 @pytest.mark.parametrize("source", ["llamux.c", "example.c"])
-def test_compilers_give_no_warnings(compiler: str, source: str, tmp_path: Path) -> None:
+def test_compilers_have_nothing_to_say(compiler: str, source: str, tmp_path: Path) -> None:
     command = [compiler, *STRICT, f"-I{INCLUDE}", "-O2", "-c", str(LIBRARY / source)]
     subprocess.run([*command, "-o", str(tmp_path / "object.o")], check=True)
 
@@ -34,7 +40,7 @@ def test_the_header_is_for_cpp_too(tmp_path: Path) -> None:
 
 
 def test_it_is_built_and_installed(tmp_path: Path) -> None:
-    """Without the module, each verb of the example says how to load it; sanitizers find nothing."""
+    """With sanitizers, and without the module it says how to load it."""
     for file in LIBRARY.glob("*"):
         if file.suffix in (".c", ".h") or file.name == "Makefile":
             (tmp_path / "libllamux").mkdir(exist_ok=True)
@@ -53,13 +59,13 @@ def test_it_is_built_and_installed(tmp_path: Path) -> None:
             [tmp_path / "libllamux" / "example", *words], capture_output=True, check=False
         )
         assert done.returncode == 1
-        assert done.stderr.startswith(b"the module is not loaded: run insmod llamux.ko"), done
+        assert done.stderr.startswith(b"the module is not loaded: insmod llamux.ko"), done
 
 
 def test_its_memory_is_sound(tmp_path: Path) -> None:
-    """Sanitizers find nothing while the library reads imitations of the module's files."""
+    """Against files that only look like the module's, with sanitizers."""
     program = tmp_path / "check"
-    source = GUEST_PROGRAMS / "libllamux_check.c"
+    source = HOST_PROGRAMS / "libllamux_check.c"
     sanitize = "-fsanitize=address,undefined"
     command = ["clang", "-g", "-Wall", "-Wextra", "-Werror", sanitize, "-fno-sanitize-recover=all"]
     subprocess.run([*command, f"-I{INCLUDE}", str(source), "-o", str(program)], check=True)
@@ -69,7 +75,7 @@ def test_its_memory_is_sound(tmp_path: Path) -> None:
 
 @pytest.fixture
 def example(lab: Guest) -> Iterator[Guest]:
-    """Return a guest with the module, a tiny model and the example."""
+    """A guest with the module, a tiny model, and the example."""
     lab.check(f"chmod 755 {EXAMPLE}")
     with loaded(lab):
         yield lab
@@ -77,7 +83,7 @@ def example(lab: Guest) -> Iterator[Guest]:
 
 @pytest.fixture
 def session() -> Iterator[Session]:
-    """Return a session of the same model in the userspace library."""
+    """The same model in the userspace library."""
     path = guest_lab.files()[guest_lab.TINY]
     assert not isinstance(path, bytes)
     with Model(path) as model, Session(model, 256) as session:
@@ -85,11 +91,12 @@ def session() -> Iterator[Session]:
 
 
 def run(guest: Guest, *words: bytes) -> Result:
-    """Run the example with each word in quotation marks."""
+    """The example, each word in quotation marks."""
     return guest.run(" ".join([EXAMPLE, *(f"'{word.decode()}'" for word in words)]), timeout=120)
 
 
-def test_answers_equal_those_of_the_core(example: Guest, session: Session) -> None:
+@pytest.mark.guests("uml", "x86_64", "aarch64")
+def test_answers_are_the_librarys(example: Guest, session: Session) -> None:
     answers = [b"".join(session.answer(prompt, SHORT)) for prompt in PROMPTS]
     assert len(set(answers)) == len(answers)
     for prompt, answer in zip(PROMPTS, answers, strict=True):
@@ -99,12 +106,13 @@ def test_answers_equal_those_of_the_core(example: Guest, session: Session) -> No
     assert run(example, b"poll", *PROMPTS).output == b"".join(answers)
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_dialogue_remembers(example: Guest, session: Session) -> None:
     turns = [b"".join(session.say(prompt, SHORT)) for prompt in PROMPTS]
     counts, sums = session.counts(), session.confidence()
     figures = (
-        f"[{counts.reused} of {counts.prompt} prompt tokens reused, "
-        f"{counts.accepted} of {counts.drafted} draft tokens accepted; "
+        f"[{counts.reused} of {counts.prompt} tokens were known, "
+        f"{counts.accepted} of {counts.drafted} guesses were right; "
         f"log-probability {sums.log_prob / sums.tokens / 65536:.6f}, "
         f"margin {sums.margin / sums.tokens / 65536:.6f}]\n"
     )
@@ -122,7 +130,7 @@ def test_statistics_and_models(example: Guest) -> None:
     stats = guest_lab.stats(example)
     expected = (
         f"{stats['model']} with {stats['isa']}: {stats['n_ctx']} tokens of context, "
-        f"{stats['answers']} answers, {stats['tokens_generated']} tokens generated\n"
+        f"{stats['answers']} answers, {stats['tokens_generated']} tokens made\n"
     )
     assert run(example, b"stats").text == expected
     assert int(stats["tokens_generated"]) > 0
@@ -143,11 +151,11 @@ def test_statistics_and_models(example: Guest) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((b"query", b""), "the prompt is empty"),
+        ((b"query", b""), "there is no prompt"),
         ((b"query", b"z" * 2000), "the text is too long"),
-        ((b"use", b"none"), "no loaded model has that name"),
-        ((b"use", b"x" * 64), "no loaded model has that name"),
-        ((b"use", b"no name"), "no loaded model has that name"),
+        ((b"use", b"none"), "there is no such model"),
+        ((b"use", b"x" * 64), "there is no such model"),
+        ((b"use", b"no name"), "there is no such model"),
     ],
 )
 def test_errors_say_what_to_do(example: Guest, words: tuple[bytes, ...], message: str) -> None:
@@ -156,9 +164,9 @@ def test_errors_say_what_to_do(example: Guest, words: tuple[bytes, ...], message
     assert done.errors.decode().startswith(message), done
 
 
-def test_errors_of_a_user_without_rights(example: Guest) -> None:
+def test_others_are_told_what_they_lack(example: Guest) -> None:
     for command, message in (
-        (f"su user -c '{EXAMPLE} query x'", "not allowed: become root, or join the group"),
+        (f"su user -c '{EXAMPLE} query x'", "not allowed: be root, or in the group"),
         (f"su user -c '{EXAMPLE} use tiny'", "not allowed: this needs root"),
         (f"printf 'a\\377' | xargs {EXAMPLE} query", "the text is not UTF-8"),
         (

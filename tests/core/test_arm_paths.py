@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The arm64 paths, on models of the processors that they are for: the generic path's integers."""
+"""Check that the arm64 paths give the generic path's integers on emulated processors."""
 
 import platform
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.host import patience
 from harness.host.paths import HOST_PROGRAMS
 from harness.native import cross
 from harness.vectors import goldens
@@ -17,25 +18,29 @@ PROCESSORS = {
     "cortex-a76": ["neon", "dotprod"],
     "max": ["neon", "dotprod", "i8mm"],
 }
-"""The paths that each can run, the best one last."""
+"""Paths that each processor can run, the best one last."""
 
 
 def models() -> list[str]:
-    """A file of each type, one with several chunks of the KV cache, and other shapes."""
+    """Return the tiny golden models' paths: every type, and several chunks of the KV cache."""
     return [str(golden.model_path()) for golden in goldens.load() if golden.tiny]
 
 
 def hashes(command: list[str], isa: str) -> list[str]:
-    """What a path computes, a line for each product, attention and model."""
+    """Return a path's hashes, one line for each product, attention and model."""
     done = subprocess.run(
-        [*command, isa, *models()], capture_output=True, text=True, check=True, timeout=120
+        [*command, isa, *models()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=patience.scaled(120),
     )
     return done.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
 def generic() -> list[str]:
-    """What this machine computes by the path that defines the result."""
+    """Return the hashes of the generic path on this machine."""
     lines = hashes([str(cross.executable(PROGRAM, platform.machine()))], "generic")
     assert len(lines) > 400
     assert len(lines) == len({line.split()[0] for line in lines})
@@ -44,7 +49,7 @@ def generic() -> list[str]:
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    """The same for arm64."""
+    """Return the program that computes hashes, built for arm64."""
     return cross.executable(PROGRAM, "aarch64")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Chat templates: the core's token ids against jinja2's text, tokenized whole."""
+"""Check the core's chat templates: its token ids equal those of the text that jinja2 renders."""
 
 import errno
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ MERGES = [
 
 
 def byte_characters() -> list[str]:
-    """The 256 characters that byte-level BPE writes bytes as."""
+    """Return the 256 characters that byte-level BPE writes bytes as."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     rest = [b for b in range(256) if b not in plain]
     table = {b: chr(b) for b in plain} | {b: chr(0x100 + i) for i, b in enumerate(rest)}
@@ -64,7 +64,7 @@ def vocabulary(
 
 
 def bpe(controls: Sequence[str], pre: str, template: str | None, add_bos: bool = False) -> bytes:
-    """The controls (BOS first, EOS second), the bytes, and a few merges."""
+    """Return a BPE file: control tokens (BOS first, EOS second), the bytes, and a few merges."""
     merged = ["".join(m.split()) for m in MERGES]
     tokens = [(c, CONTROL, 0.0) for c in controls]
     tokens += [(c, NORMAL, 0.0) for c in [*byte_characters(), *merged]]
@@ -75,7 +75,7 @@ def bpe(controls: Sequence[str], pre: str, template: str | None, add_bos: bool =
 
 
 def spm(template: str | None, controls: Sequence[str] = (), add_bos: bool = True) -> bytes:
-    """<unk>, <s>, </s>, bytes, letters and a few longer pieces."""
+    """Return an SPM file: <unk>, <s>, </s>, bytes, letters and a few longer pieces."""
     pieces = ["▁", "▁▁", "he", "ll", "hell", "hello", "▁h", "▁hello", "us", "er", "user", "|>"]
     pieces += ["IN", "ST", "INST", "[/", "▁[", "SYS", ">>", "<<", "▁th", "th", "in", "▁in", "st"]
     singles = [chr(c) for c in range(0x21, 0x7F)] + ["é", "日"]
@@ -99,7 +99,7 @@ ZEPHYR_CONTROLS = ["<|begin|>", "<|end|>", "<|user|>", "<|system|>", "<|assistan
 
 @dataclass(frozen=True)
 class File:
-    """A file's template, what it is, the texts of BOS and EOS, and whether BOS comes first."""
+    """Chat template of a file, its family, the texts of BOS and EOS, and whether BOS is added."""
 
     family: str
     template: str
@@ -153,12 +153,12 @@ FILES = {
 
 @cache
 def opened(name: str) -> chat.Chat:
-    """Kept for all tests: opening is slower than a turn."""
+    """Return an opened file, cached because opening is slower than a turn."""
     return chat.Chat(FILES[name].image)
 
 
 def expected(name: str, messages: Sequence[tuple[str, str]]) -> list[int]:
-    """The rendered text, tokenized whole with its control tokens, and one BOS at the most."""
+    """Return the ids of the rendered text, tokenized whole, with at most one BOS."""
     file = FILES[name]
     text = render(file.template, messages, file.bos, file.eos)
     if file.begins_with_bos and not text.startswith(file.bos):
@@ -207,7 +207,7 @@ def test_a_second_turn_continues_the_first(name: str, answer: str) -> None:
     c = opened(name)
     shown = f" {answer}" if chat.name(c.family) == "llama-2" else answer
     ids = turn(name, "hello", "in st")
-    # Behind a control token the tokenizer puts a space in front, as in the rendered text.
+    # The tokenizer puts a space after a control token, as in the rendered text.
     ids += c.plain(shown.encode(), 0 if c.is_control(ids[-1]) else chat.CONT)
     ids += turn(name, "user\n", first=False)
     messages = [("system", "in st"), ("user", "hello"), ("assistant", answer), ("user", "user\n")]
@@ -232,7 +232,7 @@ def test_the_callers_text_never_becomes_control_tokens(name: str, text: str) -> 
     harmless = c.turn(b"hello", system=b"hello")
     ids = c.turn(text.encode(), system=text.encode())
     assert controls(ids) == controls(harmless)
-    # And the text arrives whole, as what it is.
+    # The text arrives whole and as plain text.
     whole = b"".join(c.piece(i) for i in ids)
     assert whole == b"".join(c.piece(i) for i in harmless).replace(b"hello", text.encode())
     again = c.turn(text.encode(), first=False)
@@ -299,7 +299,7 @@ DEFAULT = b"You are a helpful AI assistant named SmolLM, trained by Hugging Face
         (LLAMA3, "llama-3", None),
         (UNKNOWN, "none", None),
         ("", "none", None),
-        # put together by jinja, with an escape, or never ended: not taken
+        # the default cannot be read: it is an expression, has an escape, or does not end
         ("<|im_start|>system\n' + x + '<|im_end|>", "chatml", None),
         ("<|im_start|>system\nA\\nB<|im_end|>", "chatml", None),
         ("<|im_start|>system\n{{ x }}<|im_end|>", "chatml", None),
@@ -312,7 +312,7 @@ DEFAULT = b"You are a helpful AI assistant named SmolLM, trained by Hugging Face
         ("<|im_end|><|im_start|>system\\", "chatml", None),
         ("<|im_start|>system + '<|im_start|>system\nB<|im_end|>", "chatml", b"B"),
         ("<|im_start|>system\n' <|im_start|>system\nB<|im_end|>", "chatml", b"B"),
-        # half of a family is none
+        # an incomplete set of markers is no family
         ("<|im_start|>", "none", None),
         ("[INST] {{ bos_token }}", "none", None),
         ("<|user|><|assistant|><|end|>", "none", None),
@@ -325,7 +325,7 @@ def test_detection(template: str, family: str, default: bytes | None) -> None:
 
 def test_detection_is_linear_in_the_template() -> None:
     assert detect("<|im_end|>" + "<|im_start|>system\n" * 50_000) == ("chatml", None)
-    assert detect(SMOLLM2 + " " * (1 << 20)) == ("none", None)  # no template is that long
+    assert detect(SMOLLM2 + " " * (1 << 20)) == ("none", None)  # longer than any real template
 
 
 def test_smollm2_as_its_file_has_it() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How sure a model was: docs/sampling.md in Python, float64, and every path."""
+"""Check confidence on every path against docs/sampling.md in Python and against float64."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from harness.core import library
 from harness.core.ops import Ops
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.models.catalog import resolve
 from harness.reference.score import log_prob, margin
 
 Logits = NDArray[np.int32]
-OPS = Ops(library.library())
+OPS = Ops()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,8 +26,8 @@ def best_path_again() -> Iterator[None]:
     library.select_isa(None)
 
 
-def law(logits: Logits, token: int) -> tuple[int, int]:
-    """The same as docs/sampling.md has it."""
+def documented(logits: Logits, token: int) -> tuple[int, int]:
+    """Return (log probability, margin) as docs/sampling.md defines them."""
     return log_prob(logits, token), margin(logits, token)
 
 
@@ -36,11 +37,11 @@ def law(logits: Logits, token: int) -> tuple[int, int]:
     spread=st.sampled_from([1, 1 << 10, 1 << 18, 1 << 22, 1 << 31]),
 )
 @settings(deadline=None)
-def test_every_path_follows_the_law(seed: int, n: int, spread: int) -> None:
+def test_every_path_gives_the_documented_confidence(seed: int, n: int, spread: int) -> None:
     rng = np.random.default_rng(seed)
     logits = rng.integers(-spread, spread, n).astype(np.int32)
     token = int(rng.integers(n))
-    right = law(logits, token)
+    right = documented(logits, token)
     for isa in library.usable_isas():
         library.select_isa(isa)
         assert OPS.confidence(logits, token) == right, isa
@@ -62,7 +63,7 @@ def test_an_answers_confidence_is_that_of_its_tokens() -> None:
     ids = [*map(int, tokens[prompt:])]
     if found.tokens > len(ids):
         ids.append(int(np.argmax(logits[-1])))
-    each = [law(logits[prompt - 1 + i], token) for i, token in enumerate(ids)]
+    each = [documented(logits[prompt - 1 + i], token) for i, token in enumerate(ids)]
     assert (found.tokens, found.log_prob, found.margin) == (
         len(ids),
         sum(a for a, _ in each),

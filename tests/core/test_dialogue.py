@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Turns of a dialogue: what is kept is never evaluated twice, and never shows in the answers."""
+"""Check dialogues: reused positions are never evaluated twice and never change the answers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,8 @@ import pytest
 
 from harness.core import chat
 from harness.core.library import CoreError
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.models.catalog import resolve
 from tests.support import model_files
 
@@ -20,7 +21,7 @@ WORDS = ("a", "w1 w2", "What?", "w3", "no", "yes w9")
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("models") / "tiny.gguf"
-    return Path(model_files.write(model_files.Recipe(n_ctx=N_CTX, n_layer=1, seed=1), path))
+    return Path(model_files.write(model_files.ModelRecipe(n_ctx=N_CTX, n_layer=1, seed=1), path))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def model(path: Path) -> Iterator[Model]:
 
 
 def check_answer(model: Model, session: Session) -> None:
-    """The latest answer is what one pass over all its tokens says."""
+    """Check that one pass over all tokens predicts the latest answer."""
     tokens, prompt = session.tokens(), session.counts().prompt
     logits = np.empty((len(tokens), model.n_vocab), np.int32)
     with Session(model, N_CTX, 64) as fresh:
@@ -41,7 +42,7 @@ def check_answer(model: Model, session: Session) -> None:
 
 
 @pytest.mark.parametrize("family", ["none", "chatml", "zephyr", "llama-2", "llama-3"])
-def test_turns_go_on_where_the_last_ended(model: Model, path: Path, family: str) -> None:
+def test_turns_continue_the_dialogue(model: Model, path: Path, family: str) -> None:
     options = Options(max_tokens=5, chat=chat.by_name(family), system="Be w5.")
     expected: list[int] = []
     before = 0
@@ -56,12 +57,12 @@ def test_turns_go_on_where_the_last_ended(model: Model, path: Path, family: str)
             assert tokens[: counts.prompt] == expected
             check_answer(model, session)
             if i:
-                # All that was there but, at the most, the last answer's last token.
+                # Everything is reused, except perhaps the last answer's last token.
                 assert counts.reused >= before - 1
             expected, before = tokens, len(tokens)
 
 
-def test_the_oldest_turns_go(model: Model, path: Path) -> None:
+def test_the_oldest_turns_are_dropped(model: Model, path: Path) -> None:
     options = Options(max_tokens=20, chat=chat.by_name("chatml"), system="w5")
     texts, dropped = [], 0
     with chat.Chat(path.read_bytes()) as template, Session(model, N_CTX) as session:
@@ -76,7 +77,7 @@ def test_the_oldest_turns_go(model: Model, path: Path) -> None:
             assert prompt[-len(new) :] == new or not i
             if i and prompt[: len(before)] != before:
                 dropped += 1
-                # The system prompt and a turn from the middle, as if the dialogue had begun there.
+                # The prompt has the system prompt and the turns from a middle one on.
                 starts = [template.turn(t, system=b"w5", family=options.chat) for t in texts[1:-1]]
                 assert any(prompt[: len(start)] == start for start in starts)
                 kept = prompt[: -len(new)]
@@ -98,7 +99,7 @@ def test_a_turn_that_is_too_long_leaves_the_others(model: Model) -> None:
         check_answer(model, session)
 
 
-def test_a_model_knows_what_was_said() -> None:
+def test_a_model_remembers_earlier_turns() -> None:
     with Model(resolve("smollm2")) as model, Session(model, N_CTX) as session:
         for _ in session.say(b"What is the capital of France?", Options(max_tokens=30)):
             pass

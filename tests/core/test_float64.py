@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The float64 reference: its parts by what must hold of them, the whole by plain loops."""
+"""Check the float64 reference: its parts by their properties, the whole against plain loops."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ from gguf import GGUFReader, quants
 from harness.models.synthetic import SHAPES, Shape, make_model
 from harness.reference import float64 as ref
 from harness.reference.float64 import F64, Float64Model
-from tests.support.model_files import Recipe, write
+from tests.support.model_files import ModelRecipe, write
 
 TOKENS = [3, 299, 17, 17, 120, 64, 5, 88]
 
@@ -22,7 +22,7 @@ def some(*shape: int) -> F64:
 
 
 def weights(path: Path) -> dict[str, list[list[float]]]:
-    """Every tensor as rows of Python floats, without the ending of its name."""
+    """Return every tensor as rows of Python floats, keyed by its name without the suffix."""
     out = {}
     for t in GGUFReader(path).tensors:
         values = quants.dequantize(t.data, t.tensor_type).astype(np.float64)
@@ -44,7 +44,7 @@ def norm(x: list[float], w: list[float], eps: float) -> list[float]:
 
 
 def turn(head: list[float], position: int, s: Shape, divisors: list[float]) -> list[float]:
-    """RoPE as a complex product for each pair of neighbours."""
+    """Return a vector after RoPE, computed as a complex product for each pair of neighbours."""
     out = list(head)
     n_rot = s.n_rot or s.n_head_dim
     for i in range(n_rot // 2):
@@ -55,8 +55,8 @@ def turn(head: list[float], position: int, s: Shape, divisors: list[float]) -> l
 
 
 def literal_logits(path: Path, s: Shape, tokens: list[int]) -> list[list[float]]:
-    """The model, token by token, in loops over Python floats."""
-    w, d, eps = weights(path), s.n_head_dim, float(np.float32(s.eps))  # files hold singles
+    """Return the logits of the model, computed token by token in loops over Python floats."""
+    w, d, eps = weights(path), s.n_head_dim, float(np.float32(s.eps))  # files hold float32
     divisors = w["rope_freqs"][0] if s.rope_freqs else [1.0] * d
     past: list[list[tuple[list[float], list[float]]]] = [[] for _ in range(s.n_layer)]
     result = []
@@ -105,7 +105,7 @@ def test_whole_model_by_plain_loops(shape: str, kind: str, tmp_path: Path) -> No
 
 
 def test_causal(tmp_path: Path) -> None:
-    """A later token changes nothing before it, and everything from there on."""
+    """Check that a token changes no logits before it and all logits from its position on."""
     model = Float64Model(make_model("tiny", "F16", tmp_path / "m.gguf"))
     a, b = model.logits(TOKENS), model.logits([*TOKENS[:5], 9, *TOKENS[6:]])
     np.testing.assert_allclose(a[:5], b[:5], rtol=0, atol=1e-12)
@@ -113,7 +113,7 @@ def test_causal(tmp_path: Path) -> None:
 
 
 def test_products_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows of big matrices are taken some at a time."""
+    """Check that products of big matrices, computed some rows at a time, equal whole products."""
     model = Float64Model(make_model("tiny", "Q5_1", tmp_path / "m.gguf"))
     whole = model.logits(TOKENS)
     monkeypatch.setattr(ref, "_CHUNK", 64 * 7)
@@ -137,7 +137,7 @@ def test_rope_keeps_lengths_and_sees_distances_only() -> None:
     np.testing.assert_array_equal(ref.rotate(q, angles(0)), q)
 
 
-def test_rope_leaves_what_is_past_its_dimensions() -> None:
+def test_rope_leaves_later_dimensions_unchanged() -> None:
     x = some(2, 3, 16)
     y = ref.rotate(x, np.ones((2, 4)))
     np.testing.assert_array_equal(y[..., 8:], x[..., 8:])
@@ -147,14 +147,14 @@ def test_rope_leaves_what_is_past_its_dimensions() -> None:
 def scaled(
     path: Path, factor: float | None, older: float | None, scaling: str = "linear"
 ) -> Float64Model:
-    recipe = Recipe(
+    recipe = ModelRecipe(
         kind=Type.F32, rope_factor=factor, rope_scale_linear=older, rope_scaling=scaling
     )
     return Float64Model(write(recipe, path))
 
 
 def test_both_names_of_linear_scaling(tmp_path: Path) -> None:
-    """The older key says it without a type; the newer one goes first; "none" means none."""
+    """Check that the older key needs no type, the newer key wins, and "none" disables scaling."""
     plain, want = (scaled(tmp_path / "m", f, None).logits(TOKENS) for f in (None, 4.0))
     assert np.abs(want - plain).max() > 1e-3
     older = scaled(tmp_path / "m", None, 4.0).logits(TOKENS)
@@ -177,7 +177,7 @@ def test_shared_heads_are_repeated_heads() -> None:
 
 
 def test_attention_averages() -> None:
-    """Equal keys weigh all of the past alike; of one position there is only its value."""
+    """Check that equal keys average the values, and that one position returns its own value."""
     v = some(4, 1, 3)
     out = ref.attention(some(4, 1, 3), np.ones((4, 1, 3)), v)
     means = np.cumsum(v, axis=0) / np.arange(1, 5)[:, None, None]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The GGUF parser against the ``gguf`` package, and at its limits."""
+"""Check the GGUF parser against the ``gguf`` package, and at its limits."""
 
-import ctypes
 import errno
 import random
 import struct
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from harness.codegen import ggml
 from harness.core.gguf import Gguf
 from harness.core.library import CoreError, library
+from harness.host import patience
 from harness.host.paths import ROOT
 from harness.models import weight_types
 from harness.models.image import CODES, Entry, Image, Tensor, Value, array, scalar, string, u32, u64
@@ -28,7 +28,7 @@ F32 = 0
 
 
 def refusal(data: bytes, slack: int = 0) -> tuple[int, str]:
-    """The errno and diagnosis with which the parser refuses ``data``."""
+    """Return the errno and the diagnosis with which the parser refuses ``data``."""
     with pytest.raises(CoreError) as caught, Gguf(data, slack):
         pass
     return caught.value.errno, str(caught.value)
@@ -40,21 +40,12 @@ def test_headers_are_fresh() -> None:
 
 
 def test_traits_are_those_of_the_package() -> None:
-    class Traits(ctypes.Structure):
-        _fields_ = (
-            ("name", ctypes.c_char_p),
-            ("block", ctypes.c_uint16),
-            ("bytes", ctypes.c_uint16),
-        )
-
     lib = library()
-    lib.llama_type_traits.restype = ctypes.POINTER(Traits)
-    lib.llama_type_name.restype = ctypes.c_char_p
     names = {int(t): t.name for t in gguf.GGMLQuantizationType}
     for number in [*range(200), 1 << 31, (1 << 32) - 1]:
-        name = lib.llama_type_name(ctypes.c_uint32(number))
+        name = lib.llama_type_name(number)
         assert (name.decode() if name else None) == names.get(number)
-        traits = lib.llama_type_traits(ctypes.c_uint32(number))
+        traits = lib.llama_type_traits(number)
         assert bool(traits) == (number in [int(t) for t in weight_types.COMPUTED])
         if traits:
             t = traits.contents
@@ -257,9 +248,9 @@ def test_counts_at_their_limits() -> None:
         tensors=[Tensor(n.encode(), [8], F32, 32 * i, b"") for i, n in enumerate(names)],
     )
     data = image.bytes() + bytes(32 * 16384)
-    start = time.monotonic()
+    start = time.process_time()
     with Gguf(data) as file:
-        assert time.monotonic() - start < 1
+        assert time.process_time() - start < patience.slowness()
         assert all(file.find_tensor(n) is not None for n in names[:100])
     image.entries.append(Entry(b"one more", Value.U8, b"\1"))
     assert "4097 metadata entries" in refusal(image.bytes())[1]
@@ -301,7 +292,7 @@ def test_overlap(places: list[tuple[int, int]]) -> None:
         assert "overlaps" in text
 
 
-def test_the_image_writer_writes_what_it_says() -> None:
+def test_the_image_writer_writes_readable_files() -> None:
     assert scalar(Value.STRING, b"ab") == b"\2\0\0\0\0\0\0\0ab"
     assert array(Value.U8, [1, 2]) == b"\0\0\0\0\2\0\0\0\0\0\0\0\1\2"
     image = small()

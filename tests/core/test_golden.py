@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Golden logits in userspace and in the twin, and the models that they are made on."""
+"""Check the golden logits in userspace and in the twin, and the models that produce them."""
 
 import hashlib
 import json
@@ -11,8 +11,7 @@ import pytest
 from gguf import GGUFReader
 
 from harness.cli import main
-from harness.core.library import library
-from harness.core.ops import Ops
+from harness.core.library import select_isa, usable_isas
 from harness.core.session import Model
 from harness.host.errors import HarnessError
 from harness.models.synthetic import SHAPES, TYPES, make_model
@@ -36,7 +35,7 @@ def test_every_recipe_has_its_file() -> None:
 
 @EVERY
 def test_userspace(golden: Golden) -> None:
-    """One token at a time and as many as a pass takes."""
+    """Check batches of one token and of the largest size."""
     with Model(golden.model_path()) as model:
         for batch in (1, 64):
             logits = model.logits(golden.tokens, batch)
@@ -47,12 +46,11 @@ def test_userspace(golden: Golden) -> None:
 
 @TINY
 def test_every_instruction_set(golden: Golden) -> None:
-    ops = Ops(library())
     with Model(golden.model_path()) as model:
-        for isa in ops.isas():
-            ops.select(isa)
+        for isa in usable_isas():
+            select_isa(isa)
             assert goldens.logits_sha256(model.logits(golden.tokens)) == golden.sha256, isa
-    ops.select(ops.isas()[-1])
+    select_isa(None)
 
 
 @TINY
@@ -107,7 +105,7 @@ def test_the_core_takes_every_tiny_shape(shape: str, tmp_path: Path) -> None:
         (["tiny", "F16", "--seed", "-1"], "seed"),
     ],
 )
-def test_models_that_cannot_be(
+def test_impossible_models_are_refused(
     arguments: list[str],
     message: str,
     tmp_path: Path,

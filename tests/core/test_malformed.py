@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Malformed model files, loaded whole under the address and undefined-behaviour sanitizers."""
+"""Check that malformed model files are refused, with the address and UB sanitizers on."""
 
 import errno
 import random
@@ -14,10 +14,14 @@ from harness.native import sanitized
 
 KNOWN = {errno.EINVAL, errno.ENOENT, errno.ENOEXEC, errno.EOPNOTSUPP}
 
+Corpus = list[tuple[str, str, sanitized.CheckVerdict]]
+
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, sanitized.Verdict]]:
-    """Every file: its name, what is expected and what came."""
+def corpus(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Corpus:
+    """Malformed files: name, expected result and actual result of each."""
     folder = tmp_path_factory.mktemp("malformed")
     written = malformed.write_all(folder)
     verdicts = sanitized.load_check([folder / name for name, _ in written])
@@ -26,14 +30,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, san
     ]
 
 
-def test_there_are_enough(corpus: list[tuple[str, str, sanitized.Verdict]]) -> None:
+def test_there_are_enough(corpus: Corpus) -> None:
     names = [name for name, _, _ in corpus]
     assert len(names) == len(set(names)) >= 60
     assert len({verdict.text for _, _, verdict in corpus}) >= 180
 
 
 def test_each_is_refused_with_its_message(
-    corpus: list[tuple[str, str, sanitized.Verdict]],
+    corpus: Corpus,
 ) -> None:
     wrong = [
         (name, expect, verdict)
@@ -52,11 +56,11 @@ def test_the_base_is_sound(version: int, tokenizer: str, tmp_path: Path) -> None
         malformed.spm(image)
     path = tmp_path / "base.gguf"
     path.write_bytes(image.bytes())
-    assert sanitized.load_check([path]) == [sanitized.Verdict(0, "")]
+    assert sanitized.load_check([path]) == [sanitized.CheckVerdict(0, "")]
 
 
 def test_sound_variants_load(tmp_path: Path) -> None:
-    """What the recipes change is refused for the change and not for changing at all."""
+    """Check that valid variants load, so that a recipe is refused for its fault alone."""
     optional = (
         "llama.vocab_size",
         "llama.attention.head_count_kv",
@@ -69,7 +73,7 @@ def test_sound_variants_load(tmp_path: Path) -> None:
     for i, key in enumerate(optional):
         image = malformed.base()
         image.entries = [e for e in image.entries if e.key != key.encode()]
-        if key == "llama.attention.head_count_kv":  # as many as heads, then
+        if key == "llama.attention.head_count_kv":  # defaults to head_count
             image.set("llama.attention.head_count", Value.U32, malformed.N_HEAD_KV)
             image.set("llama.attention.key_length", Value.U32, 8)
             for t in image.tensors:
@@ -81,7 +85,7 @@ def test_sound_variants_load(tmp_path: Path) -> None:
             image.place()
         files.append(tmp_path / f"{i}.gguf")
         files[-1].write_bytes(image.bytes())
-    assert sanitized.load_check(files) == [sanitized.Verdict(0, "")] * len(files)
+    assert sanitized.load_check(files) == [sanitized.CheckVerdict(0, "")] * len(files)
 
 
 def test_truncation_at_every_boundary(tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def test_truncation_at_every_byte(tmp_path: Path) -> None:
 
 
 def test_random_damage(tmp_path: Path) -> None:
-    """Nothing but a clean verdict, whatever is damaged; most damage to the header is noticed."""
+    """Check random damage: the loader never crashes and notices most damage to the header."""
     rng = random.Random(11)
     image = malformed.base()
     data = image.bytes()
@@ -128,7 +132,7 @@ def test_random_damage(tmp_path: Path) -> None:
 
 
 def test_a_sanitizer_is_on(tmp_path: Path) -> None:
-    """The program of these tests would notice a read past the end."""
+    """Check that the test program would report a read past the end."""
     source = tmp_path / "overrun.c"
     source.write_text(
         '#include "load.h"\n'

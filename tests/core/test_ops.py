@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every integer operation of the core equals the twin, bit for bit."""
+"""Check that every integer operation of the core equals the twin, bit for bit."""
 
 import errno
 import math
@@ -13,25 +13,25 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.core.library import library
-from harness.core.ops import Ops, Refused
+from harness.core.library import CoreError, select_isa, usable_isas
+from harness.core.ops import Ops
 from harness.reference import fixedpoint as fp
 from harness.reference.fixedpoint import I64
 from harness.reference.weights import FLOATS, FORMATS, Matrix, floats, unpack
 from tests.support.weight_bytes import SCALES_AT, STYLES, TYPES, random_floats, random_rows
 
-OPS = Ops(library())
+OPS = Ops()
 
 SEEDS = st.integers(0, 2**32 - 1)
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-EVERY_ISA = pytest.mark.parametrize("isa", OPS.isas())
+EVERY_ISA = pytest.mark.parametrize("isa", usable_isas())
 EVERY_TYPE = pytest.mark.parametrize("kind", TYPES, ids=lambda t: t.name)
 
 
 def wide(rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> I64:
-    """Integers whose lengths are uniform, |v| < 2^bits, ends and powers of two among them."""
+    """Return integers of uniform bit length, |v| < 2^bits, including the ends and powers of two."""
     length = rng.integers(0, bits + 1, shape)
     magnitude = rng.integers(0, 2**62, shape) >> (62 - length)
     pick = rng.integers(0, 12, shape)
@@ -42,7 +42,7 @@ def wide(rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> I64:
 
 
 def vector(rng: np.random.Generator, n: int, bits: int) -> I64:
-    """A vector with loud, quiet and empty blocks of 32."""
+    """Return a vector with large, small and zero blocks of 32."""
     v = wide(rng, (n,), bits)
     quiet = np.repeat(rng.integers(0, 20, -(-n // 32)), 32)[:n]
     silent = np.repeat(rng.integers(0, 6, -(-n // 32)), 32)[:n] == 0
@@ -50,7 +50,7 @@ def vector(rng: np.random.Generator, n: int, bits: int) -> I64:
 
 
 def same(got: object, want: object) -> None:
-    """Equal integers, shapes included."""
+    """Check that integers and shapes are equal."""
     np.testing.assert_array_equal(np.asarray(got), np.asarray(want), strict=False)
     assert np.shape(np.asarray(got)) == np.shape(np.asarray(want))
 
@@ -69,7 +69,7 @@ def test_shift_round(seed: int) -> None:
 
 @given(st.integers(-(2**62) + 1, 2**62 - 1), st.integers(1, 70))
 def test_shift_round_is_rounding(v: int, s: int) -> None:
-    """The twin itself against exact fractions."""
+    """Check the twin against exact fractions."""
     want = math.floor(Fraction(v, 2**s) + Fraction(1, 2)) if s <= 62 else 0
     assert int(fp.shift_round(v, s)) == want
 
@@ -88,7 +88,7 @@ def test_to_q32(seed: int) -> None:
 @example(v=-(2**62) + 1, e=-33)
 @example(v=0, e=200)
 def test_to_q32_is_exact(v: int, e: int) -> None:
-    """The twin itself against Python's integers."""
+    """Check the twin against Python's integers."""
     exact = v << e + 32 if e >= -32 else (v + (1 << -e - 33)) >> (-e - 32)
     if e + 32 < -62:
         exact = 0
@@ -97,7 +97,7 @@ def test_to_q32_is_exact(v: int, e: int) -> None:
 
 @pytest.mark.parametrize(("kind", "n_bits"), [("f32", 32), ("f16", 16), ("bf16", 16)])
 def test_float_parts(kind: str, n_bits: int) -> None:
-    """All halves; singles at every exponent."""
+    """Check all float16 values, and float32 values at every exponent."""
     rng = np.random.default_rng(1)
     if n_bits == 16:
         bits = np.arange(2**16)
@@ -118,7 +118,7 @@ def test_float_parts(kind: str, n_bits: int) -> None:
     )
     np.testing.assert_array_equal(np.ldexp(m.astype(np.float64), e), singles)
     for b in bits[~finite][:: max(1, (~finite).sum() // 50)]:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(CoreError) as refused:
             OPS.parts(kind, [b])
         assert refused.value.errno == errno.ERANGE
         with pytest.raises(ValueError, match="NaN"):
@@ -160,7 +160,7 @@ def test_quantize(seed: int, n: int, bits: int, e: int) -> None:
 
 @given(SEEDS, st.integers(1, 200), st.integers(0, 62))
 def test_quantize_is_close(seed: int, n: int, bits: int) -> None:
-    """The twin itself: no element is off by more than half its block's step, or clamped by one."""
+    """Check that the twin's error is at most half a block's step, or a step for clamped values."""
     v = vector(np.random.default_rng(seed), n, bits)
     got = fp.quantize(v, 0)
     step = np.repeat(got.h, 32)[:n] + int(got.e)
@@ -195,7 +195,7 @@ def test_normalize(seed: int, n: int, bits: int) -> None:
 
 @EVERY_TYPE
 def test_unpacking_is_ggml_s(kind: Type) -> None:
-    """The twin's codes and scales give the floats that the gguf package gives."""
+    """Check that the twin's codes and scales give the floats that the gguf package gives."""
     rng = np.random.default_rng(2)
     for style in STYLES:
         raw = random_rows(rng, kind, 8, 512, style)
@@ -224,7 +224,7 @@ def test_unpacking_is_ggml_s(kind: Type) -> None:
 
 
 def lengths(kind: Type) -> st.SearchStrategy[int]:
-    """Row lengths that a type allows."""
+    """Return the row lengths that a type allows."""
     if kind in FLOATS:
         return st.integers(1, 300)
     block = FORMATS[kind].elements
@@ -236,11 +236,11 @@ def lengths(kind: Type) -> st.SearchStrategy[int]:
 @settings(max_examples=30)
 @given(data=st.data(), seed=SEEDS, style=st.sampled_from(STYLES))
 def test_product(isa: str, kind: Type, data: st.DataObject, seed: int, style: str) -> None:
-    """A row with fifteen others beside it, where a path takes them together, and without.
+    """Check products of 16 rows together, where a path does so, and of single rows.
 
-    Few vectors, and so many that codes are unpacked ahead of them.
+    Some batches are large enough for the codes to be unpacked in advance.
     """
-    OPS.select(isa)
+    select_isa(isa)
     rng = np.random.default_rng(seed)
     n = data.draw(lengths(kind))
     rows = data.draw(st.sampled_from([9, 16, 39]))
@@ -263,8 +263,8 @@ def test_product(isa: str, kind: Type, data: st.DataObject, seed: int, style: st
 @EVERY_TYPE
 @pytest.mark.parametrize("signs", ["plus", "minus", "alike"])
 def test_product_at_the_limits(isa: str, kind: Type, signs: str) -> None:
-    """The longest rows, every code, scale and activation at its largest."""
-    OPS.select(isa)
+    """Check the longest rows with every code, scale and activation at its largest."""
+    select_isa(isa)
     n, rows = 32768, 20
     rng = np.random.default_rng(3)
     raw = random_rows(rng, kind, rows, n, "largest")
@@ -274,7 +274,7 @@ def test_product_at_the_limits(isa: str, kind: Type, signs: str) -> None:
         halves[0] &= (1 << top) - 1
         halves[1] |= 1 << top
     else:
-        blocks = raw.reshape(rows, -1, FORMATS[kind].size)
+        blocks = raw.reshape(rows, -1, FORMATS[kind].bytes)
         for at in SCALES_AT[kind]:
             blocks[..., at], blocks[..., at + 1] = 0xFF, 0x7B
     values = Matrix(kind, raw, n).row(3)
@@ -301,7 +301,7 @@ def test_embedding_row(kind: Type, data: st.DataObject, seed: int, style: str) -
 @EVERY_TYPE
 @pytest.mark.parametrize("style", ["ordinary", "any"])
 def test_product_is_right(kind: Type, style: str) -> None:
-    """The twin itself against float64 on the floats that the gguf package gives."""
+    """Check the twin against float64 on the floats that the gguf package gives."""
     rng = np.random.default_rng(4)
     raw = random_rows(rng, kind, 16, 512, style)
     v = wide(rng, (3, 512), 50)
@@ -311,13 +311,13 @@ def test_product_is_right(kind: Type, style: str) -> None:
     v_e = -np.frexp(reach.max())[1] if style == "any" else -50
     got = Matrix(kind, raw, 512).product(fp.quantize(v, np.full(3, v_e)))
     error = np.abs(got / 2**32 - np.ldexp(v.astype(np.float64) @ w.T, v_e))
-    # three roundings of 16 bits (scale, code, input), the errors of 512 elements
+    # three roundings of 16 bits (scale, code, input): the errors of 512 elements
     assert (error <= np.ldexp(reach, v_e) * (3 * math.sqrt(512) * 2.0**-15) + 2.0**-30).all()
 
 
 @EVERY_TYPE
 def test_row_is_right(kind: Type) -> None:
-    """The twin's embedding rows against the floats that the gguf package gives."""
+    """Check the twin's embedding rows against the floats that the gguf package gives."""
     raw = random_rows(np.random.default_rng(5), kind, 8, 512, "ordinary")
     want = quants.dequantize(raw, kind).reshape(8, 512)
     got = np.stack([Matrix(kind, raw, 512).row(i) for i in range(8)])
@@ -327,7 +327,7 @@ def test_row_is_right(kind: Type) -> None:
 
 @EVERY_TYPE
 @pytest.mark.parametrize("bad", [0x7C00, 0xFC00, 0x7E01, 0x7C01])
-def test_floats_that_are_none_are_refused(kind: Type, bad: int) -> None:
+def test_nan_and_infinity_are_refused(kind: Type, bad: int) -> None:
     rng = np.random.default_rng(6)
     places = SCALES_AT.get(kind, (0,))
     for at in places:
@@ -339,9 +339,9 @@ def test_floats_that_are_none_are_refused(kind: Type, bad: int) -> None:
         elif kind == Type.F16:
             raw.view("<u2")[2, 200] = bad
         else:
-            last = raw[2, -FORMATS[kind].size :]
+            last = raw[2, -FORMATS[kind].bytes :]
             last[at], last[at + 1] = bad & 0xFF, bad >> 8
-        with pytest.raises(Refused) as refused, OPS.weights(kind, raw, 256):
+        with pytest.raises(CoreError) as refused, OPS.weights(kind, raw, 256):
             pass
         assert refused.value.errno == errno.EINVAL
         assert "test.weight" in str(refused.value)
@@ -433,7 +433,7 @@ def test_turn_div(turn: int, f: float) -> None:
 
 
 def test_random_floats_are_finite() -> None:
-    """What the tests above feed on."""
+    """Check the generator that the tests above use."""
     rng = np.random.default_rng(7)
     for style in STYLES:
         bits = random_floats(rng, Type.F32, (1000,), style)

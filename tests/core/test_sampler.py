@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The sampler against its twin, bit for bit, and both against what the words mean."""
+"""Check the sampler against its twin, bit for bit, and both against the definitions."""
 
 import time
 from fractions import Fraction
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from harness.core import sampler
+from harness.host import patience
 from harness.host.errors import UsageError
 from harness.reference import fixedpoint as fp
 from harness.reference import sampler as twin
@@ -19,7 +20,7 @@ from harness.reference import sampler as twin
 ONE = 1 << 16
 MAX, MIN = (1 << 31) - 1, -(1 << 31)
 
-# Few distinct values, so that ties, and equal weights, are common; and the extremes.
+# Few distinct values, so that ties and equal weights are common, and the extremes.
 tied = st.sampled_from([0, 1, -1, ONE, -ONE, 3 * ONE, 7, MAX, MIN, MAX - 1, MIN + 1])
 near = st.integers(-20 * ONE, 20 * ONE)
 rows = st.one_of(
@@ -97,17 +98,17 @@ def test_equals_the_twin_on_a_large_vocabulary(p: twin.Parameters, seed: int, sc
 
 
 def test_the_generator_is_splitmix64() -> None:
-    # The first outputs for the seed 1234567 that the generator's literature quotes.
+    # The first outputs for the seed 1234567, as published for splitmix64.
     quoted = [6457827717110365317, 3203168211198807973, 9817491932198370423]
     generator = twin.Sampler(twin.Parameters(seed=1234567))
     assert [generator.random() for _ in quoted] == quoted
 
 
 def test_a_known_choice() -> None:
-    """Both at once could be wrong in the same way; these tokens are worked out by hand.
+    """Check a choice worked out by hand, since core and twin could share an error.
 
-    At temperature 1 the logits ln 4, ln 2, ln 2 (Q16) weigh 1/2, 1/4 and 1/4, so that the two
-    highest bits of the generator's number say which.
+    At temperature 1 the logits ln 4, ln 2, ln 2 (Q16) have the weights 1/2, 1/4 and 1/4, so that
+    the two highest bits of the random number select the token.
     """
     logits = [45426, 90852, 45426]
     generator = twin.Sampler(twin.Parameters(seed=5))
@@ -117,7 +118,7 @@ def test_a_known_choice() -> None:
 
 
 def seed_for(r: int) -> int:
-    """The seed with which the generator's first number is r."""
+    """Return the seed for which the generator's first number is r."""
 
     def undo(z: int, shift: int) -> int:
         x = z
@@ -131,7 +132,7 @@ def seed_for(r: int) -> int:
 
 
 def draw_at(logits: ArrayLike, position: int, total: int, **options: int) -> int | None:
-    """The token where the running sum of weights passes ``position`` of ``total``."""
+    """Return the token at which the running sum of weights passes ``position`` of ``total``."""
     r = -(-(position << 64) // total)
     assert r * total >> 64 == position
     seed = seed_for(r)
@@ -152,7 +153,7 @@ def test_the_draw_is_exact_at_its_boundaries() -> None:
 
 
 def test_the_faintest_weights_count() -> None:
-    """1000 tokens of weight 1, the smallest that is not 0, and one that has 0."""
+    """Check 1000 tokens of weight 1, the smallest that is not 0, and one token of weight 0."""
     differences = np.arange(16 * ONE, 24 * ONE)
     weights = twin.weights(differences, ONE)
     one, nought = (int(differences[weights == w][0]) for w in (1, 0))
@@ -162,7 +163,7 @@ def test_the_faintest_weights_count() -> None:
 
 
 def test_top_p_is_rounded_up() -> None:
-    """The first weight alone is a fraction of a unit short of top_p of the sum."""
+    """Check a first weight that is a fraction of a unit below top_p of the sum."""
     difference, top_p = 22849, 33125
     weight = int(twin.weights(np.array([difference]), 16 * ONE)[0])
     total = (1 << 30) + weight
@@ -173,7 +174,7 @@ def test_top_p_is_rounded_up() -> None:
 
 @pytest.mark.parametrize("k", [1, 16383, 16384, 16385, 19999, 20000, 20001])
 def test_top_k_at_the_edges_of_the_histogram(k: int) -> None:
-    """At this temperature a range of the histogram holds 16384 differences."""
+    """Check top-k where one range of the histogram holds 16384 differences."""
     logits = -np.arange(20_000)
     weights = twin.weights(np.arange(min(k, 20_000)), 16 * ONE)
     total = int(weights.sum())
@@ -227,7 +228,7 @@ def test_frequencies_follow_the_weights() -> None:
         ({"min_p": ONE // 2 + 1}, {3}),
     ],
 )
-def test_what_each_filter_keeps(options: dict[str, int], kept: set[int]) -> None:
+def test_each_filter_keeps_its_tokens(options: dict[str, int], kept: set[int]) -> None:
     # Weights 1/16, 1/4, 1/4, 1/2 of about 1.06.
     logits = [0, 90852, 90852, 136278]
     with sampler.Sampler(seed=2, **options) as s:
@@ -239,8 +240,8 @@ def test_what_each_filter_keeps(options: dict[str, int], kept: set[int]) -> None
     [
         (ONE, 2 * ONE, ONE // 2),
         (-ONE, 2 * ONE, -2 * ONE),
-        (3, 2 * ONE, 2),  # 1.5, upwards
-        (-3, 3 * ONE // 2, -4),  # -4.5, upwards
+        (3, 2 * ONE, 2),  # 1.5, rounded up
+        (-3, 3 * ONE // 2, -4),  # -4.5, rounded up
         (MAX, ONE // 2, MAX),
         (MIN, 16 * ONE, MIN),
         (MIN, ONE // 2, MIN // 2),
@@ -249,11 +250,11 @@ def test_what_each_filter_keeps(options: dict[str, int], kept: set[int]) -> None
     ],
 )
 def test_repetition_penalty(logit: int, penalty: int, result: int) -> None:
-    """What the penalised logit became shows in which rival it still beats."""
+    """Check the penalised logit by the rivals that it still beats."""
     assert twin.penalized(logit, penalty) == result
     with sampler.Sampler(temperature=0, repeat_penalty=penalty) as s:
         s.accept(1)
-        s.accept(1)  # once or often: the same
+        s.accept(1)  # a token counts once, however often it occurs
         assert s.sample([result, logit]) == 0  # a tie
         if result > MIN:
             assert s.sample([result - 1, logit]) == 1
@@ -264,7 +265,7 @@ def test_the_window_forgets_after_64_tokens() -> None:
     with sampler.Sampler(temperature=0, repeat_penalty=2 * ONE) as s:
         s.accept(0)
         for _ in range(63):
-            s.accept(5000)  # beyond the vocabulary: no matter
+            s.accept(5000)  # ids beyond the vocabulary are ignored
         assert s.sample([10 * ONE, 9 * ONE]) == 1
         s.accept(5000)
         assert s.sample([10 * ONE, 9 * ONE]) == 0
@@ -291,7 +292,7 @@ def test_ranges(name: str, good: list[int], bad: list[int]) -> None:
 
 
 def test_weights_never_grow_with_the_difference() -> None:
-    """What lets top-k, min-p and top-p all keep a prefix of one ranking."""
+    """Check the property that lets top-k, min-p and top-p keep a prefix of one ranking."""
     edges = (np.arange(1, 31 * 64)[:, None] << 14) + np.arange(-3, 3)
     w = fp.i64(fp.exp2_neg(edges.ravel()))
     assert np.all(np.diff(w) <= 0)
@@ -301,7 +302,7 @@ def test_weights_never_grow_with_the_difference() -> None:
 
 @settings(max_examples=500, deadline=None)
 @given(st.integers(0, 32767), st.text("0123456789", max_size=30), st.booleans(), st.integers(0, 3))
-@example(0, "00000762939453125", True, 0)  # half of a unit, exactly
+@example(0, "00000762939453125", True, 0)  # exactly half a unit
 @example(0, "000007629394531249999999", True, 0)
 @example(32767, "99999999999", True, 0)
 def test_decimals_round_to_nearest(whole: int, digits: str, point: bool, zeros: int) -> None:
@@ -341,11 +342,11 @@ def test_decimals_are_taken_or_refused_alike(text: str) -> None:
 
 
 def test_a_large_vocabulary_is_fast() -> None:
-    """The worst case takes 2 to 4 ms natively; the limit leaves room for a loaded machine."""
+    """Check the processor time of the worst case: 2 to 4 ms natively; the limit is 20 ms."""
     logits = (np.random.default_rng(1).standard_normal(128_256) * 3 * ONE).astype(np.int32)
     with sampler.Sampler(temperature=16 * ONE, top_p=ONE - 1, seed=1) as s:
-        times = [time.perf_counter()]
+        times = [time.process_time()]
         for _ in range(10):
             s.sample(logits)
-            times.append(time.perf_counter())
-    assert min(b - a for a, b in pairwise(times)) < 0.02
+            times.append(time.process_time())
+    assert min(b - a for a, b in pairwise(times)) < 0.02 * patience.slowness()

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How likely given texts are: the twin, the logits of a real model, and what a score leaves."""
+"""Check scores of texts against the twin and a real model's logits, and their side effects."""
 
-import ctypes
 import errno
 import json
 from collections.abc import Iterator
-from ctypes import CFUNCTYPE, byref, c_int, c_void_p
+from ctypes import byref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,11 @@ from hypothesis import strategies as st
 
 from harness.cli import main
 from harness.core.chat import CONT, Chat
-from harness.core.library import CoreError, Diag, library
-from harness.core.session import Model, NativeScore, Options, Score, Session
+from harness.core.declarations import Diag, Hook, NativeScore, Yield
+from harness.core.figures import Score
+from harness.core.library import CoreError, library
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.models.catalog import resolve
 from harness.reference import score as law
 from harness.reference.twin import Twin
@@ -28,7 +30,7 @@ EOS = 2
 
 @dataclass(frozen=True)
 class Tiny:
-    """A small model by the core, its twin, and its vocabulary."""
+    """Small model in the core, its twin, and its vocabulary."""
 
     model: Model
     twin: Twin
@@ -37,7 +39,7 @@ class Tiny:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
-    recipe = model_files.Recipe(n_ctx=N_CTX, n_layer=1)
+    recipe = model_files.ModelRecipe(n_ctx=N_CTX, n_layer=1)
     path: Path = model_files.write(recipe, tmp_path_factory.mktemp("models") / "tiny.gguf")
     with Model(path) as model, Chat(path.read_bytes()) as vocabulary:
         yield Tiny(model, Twin(path), vocabulary)
@@ -66,15 +68,15 @@ def test_the_twin_agrees(
 
 
 def test_a_candidate_follows_the_prompt_byte_by_byte(tiny: Tiny) -> None:
-    """No space of the tokenizer's own in front, and a control token's text is only text."""
+    """Check that candidates get no added space and no control tokens."""
     with Session(tiny.model, N_CTX) as session:
         texts = [b" b", b"b", b"</s>"]
         sizes = [score.tokens for score in session.score(b"a", texts, Options(), end=False)]
-    assert sizes == [3 + 1, 1, 4]  # the vocabulary has no more than bytes for them
+    assert sizes == [3 + 1, 1, 4]  # the vocabulary has only bytes for them
 
 
 def test_an_answers_confidence_is_its_score() -> None:
-    """The same tokens, a real model's end included."""
+    """Check that score and confidence agree on the same tokens, including the end token."""
     with Model(resolve("smollm2")) as model, Session(model, 256) as session:
         options = Options(max_tokens=12)
         prompt = b"What is the capital of France? Name it."
@@ -116,7 +118,7 @@ def test_the_right_one_is_the_likeliest() -> None:
 
 
 def test_prompt_and_cache_are_as_they_were(tiny: Tiny) -> None:
-    """An answer after scores is the same, and the prompt is not evaluated again."""
+    """Check that scoring changes no later answer and that the prompt is not evaluated again."""
     options = Options(max_tokens=20)
     with Session(tiny.model, N_CTX) as session:
         want = b"".join(session.answer(b"abca", options))
@@ -133,7 +135,7 @@ def test_an_empty_text_is_certain(tiny: Tiny) -> None:
         assert list(session.score(b"a", [b""], Options(), end=False)) == [Score(0, 0)]
 
 
-def test_what_the_context_has_no_room_for(tiny: Tiny) -> None:
+def test_texts_longer_than_the_context_are_refused(tiny: Tiny) -> None:
     with Session(tiny.model, N_CTX) as session:
         list(session.score(b"a", [], Options()))
         room = N_CTX - session.counts().prompt
@@ -154,17 +156,8 @@ def test_an_answer_that_has_begun_has_no_scores(tiny: Tiny) -> None:
         assert library().llamuxu_score_init(session.handle, byref(score)) == -errno.EINVAL
 
 
-HOOK = CFUNCTYPE(c_int, c_void_p)
-
-
-class Yield(ctypes.Structure):
-    """struct llama_yield."""
-
-    _fields_ = (("fn", HOOK), ("arg", c_void_p))
-
-
 def test_a_step_that_is_stopped_can_be_made_again(tiny: Tiny) -> None:
-    """Each attempt gets one call of the hook further than the one before."""
+    """Check a retry after a stop at each call of the hook, one call later at each attempt."""
     patience, stopped = 0, 0
 
     def stop(_: int | None) -> int:
@@ -172,7 +165,7 @@ def test_a_step_that_is_stopped_can_be_made_again(tiny: Tiny) -> None:
         patience -= 1
         return -errno.EINTR if patience < 0 else 0
 
-    hook = Yield(HOOK(stop), None)
+    hook = Yield(Hook(stop), None)
     lib, score, text = library(), NativeScore(), b"bababab babab"
     with Session(tiny.model, N_CTX, 4) as session:
         (want,) = session.score(b"abcabc", [text], Options())

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the module does when it is loaded: hold every path against known answers."""
+"""Check the self-test that the module runs when it is loaded, on every path."""
 
-import ctypes
 import hashlib
 import itertools
 import multiprocessing
@@ -14,34 +13,24 @@ from harness.core.session import Model
 from harness.vectors import goldens
 
 LIMIT_S = 0.05
-"""For all paths of a machine; they take a tenth of it."""
-
-
-def lib() -> ctypes.CDLL:
-    """The library, with its functions that return texts."""
-    native = library()
-    for name in ("selftest", "wrong_name", "selftest_wrong"):
-        getattr(native, f"llamuxu_{name}").restype = ctypes.c_char_p
-    return native
+"""Seconds of processor time allowed for all paths of a machine; they take a tenth of it."""
 
 
 def usable_paths() -> list[int]:
-    """Places of the paths that this machine can run, the best one first."""
+    """Return the indices of the paths that this machine can run, the best one first."""
     native = library()
-    native.llama_path_at.restype = ctypes.c_void_p
-    native.llama_path_usable.restype = ctypes.c_bool
     paths = itertools.takewhile(native.llama_path_at, itertools.count())
     return [i for i in paths if native.llama_path_usable(i)]
 
 
 def test_every_path_passes() -> None:
     assert len(usable_isas()) > 1
-    assert [lib().llamuxu_selftest(i) for i in range(len(ISAS))] == [None] * len(ISAS)
+    assert [library().llamuxu_selftest(i) for i in range(len(ISAS))] == [None] * len(ISAS)
 
 
 def test_every_wrong_function_is_found() -> None:
-    """Of each path, one at a time; of the generic one too, which has no product of tiles."""
-    native = lib()
+    """Check each function of each path, one at a time; the generic path has no product of tiles."""
+    native = library()
     functions = range(native.llamuxu_functions())
     names = [native.llamuxu_wrong_name(0, f) for f in functions]
     assert len(set(names)) == len(names) == 19
@@ -54,7 +43,7 @@ def test_every_wrong_function_is_found() -> None:
 
 
 def without(n: int) -> tuple[str, list[str]]:
-    """The path in use where the best ``n`` computed wrong, and hashes of the goldens."""
+    """Return the path in use after the best ``n`` are disabled, and hashes of its golden logits."""
     native = library()
     for i in usable_paths()[:n]:
         native.llama_path_disable(i)
@@ -70,7 +59,7 @@ def without(n: int) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_the_next_best_path_is_used(n: int) -> None:
-    """In a process of its own, since nothing is ever used again that was wrong once."""
+    """Check the fallback in a process of its own, since a disabled path stays disabled."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         isa, found = pool.apply(without, (n,))
     assert isa == usable_isas()[-1 - n]
@@ -78,8 +67,8 @@ def test_the_next_best_path_is_used(n: int) -> None:
 
 
 def test_it_takes_little_time() -> None:
-    """Of the processor: what others do beside it does not count."""
-    native, times = lib(), []
+    """Check the processor time, which other processes do not change."""
+    native, times = library(), []
     for _ in range(5):
         start = time.process_time()
         for i in range(len(ISAS)):

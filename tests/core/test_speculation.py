@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Prompt look-up and reused positions change how fast an answer comes, never the answer."""
+"""Check that prompt look-up and reused positions change the speed of an answer, never its bytes."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,15 +12,17 @@ from gguf import GGMLQuantizationType as Type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.core.figures import Counts
 from harness.core.library import CoreError, select_isa, usable_isas
-from harness.core.session import MAX_DRAFT, Counts, Model, Options, Session
+from harness.core.options import MAX_DRAFT, Options
+from harness.core.session import Model, Session
 from harness.models.catalog import resolve
 from tests.support import model_files
 
 N_CTX = 64
 
 
-RECIPE = model_files.Recipe(n_ctx=N_CTX, n_layer=1, seed=1)
+RECIPE = model_files.ModelRecipe(n_ctx=N_CTX, n_layer=1, seed=1)
 RECIPES = (
     RECIPE,
     replace(RECIPE, kind=Type.Q4_1),
@@ -31,7 +33,7 @@ RECIPES = (
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Model, ...]]:
-    """Models whose greedy answers soon repeat themselves."""
+    """Yield models whose greedy answers soon repeat themselves."""
     folder: Path = tmp_path_factory.mktemp("models")
     with ExitStack() as stack:
         paths = [model_files.write(r, folder / f"{i}.gguf") for i, r in enumerate(RECIPES)]
@@ -40,7 +42,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Model, ..
 
 @pytest.fixture(scope="module")
 def model(models: tuple[Model, ...]) -> Model:
-    """The first of them."""
+    """Return the first model."""
     return models[0]
 
 
@@ -52,7 +54,7 @@ def ask(
     batch: int = 32,
     threads: int = 1,
 ) -> tuple[bytes, Counts]:
-    """An answer from a session of its own."""
+    """Return an answer from a new session, and its counts."""
     with Session(model, n_ctx, batch, threads) as session:
         return b"".join(session.answer(prompt, options)), session.counts()
 
@@ -71,7 +73,7 @@ def ask(
     threads=st.integers(1, 4),
 )
 @settings(max_examples=150, deadline=None)
-def test_speculation_never_shows(
+def test_speculation_changes_no_answer(
     models: tuple[Model, ...],
     prompt: list[str],
     speculate: int,
@@ -85,7 +87,7 @@ def test_speculation_never_shows(
     isa: str,
     threads: int,
 ) -> None:
-    """Neither do path and threads: without it, the generic path answers alone."""
+    """Compare with the answer without speculation from the generic path on one thread."""
     text = "".join(prompt).encode()
     texts, lengths = set(), set()
     for n in (0, speculate):
@@ -106,12 +108,12 @@ def test_speculation_never_shows(
     assert len(texts) == len(lengths) == 1
 
 
-def test_guesses_come_true_where_the_answer_repeats(model: Model) -> None:
+def test_drafts_are_accepted_where_the_answer_repeats(model: Model) -> None:
     _, counts = ask(model, b"abcabc", Options(max_tokens=0))
     assert counts.accepted > 5
 
 
-def test_guesses_fail_where_it_does_not() -> None:
+def test_drafts_are_rejected_where_it_does_not() -> None:
     with Model(resolve("smollm2")) as real:
         _, counts = ask(real, b"What is a kernel module?", Options(max_tokens=100), 256)
     assert counts.drafted > counts.accepted
@@ -134,16 +136,14 @@ def test_too_long_a_draft_is_refused(model: Model) -> None:
     )
 )
 @settings(max_examples=50, deadline=None)
-def test_what_is_reused_never_shows(
-    model: Model, asked: list[tuple[bytes, str | None, int]]
-) -> None:
+def test_reuse_changes_no_answer(model: Model, asked: list[tuple[bytes, str | None, int]]) -> None:
     with Session(model, N_CTX) as session:
         for text, system, steps in asked:
             options = Options(max_tokens=20, system=system)
             answer = b"".join(session.answer(text, options))
             assert answer == ask(model, text, options)[0]
             assert session.counts().reused < session.counts().prompt
-            # Leave an answer half-way.
+            # Leave an answer unfinished.
             for _ in zip(range(steps), session.answer(text + b"e", options), strict=False):
                 pass
 
@@ -165,7 +165,7 @@ def test_only_what_is_new_is_evaluated(model: Model) -> None:
         assert reused(b"aed")[0] == 0
 
 
-def test_the_head_of_a_chat_is_known_the_second_time() -> None:
+def test_the_system_prompt_is_reused() -> None:
     with Model(resolve("smollm2")) as m, Session(m, 256) as session:
         options = Options(max_tokens=4)
         first = b"".join(session.answer(b"Hello", options))
@@ -173,17 +173,17 @@ def test_the_head_of_a_chat_is_known_the_second_time() -> None:
         list(session.answer(b"What is a pipe?", options))
         head = session.counts()
         assert 20 < head.reused < head.prompt
-        # The same again: all but the last token is known.
+        # For the same prompt, all tokens but the last are reused.
         assert b"".join(session.answer(b"Hello", options)) == first
         list(session.answer(b"Hello", options))
         again = session.counts()
         assert again.reused == again.prompt - 1
-        # Another system prompt shares only what comes before it.
+        # Another system prompt shares only the tokens before it.
         list(session.answer(b"Hello", replace(options, system="Be brief.")))
         assert session.counts().reused < head.reused
 
 
-def test_a_pass_in_between_takes_the_place_of_what_was_known(model: Model) -> None:
+def test_a_forward_pass_ends_reuse(model: Model) -> None:
     options = Options(max_tokens=20)
     with Session(model, N_CTX) as session:
         want = b"".join(session.answer(b"abcab", options))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Stop texts: an answer ends before the first of them that is complete, however its bytes come."""
+"""Check stop texts: the first complete one ends an answer, however its bytes arrive."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.core.session import STOP_BYTES
+from harness.core.declarations import STOP_BYTES
 from harness.core.stop import Filter
 from harness.host.errors import UsageError
 from harness.reference.stop import cut
@@ -16,7 +16,7 @@ WORDS = st.text("abc", min_size=1, max_size=5)
 
 
 def passed(pieces: Sequence[str], stops: Sequence[str]) -> tuple[str, bool]:
-    """What comes out of the filter, and whether a stop text ended it."""
+    """Return the output of the filter, and whether a stop text ended it."""
     state, text = Filter(stops), b""
     for piece in pieces:
         out, done = state.push(piece.encode())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Byte-level BPE against Hugging Face's tokenizers, over the file's own vocabulary."""
+"""Check byte-level BPE against Hugging Face's tokenizers, with the file's own vocabulary."""
 
 import json
 import random
@@ -29,12 +29,12 @@ LLAMA3 = (
 )
 N_TEXTS = 5000
 MISSING = bytes([0x04, 0x06, 0x13, 0x14, 0x16, 0x1D])
-"""ASCII bytes that no token of SmolLM2 has: both libraries leave them out."""
+"""ASCII bytes that SmolLM2's vocabulary lacks; both libraries leave them out."""
 
 
 @cache
 def vocabulary() -> tuple[list[str], list[tuple[str, str]]]:
-    """SmolLM2's tokens and merges."""
+    """Return SmolLM2's tokens and merges."""
     reader = GGUFReader(smollm2())
     tokens = list(field(reader, "tokenizer.ggml.tokens"))
     merges = [tuple(m.split(" ")) for m in field(reader, "tokenizer.ggml.merges")]
@@ -42,7 +42,7 @@ def vocabulary() -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def reference(pre: str) -> Tokenizer:
-    """The library's tokenizer for SmolLM2's vocabulary and merges."""
+    """Return the library's tokenizer for SmolLM2's vocabulary and merges."""
     tokens, merges = vocabulary()
     tokenizer = Tokenizer(
         models.BPE({t: i for i, t in enumerate(tokens)}, merges, ignore_merges=pre == "llama-bpe")
@@ -61,7 +61,7 @@ def reference(pre: str) -> Tokenizer:
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Chat, Tokenizer]]:
-    """Ours and the library's."""
+    """Return the core's token ids and the library's."""
     out = tmp_path_factory.mktemp("vocab") / "vocab.gguf"
     with Chat(with_pre_tokenizer(smollm2(), request.param, out).read_bytes()) as ours:
         yield ours, reference(request.param)
@@ -84,7 +84,7 @@ def test_decodes_to_the_same_text(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def test_every_character(pair: tuple[Chat, Tokenizer]) -> None:
-    """Each assigned or unassigned code point, between letters, numbers and spaces."""
+    """Check each assigned or unassigned code point, between letters, numbers and spaces."""
     ours, library = pair
     cps = [*range(0x3000), *range(0x3000, 0x110000, 97)]
     for cp in cps:
@@ -95,7 +95,7 @@ def test_every_character(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def in_class(expression: str) -> set[int]:
-    """The code points that the library's regular expressions say are of a class."""
+    """Return the code points that the library's regular expressions put in a class."""
     remove = pre_tokenizers.Split(Regex(expression), "removed")
     found = set()
     for start in range(0, 0x110000, 0x400):
@@ -106,20 +106,20 @@ def in_class(expression: str) -> set[int]:
 
 
 def test_classes_of_all_characters() -> None:
-    """Every code point is a letter, a number or white space where the library says so."""
+    """Check that the core and the library agree on letters, numbers and white space."""
     ours: dict[int, set[int]] = {0: set(), 1: set(), 2: set(), 3: set()}
     for cp in range(0x110000):
         if not 0xD800 <= cp < 0xE000:
             ours[library().llama_unicode_class(cp)].add(cp)
     for number, expression in ((1, r"\p{L}"), (2, r"\p{N}"), (3, r"\s")):
         differ = ours[number] ^ in_class(expression)
-        # A later Unicode may assign what this one does not: docs/tokenizers.md.
+        # A later Unicode version may assign more code points: see docs/tokenizers.md.
         assert all(unicodedata2.category(chr(cp)) == "Cn" for cp in differ), sorted(differ)[:9]
         assert len(differ) < 10000
 
 
 def test_user_defined_tokens_are_found_in_plain_text(tmp_path: Path) -> None:
-    """The longest of those that begin first, as the library has it."""
+    """Check that the longest of the tokens that begin first is taken, as in the library."""
     added = ["<file_sep>", "<filename>", " the", "<fi", "ing"]
     tokens, _ = vocabulary()
     tokens = [*tokens, *(a for a in added if a not in tokens)]
@@ -148,7 +148,7 @@ def test_user_text_has_no_control_tokens(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def test_the_hook_is_called_and_obeyed(pair: tuple[Chat, Tokenizer]) -> None:
-    """At least once for each 64 KiB, of one word or of many."""
+    """Check that the hook is called at least once for each 64 KiB, of one word or of many."""
     ours, _ = pair
     for text in (b"a" * 200000, b"The cat sat. " * 16000, "é, ".encode() * 50000):
         calls, n = ours.yields(text)
@@ -158,7 +158,7 @@ def test_the_hook_is_called_and_obeyed(pair: tuple[Chat, Tokenizer]) -> None:
 
 
 def test_time_is_not_quadratic(pair: tuple[Chat, Tokenizer]) -> None:
-    """Ten times the text may take 20 times as long, not 100 times."""
+    """Check that ten times the text takes at most 20 times, not 100 times, as long."""
     ours, _ = pair
 
     def seconds(n: int) -> float:
@@ -169,14 +169,14 @@ def test_time_is_not_quadratic(pair: tuple[Chat, Tokenizer]) -> None:
     seconds(10000)
     ratios: list[float] = []
     while not ratios or (min(ratios) >= 20 and len(ratios) < 10):
-        # Others on the machine can only slow a run down, so that the best of a few counts.
+        # Other processes can only slow a run down, so the best of a few runs counts.
         little = max(min(seconds(100000) for _ in range(3)), 0.01)
         ratios.append(min(seconds(1000000) for _ in range(3)) / little)
     assert min(ratios) < 20
 
 
 def run(verb: str, *args: str, stdin: bytes) -> bytes:
-    """The verb's output."""
+    """Return the verb's output."""
     command = [sys.executable, "-m", "harness", verb, "smollm2", *args]
     return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True).stdout
 
@@ -208,7 +208,7 @@ def test_vocabulary_only_files_are_enough(tmp_path: Path) -> None:
 
 
 def changed(**kinds: int) -> bytes:
-    """A small BPE file in which the tokens named are of other kinds."""
+    """Return a small BPE file in which the named tokens have other types."""
     image = malformed.base()
     tokens = image.array("tokenizer.ggml.tokens")
     types = image.array("tokenizer.ggml.token_type")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""SentencePiece-style tokenization against the library itself."""
+"""Check SentencePiece-style tokenization against the SentencePiece library."""
 
 import random
 import time
@@ -22,7 +22,7 @@ N_TEXTS = 5000
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
-    """The model as a GGUF file."""
+    """Return the model as a GGUF file."""
     out = tmp_path_factory.mktemp("vocab") / "spm.gguf"
     with Chat(from_sentencepiece(sentencepiece_model(), out).read_bytes()) as vocabulary:
         yield vocabulary
@@ -30,7 +30,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
 
 @pytest.fixture(scope="module")
 def library() -> sentencepiece.SentencePieceProcessor:
-    """The library's processor."""
+    """Return the library's processor."""
     return sentencepiece.SentencePieceProcessor(model_file=str(sentencepiece_model()))
 
 
@@ -59,7 +59,7 @@ def test_user_text_has_no_control_tokens(ours: Chat) -> None:
 
 
 def test_time_is_not_quadratic(ours: Chat) -> None:
-    """Ten times the text may take 20 times as long, not 100 times."""
+    """Check that ten times the text takes at most 20 times, not 100 times, as long."""
 
     def seconds(n: int) -> float:
         start = time.process_time()
@@ -127,7 +127,7 @@ def test_the_hook_is_called_and_obeyed(ours: Chat) -> None:
 
 
 def test_zeros_of_either_sign_are_the_same_score() -> None:
-    """The leftmost of two equally good pairs merges."""
+    """Check that the leftmost of two pairs with equal scores merges."""
     image = malformed.base()
     malformed.spm(image)
     tokens = [*image.array("tokenizer.ggml.tokens"), b"q", b"qz", b"zq", b"z"]

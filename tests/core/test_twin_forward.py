@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The core's whole forward pass equals the integer twin, bit for bit."""
+"""Check that the core's whole forward pass equals the integer twin, bit for bit."""
 
 import itertools
 import tempfile
@@ -12,53 +12,53 @@ from gguf import GGMLQuantizationType as Type
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.core.library import library
+from harness.core.library import select_isa, usable_isas
 from harness.core.ops import Ops
 from harness.core.session import Model
 from harness.reference.fixedpoint import I64
 from harness.reference.twin import Twin
 from harness.reference.weights import FLOATS
-from tests.support.model_files import Recipe, write
+from tests.support.model_files import ModelRecipe, write
 from tests.support.weight_bytes import STYLES, TYPES
 
-OPS = Ops(library())
+OPS = Ops()
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 EVERY_TYPE = pytest.mark.parametrize("kind", TYPES, ids=lambda t: t.name)
 
-ODD = Recipe(n_embd=60, n_head=6, n_head_kv=3, n_ff=44)
-"""Nothing in it is a multiple of 32."""
+ODD = ModelRecipe(n_embd=60, n_head=6, n_head_kv=3, n_ff=44)
+"""Recipe in which no dimension is a multiple of 32."""
 
-WHOLE_BLOCKS = Recipe(n_embd=256, n_head=4, n_head_kv=2, n_ff=512)
-"""Every type fits it."""
+WHOLE_BLOCKS = ModelRecipe(n_embd=256, n_head=4, n_head_kv=2, n_ff=512)
+"""Recipe whose dimensions suit every type."""
 
 
-def ids(recipe: Recipe, n: int) -> list[int]:
-    """Token ids, the first and last of the vocabulary among them."""
+def ids(recipe: ModelRecipe, n: int) -> list[int]:
+    """Return token ids, including the first and the last of the vocabulary."""
     rng = np.random.default_rng(recipe.seed)
     return [int(i) for i in [recipe.n_vocab - 1, 0, *rng.integers(0, recipe.n_vocab, n)][:n]]
 
 
 def agree(
-    recipe: Recipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64), threads: int = 1
+    recipe: ModelRecipe, n: int = 20, batches: tuple[int, ...] = (1, 3, 64), threads: int = 1
 ) -> I64:
-    """Check core against twin, ``n`` tokens, by every path and batch size; give the logits."""
+    """Check core against twin, ``n`` tokens, on every path and batch size; return the logits."""
     with tempfile.TemporaryDirectory() as folder:
         path = write(recipe, Path(folder) / "model.gguf")
         tokens = ids(recipe, n)
         want = Twin(path).logits(tokens)
         with Model(path) as model:
-            for isa, batch in itertools.product(OPS.isas(), batches):
-                OPS.select(isa)
+            for isa, batch in itertools.product(usable_isas(), batches):
+                select_isa(isa)
                 got = model.logits(tokens, batch, threads)
                 np.testing.assert_array_equal(got, want, err_msg=f"{isa}, batches of {batch}")
     return want.astype(np.int64)
 
 
 def tells(logits: I64) -> None:
-    """The logits are of a real model's size, and no two positions have the same."""
+    """Check that the logits have a real model's size and differ between all positions."""
     assert len(np.unique(logits, axis=0)) == len(logits)
     assert (logits.std(axis=1) > 2**14).all()
 
@@ -71,7 +71,7 @@ def test_every_type(kind: Type) -> None:
 @EVERY_TYPE
 @pytest.mark.parametrize("style", [s for s in STYLES if s != "ordinary"])
 def test_extreme_weights(kind: Type, style: str) -> None:
-    """Largest, smallest, wildly different and zero weights: saturation and empty rows."""
+    """Check largest, smallest, very different and zero weights: saturation and empty rows."""
     shape = ODD if kind in FLOATS else WHOLE_BLOCKS
     agree(replace(shape, kind=kind, style=style, n_layer=1), n=6, batches=(1, 6))
 
@@ -84,51 +84,53 @@ def test_dimensions_that_are_no_multiples(kind: Type) -> None:
 @pytest.mark.parametrize(
     "recipe",
     [
-        Recipe(tied=True),
-        Recipe(n_head_kv=1),
-        Recipe(n_head_kv=4),
-        Recipe(n_head=3, n_head_kv=1, n_embd=48, n_head_dim=24),
-        Recipe(n_head=2, n_head_kv=2, n_embd=36, n_head_dim=26),
-        Recipe(n_rot=8),
-        Recipe(n_rot=2),
-        Recipe(rope_base=500000.0),
-        Recipe(rope_base=1.5),
-        Recipe(rope_factor=4.0),
-        Recipe(rope_factor=0.3),
-        Recipe(rope_factor=0.3, rope_scaling="none"),
-        Recipe(rope_scale_linear=2.5),
-        Recipe(rope_freqs=(1.0, 0.9, 2.5, 8.0, 1e-30, 1e30, 32.0, 7.7)),
-        Recipe(rope_factor=3.3, rope_freqs=(1.0, 1.0, 2.5, 8.0, 1.5, 1.6, 32.0, 7.7)),
-        Recipe(eps=1e-12),
-        Recipe(eps=0.75),
-        Recipe(norm_kind=Type.F16),
-        Recipe(n_layer=1, n_ff=1000, n_embd=8, n_head=1, n_head_kv=1),
-        Recipe(n_layer=1, n_embd=2, n_head=1, n_head_kv=1, n_ff=1),
-        Recipe(n_layer=1, n_embd=256, n_head=1, n_head_kv=1),
+        ModelRecipe(tied=True),
+        ModelRecipe(n_head_kv=1),
+        ModelRecipe(n_head_kv=4),
+        ModelRecipe(n_head=3, n_head_kv=1, n_embd=48, n_head_dim=24),
+        ModelRecipe(n_head=2, n_head_kv=2, n_embd=36, n_head_dim=26),
+        ModelRecipe(n_rot=8),
+        ModelRecipe(n_rot=2),
+        ModelRecipe(rope_base=500000.0),
+        ModelRecipe(rope_base=1.5),
+        ModelRecipe(rope_factor=4.0),
+        ModelRecipe(rope_factor=0.3),
+        ModelRecipe(rope_factor=0.3, rope_scaling="none"),
+        ModelRecipe(rope_scale_linear=2.5),
+        ModelRecipe(rope_freqs=(1.0, 0.9, 2.5, 8.0, 1e-30, 1e30, 32.0, 7.7)),
+        ModelRecipe(rope_factor=3.3, rope_freqs=(1.0, 1.0, 2.5, 8.0, 1.5, 1.6, 32.0, 7.7)),
+        ModelRecipe(eps=1e-12),
+        ModelRecipe(eps=0.75),
+        ModelRecipe(norm_kind=Type.F16),
+        ModelRecipe(n_layer=1, n_ff=1000, n_embd=8, n_head=1, n_head_kv=1),
+        ModelRecipe(n_layer=1, n_embd=2, n_head=1, n_head_kv=1, n_ff=1),
+        ModelRecipe(n_layer=1, n_embd=256, n_head=1, n_head_kv=1),
     ],
-    ids=lambda r: ",".join(f"{k}={v}" for k, v in vars(r).items() if v != getattr(Recipe(), k)),
+    ids=lambda r: ",".join(
+        f"{k}={v}" for k, v in vars(r).items() if v != getattr(ModelRecipe(), k)
+    ),
 )
-def test_every_hyper_parameter(recipe: Recipe) -> None:
+def test_every_hyper_parameter(recipe: ModelRecipe) -> None:
     agree(recipe)
 
 
 def test_rope_scaling_matters() -> None:
-    """Each of its keys changes the logits, and "none" does not."""
-    plain = agree(Recipe(), batches=(64,))
+    """Check that each scaling key changes the logits, and that "none" does not."""
+    plain = agree(ModelRecipe(), batches=(64,))
     for change in (
-        replace(Recipe(), rope_base=500.0),
-        replace(Recipe(), rope_factor=4.0),
-        replace(Recipe(), rope_scale_linear=4.0),
-        replace(Recipe(), rope_freqs=(2.0,) * 8),
-        replace(Recipe(), n_rot=8),
+        replace(ModelRecipe(), rope_base=500.0),
+        replace(ModelRecipe(), rope_factor=4.0),
+        replace(ModelRecipe(), rope_scale_linear=4.0),
+        replace(ModelRecipe(), rope_freqs=(2.0,) * 8),
+        replace(ModelRecipe(), n_rot=8),
     ):
         assert (agree(change, batches=(64,)) != plain).any()
-    same = replace(Recipe(), rope_factor=4.0, rope_scaling="none")
+    same = replace(ModelRecipe(), rope_factor=4.0, rope_scaling="none")
     assert (agree(same, batches=(64,)) == plain).all()
 
 
-def test_a_file_of_mixed_types() -> None:
-    """As Q4_K_M and its like are."""
+def test_mixed_types() -> None:
+    """Check a file that mixes types as Q4_K_M does."""
     types = {
         "token_embd": Type.Q8_0,
         "attn_q": Type.Q4_K,
@@ -144,18 +146,18 @@ def test_a_file_of_mixed_types() -> None:
 
 
 def test_longest_context() -> None:
-    """Every position of the context, over many pieces of the cache."""
-    recipe = Recipe(n_ctx=1030, n_embd=32, n_head=2, n_head_kv=1, n_ff=32, n_layer=1)
+    """Check every position of the context, over many chunks of the KV cache."""
+    recipe = ModelRecipe(n_ctx=1030, n_embd=32, n_head=2, n_head_kv=1, n_ff=32, n_layer=1)
     tells(agree(recipe, n=1030, batches=(1, 3, 64)))
 
 
 def test_widest_heads() -> None:
-    """More keys than vector registers are held for at a time, and values behind them."""
-    recipe = Recipe(n_ctx=600, n_embd=32, n_head=2, n_head_kv=1, n_head_dim=256, n_layer=1)
+    """Check more keys than fit in the vector registers at a time, and the values behind them."""
+    recipe = ModelRecipe(n_ctx=600, n_embd=32, n_head=2, n_head_kv=1, n_head_dim=256, n_layer=1)
     tells(agree(recipe, n=600, batches=(3, 64)))
 
 
-# One operation at a time: all others in the model are switched off, or the identity in effect.
+# Each test checks one operation: all others are switched off or act as the identity.
 
 WIDE_STYLES = st.sampled_from(
     ["ordinary", "spread", "columns", "any", "zero", "largest", "smallest"]
@@ -176,9 +178,9 @@ WIDE_STYLES = st.sampled_from(
 @example(n_embd=20, style="ordinary", norm="ordinary", size=-29, eps=2.0**-55, seed=0)
 @example(n_embd=20, style="ordinary", norm="ordinary", size=-29, eps=2.0**-126, seed=1)
 def test_rmsnorm(n_embd: int, style: str, norm: str, size: int, eps: float, seed: int) -> None:
-    """Of embedding rows, shown by an output matrix that keeps every bit of it."""
+    """Check RMSNorm of embedding rows through an output matrix that keeps every bit."""
     styles = {"token_embd": style, "output_norm": norm, "attn_output": "null", "ffn_down": "null"}
-    recipe = Recipe(
+    recipe = ModelRecipe(
         kind=Type.F32, n_embd=n_embd, n_head=1, n_head_kv=1, n_ff=1, n_layer=1, eps=eps,
         seed=seed, styles=styles, middles={"token_embd": size, "output": 9},
     )  # fmt: skip
@@ -210,7 +212,7 @@ def test_attention(
     n: int,
     seed: int,
 ) -> None:
-    """Of one key-value head over its history; its gain drowns the embedding.
+    """Check attention of one key-value head over its history, with a gain that hides the embedding.
 
     With spread embeddings and columns, positions differ by many powers of two.
     """
@@ -221,7 +223,7 @@ def test_attention(
         "attn_v": value,
         "ffn_down": "null",
     }
-    recipe = Recipe(
+    recipe = ModelRecipe(
         kind=Type.F32, n_embd=20, n_head=group, n_head_kv=1, n_head_dim=n_head_dim, n_ff=1,
         n_layer=1, n_ctx=100, rope_base=30.0, seed=seed, styles=styles,
         middles={"attn_q": score, "attn_k": score, "attn_v": -2, "attn_output": gain, "output": 9},
@@ -232,14 +234,14 @@ def test_attention(
 @settings(max_examples=60)
 @given(n=st.integers(2, 8), seed=st.integers(0, 2**32 - 1))
 def test_attention_over_values_of_every_size(n: int, seed: int) -> None:
-    """Each token has its own column, and so keys and values 2^40 apart from others'."""
+    """Check tokens with separate columns, so that keys and values differ by a factor of 2^40."""
     styles = {
         "token_embd": "one",
         "attn_norm": "ramp",
         "attn_v": "ramp",
         "ffn_down": "null",
     }
-    recipe = Recipe(
+    recipe = ModelRecipe(
         kind=Type.F32, n_embd=64, n_head=1, n_head_kv=1, n_head_dim=4, n_ff=1, n_layer=1,
         seed=seed, styles=styles,
         middles={"attn_norm": 12, "attn_v": 12, "attn_output": 20, "output": 9},
@@ -256,9 +258,9 @@ def test_attention_over_values_of_every_size(n: int, seed: int) -> None:
     seed=st.integers(0, 2**32 - 1),
 )
 def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
-    """Of gates from nothing to far beyond where the sigmoid ends."""
+    """Check SwiGLU with gates from zero to far beyond the sigmoid's saturation."""
     styles = {"ffn_gate": gate, "ffn_up": up, "attn_output": "null"}
-    recipe = Recipe(
+    recipe = ModelRecipe(
         kind=Type.F32, n_embd=20, n_head=1, n_head_kv=1, n_ff=n_ff, n_layer=1, seed=seed,
         styles=styles, middles={"ffn_gate": size, "ffn_up": 0, "ffn_down": 6, "output": 9},
     )  # fmt: skip
@@ -268,12 +270,12 @@ def test_swiglu(n_ff: int, gate: str, up: str, size: int, seed: int) -> None:
 @settings(max_examples=25)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_model(data: st.DataObject, seed: int) -> None:
-    """Shapes, types, weights and threads by chance, tensor by tensor."""
+    """Check random shapes, types, weights and thread counts, tensor by tensor."""
     kinds = st.sampled_from(TYPES)
     names = ["token_embd", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up",
              "ffn_down", "output"]  # fmt: skip
     n_head_kv = data.draw(st.integers(1, 3))
-    recipe = Recipe(
+    recipe = ModelRecipe(
         n_embd=256,
         n_ff=256,
         n_head=n_head_kv * data.draw(st.integers(1, 3)),

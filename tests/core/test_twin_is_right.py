@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The integer twin against the equations in float64: the law itself is a llama model."""
+"""Check the integer twin against the equations of a llama model in float64."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from gguf import GGUFReader, quants
 from numpy.typing import NDArray
 
 from harness.reference.twin import Twin
-from tests.support.model_files import Recipe, write
+from tests.support.model_files import ModelRecipe, write
 from tests.support.weight_bytes import TYPES
 
 F64 = NDArray[np.float64]
@@ -22,7 +22,7 @@ def rmsnorm(x: F64, w: F64, eps: float) -> F64:
 
 
 def rotate(x: F64, angle: F64) -> F64:
-    """x (t, heads, d): its first pairs turned by angle (t, pairs), as complex numbers."""
+    """Return x (t, heads, d) with its first pairs rotated by angle (t, pairs) in radians."""
     n = 2 * angle.shape[1]
     turned = (x[..., 0:n:2] + 1j * x[..., 1:n:2]) * np.exp(1j * angle)[:, None]
     y = x.copy()
@@ -30,8 +30,8 @@ def rotate(x: F64, angle: F64) -> F64:
     return y
 
 
-def float64_logits(path: Path, r: Recipe, tokens: list[int]) -> F64:
-    """The equations of a llama model, on the weights that the gguf package gives."""
+def float64_logits(path: Path, r: ModelRecipe, tokens: list[int]) -> F64:
+    """Return float64 logits by the equations of a llama model, on the gguf package's weights."""
     w = {
         t.name.removesuffix(".weight"): quants.dequantize(t.data, t.tensor_type)
         .astype(np.float64)
@@ -69,19 +69,19 @@ def log_softmax(x: F64) -> F64:
 
 
 RECIPES = [
-    *(Recipe(kind=kind, n_embd=256, n_head=4, n_head_kv=2, n_ff=512) for kind in TYPES),
-    Recipe(n_embd=60, n_head=6, n_head_kv=3, n_ff=44, tied=True),
-    Recipe(n_rot=8, rope_base=500.0, n_ctx=128),
-    Recipe(rope_factor=3.3, rope_freqs=(1.0, 1.0, 2.5, 8.0, 1.5, 1.6, 32.0, 7.7)),
-    Recipe(n_head=3, n_head_kv=1, n_embd=48, n_head_dim=24),
+    *(ModelRecipe(kind=kind, n_embd=256, n_head=4, n_head_kv=2, n_ff=512) for kind in TYPES),
+    ModelRecipe(n_embd=60, n_head=6, n_head_kv=3, n_ff=44, tied=True),
+    ModelRecipe(n_rot=8, rope_base=500.0, n_ctx=128),
+    ModelRecipe(rope_factor=3.3, rope_freqs=(1.0, 1.0, 2.5, 8.0, 1.5, 1.6, 32.0, 7.7)),
+    ModelRecipe(n_head=3, n_head_kv=1, n_embd=48, n_head_dim=24),
 ]
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.kind.name}-{r.n_embd}-{r.n_rot}")
-def test_twin_is_close_to_float64(recipe: Recipe, tmp_path: Path) -> None:
-    """Within what 16-bit inputs allow where random weights make attention sharp.
+def test_twin_is_close_to_float64(recipe: ModelRecipe, tmp_path: Path) -> None:
+    """Check the error bound of 16-bit inputs where random weights make attention sharp.
 
-    A wrong equation is off by several per cent; a real model's figures are in the README.
+    A wrong equation is off by several per cent; the README gives a real model's figures.
     """
     recipe = replace(recipe, seed=1)
     path = write(recipe, tmp_path / "model.gguf")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""UTF-8 against Python's own decoder."""
+"""Check the UTF-8 functions against Python's own decoder."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.core import utf8
 
-# Bytes near every boundary of the encoding, so that short texts meet all of them.
+# Bytes near every boundary of the encoding, so that short texts contain all of them.
 EDGES = bytes.fromhex("00 41 7f 80 8f 90 9f a0 bf c0 c1 c2 df e0 e1 ec ed ee ef f0 f1 f3 f4 f5 ff")
 edgy = st.lists(st.sampled_from(list(EDGES)), max_size=12).map(bytes)
 anything = st.one_of(
@@ -83,9 +83,9 @@ def test_stream_equals_python_for_any_splitting(data: bytes, cuts: list[int]) ->
     with utf8.Stream() as stream:
         for a, b in pairwise(places):
             piece = stream.push(data[a:b])
-            piece.decode()  # never anything but whole characters
+            piece.decode()  # the output has only whole characters
             out += piece
-            # Nothing whole is held back: what is out is all that cannot change any more.
+            # The stream outputs every character as soon as its bytes decide it.
             assert len(data[:b]) - _decided(data[:b]) < 4
             assert out == replaced(data[: _decided(data[:b])])
         assert out + stream.end() == replaced(data)
@@ -93,7 +93,7 @@ def test_stream_equals_python_for_any_splitting(data: bytes, cuts: list[int]) ->
 
 
 def _decided(data: bytes) -> int:
-    """Bytes in front of an unfinished character at the end."""
+    """Return the bytes before an unfinished character at the end."""
     for n in range(1, min(3, len(data)) + 1):
         try:
             data[-n:].decode()

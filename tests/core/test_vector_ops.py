@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every step of every usable path against the generic one, bit for bit."""
+"""Check every step of every usable path against the generic path, bit for bit."""
 
 from collections.abc import Callable, Iterator
 
@@ -29,7 +29,7 @@ def best_path_again() -> Iterator[None]:
 
 
 def wide(rng: Rng, n: int, bits: int, kind: str) -> Array:
-    """Numbers of magnitude below 2^bits."""
+    """Return numbers of magnitude below 2^bits."""
     most = (1 << bits) - 1
     v = rng.integers(-most, most, n, np.int64, endpoint=True)
     match kind:
@@ -48,7 +48,7 @@ def wide(rng: Rng, n: int, bits: int, kind: str) -> Array:
 
 
 def same(step: Callable[[], tuple[object, ...]]) -> None:
-    """Compare what ``step`` returns on every path with the generic path's."""
+    """Check that ``step`` returns the same on every path."""
     library.select_isa("generic")
     right = step()
     for path in PATHS:

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The bpe tokenizer. */
+/* Fuzz the BPE tokenizer. */
 #define _GNU_SOURCE
 #include "tokenizer.h"

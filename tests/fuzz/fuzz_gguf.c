@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The parser must refuse a file, or leave an index that is safe to follow. */
+/* Fuzz the GGUF parser: it must refuse a file or return an index that is safe to use. */
 #include <stdlib.h>
 
 #include "file/generated/ggml_types.h"
@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 static volatile u8 sink;
 
-/* Reads every byte, so that the address sanitizer sees it. */
+/* Read every byte, so that the address sanitizer checks it. */
 static void touch(const void *p, u64 n)
 {
 	u64 i;
@@ -21,6 +21,7 @@ static void touch(const void *p, u64 n)
 		sink ^= ((const u8 *)p)[i];
 }
 
+/* Check that the strings of an entry lie within it. */
 static void check_strings(const struct gguf_kv *kv)
 {
 	struct gguf_str_iter it;
@@ -36,6 +37,7 @@ static void check_strings(const struct gguf_kv *kv)
 	CHECK(n == (kv->elem_type == GGUF_TYPE_STRING ? kv->count : 0));
 }
 
+/* Check an entry with every function that reads one. */
 static void check_entry(const struct gguf *g, const struct gguf_kv *kv)
 {
 	char *key = malloc(kv->key.len + 1);
@@ -64,6 +66,7 @@ static void check_entry(const struct gguf *g, const struct gguf_kv *kv)
 	free(key);
 }
 
+/* Check that a tensor has a known type and lies within the file. */
 static void check_tensor(const struct gguf *g, const struct gguf_tensor *t)
 {
 	const struct ggml_type_traits *traits = llama_type_traits(t->type);
@@ -91,7 +94,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		CHECK(diag.text[0]);
 		return 0;
 	}
-	/* A file buys itself memory only by its own size. */
+	/* The index must be in proportion to the file. */
 	CHECK(need <= 16 * (size + LLAMA_ALIGN));
 	index = llamuxu_alloc(need);
 	err = llama_gguf_parse(&g, data, size, index, need, &diag);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Loading a file whole: hyper-parameters, vocabulary, weights. */
+/* Fuzz the loader of a whole file: hyper-parameters, vocabulary, weights. */
 #include <stdlib.h>
 
 #include "load.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The sampler: whatever the parameters, logits and mask, it refuses or
- * chooses a token that the mask allows, and does so again from the same state.
+ * Fuzz the sampler: with any parameters, logits and mask it must return an error
+ * or a token that the mask allows, and the same again from the same state.
  */
 #include <stdlib.h>
 
@@ -22,7 +22,7 @@ static void require(bool holds)
 		abort();
 }
 
-/* The next @n bytes as a number; zeros behind the end. */
+/* Return the next @n bytes as a little-endian number; bytes past the end are 0. */
 static u64 take(struct input *in, size_t n)
 {
 	u64 v = 0;
@@ -34,6 +34,7 @@ static u64 take(struct input *in, size_t n)
 	return v;
 }
 
+/* Parse the rest of the input as a decimal number. */
 static void parse_decimal(const struct input *in)
 {
 	u32 v = 0;
@@ -46,6 +47,7 @@ static void parse_decimal(const struct input *in)
 	free(text);
 }
 
+/* Sample a token twice from the same state. */
 static void sample(struct llama_sampler *s, struct input *in)
 {
 	bool masked = take(in, 1) & 1;
@@ -64,7 +66,7 @@ static void sample(struct llama_sampler *s, struct input *in)
 	n_accept = take(in, 1) % 80;
 	for (i = 0; i < n_accept; i++)
 		llama_sampler_accept(s, take(in, 2));
-	/* A repeated pattern, so that ties occur and short inputs fill a row. */
+	/* The input repeats, so that logits are equal and a short input fills a row. */
 	for (i = 0; i < n_vocab; i++)
 		logits[i] = in->left || !i ? (q16)take(in, 4) : logits[i / 2];
 

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The spm tokenizer. */
+/* Fuzz the SentencePiece tokenizer. */
 #define _GNU_SOURCE
 #include "tokenizer.h"

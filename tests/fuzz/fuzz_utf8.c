@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * UTF-8: a stream fed in pieces gives what one pass over the whole gives,
- * all of it valid, and no function looks past the bytes it was handed.
+ * Fuzz the UTF-8 functions: a stream in pieces must give the same valid output
+ * as one pass, and no function may read past the end of its input.
  */
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@ static void require(bool holds)
 		abort();
 }
 
-/* A copy of its own, so that a sanitizer sees the first byte too many. */
+/* Return a copy of exactly @n bytes, so that a sanitizer sees a read past the end. */
 static char *copy(const void *data, size_t n)
 {
 	char *s = malloc(n ? n : 1);
@@ -25,6 +25,7 @@ static char *copy(const void *data, size_t n)
 	return s;
 }
 
+/* Copy a text with malformed bytes replaced. Return: length of the copy. */
 static size_t replace_all(const char *s, size_t n, char *out)
 {
 	size_t written = 0;
@@ -42,7 +43,7 @@ static size_t replace_all(const char *s, size_t n, char *out)
 	return written;
 }
 
-/* The first byte chooses the pieces' lengths; the rest is the text. */
+/* The first byte of @data sets the lengths of the pieces; the rest is the text. */
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct utf8_stream stream = { .n_held = 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Any bytes through the tokenizer of the file $LLAMUX_FUZZ_FILE: bounds hold,
- * plain text gives no control tokens, and whole texts come back.
+ * Fuzz the tokenizer of the file $LLAMUX_FUZZ_FILE: the bounds must hold, plain
+ * text must give no control tokens, and the ids must decode to the text.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -41,12 +41,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* What the ids stand for equals the text, where that is valid and has no special tokens. */
+/* Check that the ids decode to the text, if it is valid UTF-8 without U+2581. */
 static void check_round_trip(const char *text, size_t n, const u32 *ids, long n_ids)
 {
 	size_t room = llama_vocab_max_piece(&vocab), at = 0, skip, tail;
 	char *piece = llamuxu_alloc(room);
-	size_t most = 3 * n + 1;	/* an ill-formed byte becomes three */
+	size_t most = 3 * n + 1;	/* a malformed byte becomes three */
 	char *out = llamuxu_alloc(most);
 	long i;
 
@@ -90,7 +90,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (!flags)
 		check_round_trip(text, n, ids, got);
 	if (got)
-		CHECK(llama_tokenize(&vocab, text, n, flags, ids, got - 1, memory, NULL) == -ENOSPC);
+		CHECK(llama_tokenize(&vocab, text, n, flags, ids, got - 1, memory, NULL) ==
+		      -ENOSPC);
 	free(ids);
 	free(memory);
 	return 0;

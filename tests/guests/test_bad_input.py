@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bad input in a guest: every row of the table in docs/procfs-abi.md."""
+"""Check bad input in a guest: every row of the table in docs/procfs-abi.md."""
 
 import ctypes
 import errno
@@ -29,9 +29,14 @@ from tests.support.lab import (
     new_lines,
 )
 
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
+
 
 def fails(guest: Guest, command: str, error: int) -> None:
-    """The command fails, and its errors name `error`."""
+    """Check that the command fails and prints the text of `error`."""
     done = guest.run(command, timeout=30)
     assert done.exit_code, command
     assert os.strerror(error) in done.errors.decode(errors="replace"), (command, done)
@@ -40,7 +45,7 @@ def fails(guest: Guest, command: str, error: int) -> None:
 def file_call(
     guest: Guest, path: str, words: str, data: bytes = b"", mode: str = "<>", before: str = ""
 ) -> tuple[int, bytes]:
-    """Errno of a call on a file opened that way, and what it gave; `before` is done first."""
+    """Return errno and output of a call on a file opened in `mode`, after the command `before`."""
     command = f"chmod +x /file_call; exec 3{mode}{path}\n{before}\nexec /file_call {words}"
     done = guest.run(command, stdin=data)
     assert not done.errors, done
@@ -48,11 +53,11 @@ def file_call(
 
 
 def refuses(guest: Guest, error: int, message: str, model: str = TINY, arguments: str = "") -> None:
-    """insmod fails with `error` and one line in the log, which matches."""
+    """Check that insmod fails with `error` and one line in the log, which matches `message`."""
     with new_lines(guest) as lines:
         done = insmod(guest, model, arguments)
     assert done.exit_code == error, (model, arguments, done)
-    # busybox's insmod tries a second way when the first is refused.
+    # After a refusal, busybox's insmod tries a second system call.
     assert len(set(lines)) == 1, lines
     assert re.fullmatch(message, lines[0]), lines
     assert guest.run("grep -q ^llamux /proc/modules").exit_code
@@ -81,7 +86,7 @@ def test_an_over_long_prompt(lab: Guest) -> None:
         assert ask(lab, "a" * 64)
         fails(lab, f"printf {'a' * 65} | cat >{PROMPT}", errno.EMSGSIZE)
         fails(lab, f"cat {PROMPT}", errno.ENODATA)
-        # A piece that does not fit leaves those before it.
+        # A piece that does not fit leaves the earlier ones in place.
         answer = ask(lab, "a" * 64)
         both = f"{{ printf {'a' * 64}; printf b 2>/dev/null; }} >{PROMPT}; cat {PROMPT}"
         assert lab.run(both).output == answer
@@ -102,7 +107,7 @@ def test_a_prompt_that_ends_within_a_character(lab: Guest) -> None:
     with loaded(lab):
         lab.check(f"printf 'a\\342\\202' >{PROMPT}")
         fails(lab, f"cat {PROMPT}", errno.EILSEQ)
-        # The rest may come with a later write.
+        # A later write may complete the character.
         lab.check(f"{{ printf 'a\\342\\202'; sleep 0.1; printf '\\254'; }} >{PROMPT}; cat {PROMPT}")
         fails(
             lab, f"{{ printf 'a\\342\\202'; sleep 0.1; printf b; }} | cat >{PROMPT}", errno.EILSEQ
@@ -136,10 +141,10 @@ def test_a_write_while_an_answer_streams(lab: Guest) -> None:
         own = f"exec 3<>{PROMPT}; printf a >&3; dd bs=1 count=1 <&3 2>/dev/null\n"
         fails(lab, f"{own} printf b | cat >&3", errno.EBUSY)
         assert lab.run(f"cat {PROMPT}").output == answer
-        # Nor is a complete answer exchanged under somebody who reads it again.
+        # A write does not replace a complete answer that a reader reads again.
         fails(lab, f"{begun} echo second >{PROMPT}", errno.EBUSY)
         assert lab.run(f"cat {PROMPT}").output == answer
-        # Others are not concerned, and a reader that has left is none.
+        # Another session may write meanwhile, and so may this one after the reader has closed.
         assert lab.run(f"printf first >{PROMPT}\n{begun} setsid sh /ask second").exit_code == 0
         assert ask(lab, "second") != answer
 
@@ -158,7 +163,7 @@ def test_an_unknown_option(lab: Guest) -> None:
 
 
 def test_what_the_log_shows_of_an_unknown_option(lab: Guest) -> None:
-    """Nothing that a terminal would obey, and not all of a long one."""
+    """Check that the log escapes control characters and shortens a long line."""
     with loaded(lab):
         for name, shown in (("\\033[2J", r"\e[2J"), ("s" * 100, "s" * 32)):
             with new_lines(lab) as lines:
@@ -197,7 +202,7 @@ def test_a_bad_value(lab: Guest, key: str, values: tuple[str, ...]) -> None:
 
 
 def test_a_stop_text_too_many(lab: Guest) -> None:
-    """Four that are as long as they may be are kept, and nothing is added to them."""
+    """Check that four stop texts of full length are kept and that a fifth is refused."""
     texts = [letter * 64 for letter in "abcd"]
     with loaded(lab):
         for text in texts:
@@ -222,7 +227,7 @@ OUT_OF_RANGE = {
     "repeat_penalty 0": "repeat_penalty must be from 0.5 to 16",
     "repeat_penalty 17": "repeat_penalty must be from 0.5 to 16",
 }
-"""Lines of options, and what the log says of them."""
+"""Bad option lines, and the log line for each."""
 
 
 def test_a_value_out_of_range(lab: Guest) -> None:
@@ -254,7 +259,7 @@ def test_too_many_conversations(lab: Guest) -> None:
     with loaded(lab, arguments="max_conversations=2"):
         fails(lab, f"exec 3<>{PROMPT} 4<>{PROMPT}; exec 5<>{PROMPT}", errno.EUSERS)
         fails(lab, f"exec 3<>{PROMPT} 4<{PROMPT}; setsid cat {OPTIONS}", errno.EUSERS)
-        # One that nobody has open makes room.
+        # A conversation that no one has open is dropped to make room.
         for text in ("a", "b", "c"):
             assert ask(lab, text, session="setsid")
         assert guest_lab.stats(lab)["conversations_peak"] == "2"
@@ -286,7 +291,7 @@ def test_logits_without_tokens_and_tokens_after_logits(lab: Guest) -> None:
         fails(lab, after, errno.EBUSY)
 
 
-# --- what holds of every file ---------------------------------------------------
+# --- all files ------------------------------------------------------------------
 
 TEXTS = {
     "prompt": b"hello, kernel",
@@ -295,19 +300,20 @@ TEXTS = {
     "control": b"default tiny\n",
     "logits": b"1 2 3 4 5 6 7 8\n",
 }
-"""What each file that is written takes."""
+"""Valid text for each writable file."""
 STREAMS = ("prompt", "chat", "control", "logits")
 SHOWN = ("options", "status", "stats", "models")
-"""The files that are read like others."""
+"""Files with seekable text."""
 
 
 def of(name: str) -> str:
-    """Its path."""
+    """Return the path of a file in /proc/llamux."""
     return f"/proc/llamux/{name}"
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_bad_address_to_write_from(lab: Guest) -> None:
-    """Nothing is taken, not even what is there; memory that cannot be written can be read."""
+    """Check that a failed write keeps nothing, and that read-only memory is a valid source."""
     with loaded(lab):
         shown = lab.check(f"cat {OPTIONS}")
         for name, text in TEXTS.items():
@@ -322,8 +328,9 @@ def test_a_bad_address_to_write_from(lab: Guest) -> None:
             assert file_call(lab, of(name), "write constant", text)[0] == 0, name
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_bad_address_to_read_to(lab: Guest) -> None:
-    """Nothing is lost: whoever reads next gets all that there is."""
+    """Check that a failed read loses nothing: the next reader gets everything."""
     with loaded(lab):
         lab.check(f"printf 'template chatml\\nmax_tokens 24\\n' >{OPTIONS}")
         for name in ("prompt", "chat", "logits", *SHOWN):
@@ -403,6 +410,7 @@ def test_an_unreadable_model(lab: Guest, path: str, error: int, message: str) ->
     refuses(lab, error, f"{path} {message} .error -{error}.", path)
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_too_little_memory(lab: Guest) -> None:
     lab.check("rm -f /tmp/big; truncate -s 8G /tmp/big")
     message = "/tmp/big does not fit: it needs 8192 MiB of free memory .error -12."
@@ -520,33 +528,33 @@ def test_parameters_are_constant(lab: Guest) -> None:
 
 
 def parameters() -> set[str]:
-    """Those of the module, from its source."""
+    """Return the names of the module's parameters, read from its source."""
     files = [path for path in (ROOT / "kmod").rglob("*.c") if path.parent.name != "samples"]
     source = "".join(path.read_text() for path in files)
     return set(re.findall(r"^module_param\((\w+),", source, re.MULTILINE))
 
 
 def ioctls() -> set[str]:
-    """Those of the header."""
+    """Return the names of the ioctls, read from the header."""
     header = (INCLUDE / "uapi" / "llamux.h").read_text()
     return set(re.findall(r"^#define (LLAMUX_IOC_\w+) ", header, re.MULTILINE))
 
 
 def table_rows() -> list[list[str]]:
-    """Cells of the table of bad input."""
+    """Return the cells of the table of bad input."""
     text = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input\n")[1]
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [line.strip("|").split("|") for line in lines[2:]]
 
 
 def written_tests() -> set[str]:
-    """Names of all tests that there are."""
+    """Return the names of all test functions."""
     source = "".join(path.read_text() for path in (ROOT / "tests").glob("**/test_*.py"))
     return set(re.findall(r"^def (test_\w+)\(", source, re.MULTILINE))
 
 
 def test_the_table_names_these_tests() -> None:
-    """Each row names tests that there are; each test here has one, each parameter, each ioctl."""
+    """Check that the table names only existing tests, and every test here, parameter and ioctl."""
     rows, written = table_rows(), written_tests()
     named: set[str] = set()
     for row in rows:
@@ -572,12 +580,12 @@ FILES = (PROMPT, CHAT)
 def call(
     guest: Guest, path: str, command: int, data: bytes = b"", where: str = "data", mode: str = "<>"
 ) -> tuple[int, bytes]:
-    """Errno of an ioctl on a file opened that way, and what its argument is afterwards."""
+    """Return the errno of an ioctl on a file opened in `mode`, and its argument afterwards."""
     return file_call(guest, path, f"{command} {where}", data, mode)
 
 
 def changed(**fields: Any) -> bytes:
-    """The default options, but for these fields."""
+    """Return the default options with the given fields changed."""
     options = uapi.IocOptions(
         top_p=uapi.RATIO,
         repeat_penalty=uapi.RATIO,
@@ -592,7 +600,7 @@ def changed(**fields: Any) -> bytes:
 
 
 def stop(text: bytes, n: int) -> bytes:
-    """The default options, but for a stop text that is said to have so many bytes."""
+    """Return the default options with one stop text whose length field is `n`."""
     options = uapi.IocOptions.from_buffer_copy(changed(n_stops=1))
     options.stop_bytes[0] = n
     ctypes.memmove(options.stops[0], text, len(text))
@@ -605,11 +613,11 @@ def test_an_unknown_ioctl(lab: Guest) -> None:
         0xBE00,
         0xBE05,
         0xBEFF,
-        0x5401,  # a terminal's
-        uapi.GET_OPTIONS ^ 3 << 30,  # the other direction
+        0x5401,  # an ioctl of terminals
+        uapi.GET_OPTIONS ^ 3 << 30,  # the opposite direction
         uapi.SET_OPTIONS | 3 << 30,
         uapi.RESET | 1 << 30,
-        uapi.GET_OPTIONS + (1 << 8),  # another letter
+        uapi.GET_OPTIONS + (1 << 8),  # another type letter
     )
     with loaded(lab):
         for path in FILES:
@@ -619,13 +627,14 @@ def test_an_unknown_ioctl(lab: Guest) -> None:
 
 
 def resized(command: int, size: int) -> int:
-    """The command of a program whose structure has `size` bytes."""
+    """Return the ioctl of a program whose structure has `size` bytes."""
     return command & ~(0x3FFF << 16) | size << 16
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 @pytest.mark.parametrize("path", FILES)
 def test_structures_of_other_versions(lab: Guest, path: str) -> None:
-    """Old programs know a shorter structure, later ones a longer one."""
+    """Check shorter structures of older programs and longer ones of later programs."""
     now, first = ctypes.sizeof(uapi.IocOptions), uapi.IocOptions.room.offset
     figures = ctypes.sizeof(uapi.IocFigures)
     rest = bytes(8)
@@ -660,6 +669,7 @@ def test_ioctls_of_files_that_take_none(lab: Guest) -> None:
                 assert found[0] == errno.ENOTTY, (name, hex(command))
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_bad_address(lab: Guest) -> None:
     wrong = [
         (command, where)
@@ -687,7 +697,7 @@ BAD_OPTIONS = {
     "long model": (changed(model=b"m" * 64), "the model's name is too long"),
     "empty stop": (stop(b"", 0), "a stop text has from 1 to 64 bytes"),
 }
-"""What is wrong in a structure, and what the log says of it."""
+"""Structure with a bad value, and the log line for it."""
 
 SHAPELESS_OPTIONS = {
     "chat_template": (changed(chat_template=5), errno.EINVAL),
@@ -702,7 +712,7 @@ SHAPELESS_OPTIONS = {
     "system": (changed(n_system=2, system=b"a\xff"), errno.EILSEQ),
     "system with a NUL": (changed(n_system=2, system=b"a\0"), errno.EILSEQ),
 }
-"""The same, of which the log says nothing."""
+"""Structure with a bad shape, and its errno; the log shows nothing."""
 
 
 def test_bad_values_in_options(lab: Guest) -> None:
@@ -711,7 +721,7 @@ def test_bad_values_in_options(lab: Guest) -> None:
             with new_lines(lab) as lines:
                 assert call(lab, PROMPT, uapi.SET_OPTIONS, data)[0] == errno.EINVAL, what
             assert lines == [f"options: {message}"], what
-            lab.check("sleep 1")  # such lines are rate-limited
+            lab.check("sleep 1")  # these lines are rate-limited
 
 
 def test_options_without_a_shape(lab: Guest) -> None:
@@ -724,7 +734,7 @@ def test_options_without_a_shape(lab: Guest) -> None:
 
 
 def test_bad_options_change_nothing(lab: Guest) -> None:
-    """Those of the session, which an ioctl on a file that is written to alone changes."""
+    """Check the session's options, which only an ioctl on a file open for writing changes."""
     size = ctypes.sizeof(uapi.IocOptions)
     good = changed(seed=2**64 - 1, top_k=5, n_system=3, system=b"abc")
     with loaded(lab):
@@ -812,7 +822,7 @@ def test_bad_commands(lab: Guest, command: str, error: int, message: str) -> Non
 
 
 def test_commands_that_are_no_text(lab: Guest) -> None:
-    """As long as it may be, a command is read; a byte more, or a NUL, and it is not."""
+    """Check that a command of the longest length is read, and one byte more or a NUL is refused."""
     with loaded(lab), new_lines(lab) as lines:
         for n, error in ((4352, errno.EINVAL), (4353, errno.EMSGSIZE)):
             fails(

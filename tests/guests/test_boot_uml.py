@@ -14,6 +14,7 @@ from harness.core import library
 from harness.guests import errors, uml
 from harness.guests.errors import GuestError
 from harness.guests.guest import Guest
+from harness.host import patience
 from harness.host.architectures import UML
 from harness.host.paths import ROOT
 from harness.kernels import module as kbuild_module
@@ -23,7 +24,10 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import insmod, loaded, logits_sha256
 
-pytestmark = pytest.mark.parametrize("arch", [UML.name])
+pytestmark = [
+    pytest.mark.debug_kernel("kasan"),
+    pytest.mark.parametrize("arch", [UML.name]),
+]
 
 FAULTS = ROOT / "fixtures" / "faults"
 
@@ -34,7 +38,7 @@ def harness(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         [sys.executable, "-m", "harness", *arguments],
         cwd=ROOT,
         capture_output=True,
-        timeout=300,
+        timeout=patience.scaled(300),
         check=False,
     )
 
@@ -94,10 +98,10 @@ def test_big_files_stay_outside(arch: str, tmp_path: Path) -> None:
 def test_a_broken_kernel_fails_at_once(arch: str, kind: str, error: type[GuestError]) -> None:
     module = kbuild_module.build_module(arch, source=FAULTS)
     with Guest(arch, load_module=False, module=module) as guest:
-        started = time.monotonic()
+        clock = patience.Clock()
         with pytest.raises(error) as caught:
             guest.run(f"insmod /lib/modules/llamux.ko kind={kind}; sleep 100")
-        assert time.monotonic() - started < 10
+        assert clock.seconds() < 10
         assert type(caught.value) is error
         assert "on purpose" in caught.value.log or kind == "oops"
 
@@ -155,8 +159,8 @@ def test_nothing_outlives_its_harness(arch: str, memory: str) -> None:
         assert b"begun" in child.stdout.readline()
         assert len(processes(mark)) > 2  # the kernel, the agent, the shell
         child.kill()
-    deadline = time.monotonic() + 5
-    while processes(mark) and time.monotonic() < deadline:
+    clock = patience.Clock()
+    while processes(mark) and clock.seconds() < 5:
         time.sleep(0.05)
     assert processes(mark) == []
 

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Dialogues, several models and stop texts in a guest: what the userspace library says."""
+"""Check dialogues, several models and stop texts in a guest against the userspace library."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.guests.guest import MODEL_PATH, Guest
 from llamux import uapi
 from llamux.options import Options as ClientOptions
 from tests.support import lab as guest_lab
 from tests.support.lab import CHAT, CONTROL, OPTIONS, PROMPT, TINY, TINY_SPM, loaded, stats
+
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
 
 CHATML = "template chatml\nmax_tokens 8\n"
 N_CTX = 256
@@ -25,12 +31,13 @@ def native() -> Iterator[Model]:
 
 
 def say(guest: Guest, text: str, session: str = "") -> bytes:
-    """A turn of the shared dialogue."""
+    """Write a turn of the shared dialogue and return the answer."""
     done = guest.run(f"echo '{text}' >{CHAT} && {session} cat {CHAT}", timeout=120)
     assert done.exit_code == 0, done.errors
     return done.output
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_a_dialogue_is_the_librarys(lab: Guest, native: Model) -> None:
     options = Options(max_tokens=8, chat=1)
     with loaded(lab), Session(native, N_CTX) as session:
@@ -73,7 +80,7 @@ def test_dialogues_and_prompts_do_not_mix(lab: Guest) -> None:
 
 
 def call(guest: Guest, command: int, options: ClientOptions) -> ClientOptions:
-    """What an ioctl on the shared dialogue gives back."""
+    """Return the options that an ioctl on the shared dialogue gives back."""
     words = f"chmod +x /file_call; exec 3<{CHAT}; exec /file_call {command}"
     done = guest.run(words, stdin=bytes(options.packed()))
     assert done.exit_code == 0
@@ -81,7 +88,7 @@ def call(guest: Guest, command: int, options: ClientOptions) -> ClientOptions:
 
 
 def test_the_shared_ones_have_the_same_options(lab: Guest) -> None:
-    """Whichever file sets them."""
+    """Check that the options file and the ioctl set the same options."""
     chosen = ClientOptions(max_tokens=3, seed=7, template="chatml")
     with loaded(lab):
         lab.check(f"printf '{CHATML}' >{OPTIONS}")
@@ -97,7 +104,7 @@ def test_the_shared_ones_have_the_same_options(lab: Guest) -> None:
 
 @pytest.mark.parametrize("other", ["setsid sh", "su user"])
 def test_a_dialogue_handed_on_keeps_its_options(lab: Guest, other: str) -> None:
-    """Another session, or user, that reads a file that it was given brings none of its own."""
+    """Check that a reader of another session or user does not apply its own options."""
     theirs = f"printf 'max_tokens 2\nsystem theirs\n' >{OPTIONS}; cat <&4"
     with loaded(lab, arguments="group=1000"):
         lab.check(f"printf '{CHATML}' >{OPTIONS}")

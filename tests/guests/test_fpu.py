@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Userspace's vector registers stay as they are while the kernel computes with them."""
+"""Check that userspace's vector registers keep their values while the kernel computes with them."""
 
 import re
 from collections.abc import Iterator
@@ -15,18 +15,20 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import OPTIONS, PROMPT, helpers, loaded, stats, used_ns
 
-PROGRAM = GUEST_PROGRAMS / "register_check.c"
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
+PROGRAM = GUEST_PROGRAMS / "probes" / "register_check.c"
 GOLDEN = next(golden for golden in goldens.load() if golden.name == "tiny-256-Q4_K")
 ROUNDS = 120
 WAITS = ("answer yield stats spin", "answer", "yield spin", "spin", "spin")
-"""What each process does with its registers full."""
+"""Ways in which the processes wait with full registers."""
 
 
 @pytest.fixture(params=["x86_64-6.12", "aarch64-6.12"])
 def smp(
     request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
 ) -> Iterator[Guest]:
-    """A guest with four processors, the program and a model."""
+    """Yield a guest with four processors, the program and a model."""
     arch, series = request.param.split("-")
     kernel = kernel or series
     guest = guest_pool.get(
@@ -57,12 +59,12 @@ def test_registers_stay_as_they_are(smp: Guest) -> None:
             found = re.fullmatch(r"rounds (\d+) answers (\d+)\n", output)
             assert found, (isa, waits, output)
             assert int(found[1]) == ROUNDS
-            # A read that finds the end of an answer is none.
+            # The final read at an answer's end returns no bytes and is not counted.
             assert int(found[2]) >= ROUNDS * waits.split().count("answer") / len(waits.split()) / 2
 
 
 def check_registers(guest: Guest) -> list[str]:
-    """What the processes print, one for each of WAITS, while others generate beside them."""
+    """Check the processes' output, one for each of WAITS, while others generate beside them."""
     pids = helpers(guest)
     before = used_ns(guest, pids)
     started = "".join(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Programs of system calls that were worth keeping, run again; and how they are kept."""
+"""Run the fuzzer's seed programs again, and check how seeds are stored."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ REACHED = {
     "tokens": {"0", "EINVAL"},
     "remove module": {"EAGAIN"},
 }
-"""How calls end that the programs cannot do without."""
+"""Results of the calls that the seed programs depend on."""
 
 
 @pytest.mark.parametrize("arch", ["x86_64"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The golden integers, out of /proc/llamux/logits on both architectures."""
+"""Check the golden integers in /proc/llamux/logits on both architectures."""
 
 import pytest
 
@@ -7,6 +7,8 @@ from harness.guests.guest import Guest
 from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import loaded, logits_sha256
+
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
 
 GOLDENS = goldens.load()
 
@@ -18,7 +20,7 @@ def test_every_type_is_there() -> None:
 
 @pytest.mark.parametrize("golden", GOLDENS, ids=[golden.name for golden in GOLDENS])
 def test_golden(lab: Guest, golden: goldens.Golden) -> None:
-    # One token at a time is the slow way: batches of 13 divide no fixture's length.
+    # Batches of one token are slow; a batch of 13 divides no golden's length.
     batches = (1, 13) if golden.tiny else (13,)
     with loaded(lab, guest_lab.golden_path(golden)):
         for batch in batches:

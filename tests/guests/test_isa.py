@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Each path in the kernel, on models of processors that have it and that lack it."""
+"""Check each path in the kernel, on processor models that have it and that lack it."""
 
 import shutil
 from collections.abc import Iterator
@@ -19,13 +19,15 @@ from harness.vectors import goldens
 from tests.support import lab as guest_lab
 from tests.support.lab import insmod, loaded, logits_sha256
 
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
 KINDS = ("F16", "Q4_0", "Q4_1", "Q5_1", "Q8_0", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
 GOLDENS = [g for g in goldens.load() if g.recipe.shape == "tiny-256" and g.recipe.kind in KINDS]
 
 
 @dataclass(frozen=True)
 class Processor:
-    """A model of QEMU's, and the paths it has, the best one first."""
+    """Processor model of QEMU, and its usable paths, the best one first."""
 
     arch: str
     cpu: str
@@ -45,7 +47,7 @@ PROCESSORS = (
 
 @dataclass(frozen=True)
 class Fault:
-    """A change of the core that makes it compute wrong on x86_64."""
+    """Change to the core that makes it compute wrong on x86_64."""
 
     file: str
     old: str
@@ -57,7 +59,7 @@ OF_GENERIC = Fault("arithmetic/attention.c", "dot += (256 *", "dot += (255 *")
 
 
 def faulty_module(fault: Fault, kernel: str | None) -> Path:
-    """The module with a fault: one folder for all, so that little is compiled."""
+    """Return a module with a fault; all faults share one folder, so that little is compiled."""
     source = cache_dir("faulty")
     with exclusive(source.with_suffix(".lock")):
         shutil.rmtree(source / "kmod", ignore_errors=True)
@@ -72,7 +74,7 @@ def faulty_module(fault: Fault, kernel: str | None) -> Path:
 
 @cache
 def files() -> dict[str, bytes | Path]:
-    """The golden models' files."""
+    """Return the golden models' files."""
     return {guest_lab.golden_path(golden): golden.model_path() for golden in GOLDENS}
 
 
@@ -80,7 +82,7 @@ def files() -> dict[str, bytes | Path]:
 def machine(
     request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
 ) -> Iterator[tuple[Processor, Guest]]:
-    """A guest that is such a processor, without the module."""
+    """Yield a guest with this processor, without the module."""
     processor: Processor = request.param
     guest = guest_pool.get(
         processor.arch,
@@ -96,7 +98,7 @@ def machine(
 
 
 def path_in_use(guest: Guest) -> str:
-    """What /proc/llamux/stats calls it."""
+    """Return the path that /proc/llamux/stats names."""
     return guest.check("grep ^isa /proc/llamux/stats").split()[1]
 
 
@@ -120,7 +122,7 @@ def test_every_path_gives_the_golden_integers(machine: tuple[Processor, Guest]) 
 def faulty(
     request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
 ) -> Iterator[Guest]:
-    """A guest that has AVX2, and the module with a fault."""
+    """Yield a guest that has AVX2, and the module with a fault."""
     module = faulty_module(request.param, kernel)
     options = {"cpu": "Haswell", "load_module": False, "module": module, "files": files()}
     guest = guest_pool.get("x86_64", kernel, **options)
@@ -138,7 +140,7 @@ def test_a_path_that_computes_wrong_is_not_used(faulty: Guest) -> None:
         assert logits_sha256(faulty, golden.tokens, 17) == golden.sha256
     assert lines[0] == "avx2 computes Q4_0 wrong on this machine: it is not used"
     assert insmod(faulty, path, "isa=avx2").exit_code != 0
-    # What the self-test keeps away.
+    # Without the self-test, the wrong path is used.
     with loaded(faulty, path, "selftest=0"):
         assert path_in_use(faulty) == "avx2"
         assert logits_sha256(faulty, golden.tokens, 17) != golden.sha256

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The module in a guest: load, answer, conversations, signals, unload."""
+"""Check the module in a guest: load, answer, conversations, signals, unload."""
 
 import ctypes
 import errno
@@ -8,17 +8,22 @@ import re
 import signal
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from harness.guests.guest import MODEL_PATH, Guest
 from harness.guests.pool import GuestPool
+from harness.host import patience
 from harness.host.architectures import ARCHITECTURES, UML
 from llamux import uapi
 from tests.support import lab as guest_lab
 from tests.support.lab import OPTIONS, PROMPT, ask, available_kib, loaded, new_lines, stats
+
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml"),
+]
 
 STATS = [
     "model",
@@ -56,6 +61,7 @@ STATS = [
 ]
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_loading_is_one_line_of_the_log(lab: Guest) -> None:
     with new_lines(lab) as lines, loaded(lab):
         pass
@@ -67,6 +73,7 @@ def test_loading_is_one_line_of_the_log(lab: Guest) -> None:
     )
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
     with loaded(lab):
         known = stats(lab)
@@ -95,6 +102,7 @@ def test_status_and_stats_before_any_prompt(lab: Guest) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_an_answer_and_its_figures(lab: Guest) -> None:
     with loaded(lab):
         lab.check(f"printf 'template none\\nmax_tokens 24\\n' >{OPTIONS}; echo hello >{PROMPT}")
@@ -106,7 +114,7 @@ def test_an_answer_and_its_figures(lab: Guest) -> None:
         bytewise = lab.run(f"dd if={PROMPT} bs=1 2>/dev/null").output
     assert first
     assert again == bytewise == first
-    assert (before["tokens_prompt"], before["conversations"]) == ("0", "1")  # lazy
+    assert (before["tokens_prompt"], before["conversations"]) == ("0", "1")  # created on first use
     assert after["answers"] == unchanged["answers"] == "1"
     assert 1 <= int(after["last_tokens"]) == int(after["tokens_generated"]) <= 24
     assert int(after["last_prompt_tokens"]) == int(after["tokens_prompt"]) > 0
@@ -125,7 +133,7 @@ def test_one_newline_at_the_end_is_not_the_prompts(lab: Guest) -> None:
         bare = tokens("hi")
         assert tokens("hi\\n") == bare
         assert tokens("hi\\n\\n")[0] == bare[0] + 1
-        # Writes through one open file are one prompt; opening it again begins another.
+        # Writes through one open file form one prompt; a new open starts another.
         lab.check(f"{{ printf h; sleep 0.1; printf i; }} >{PROMPT}")
         assert lab.run(f"cat {PROMPT}").output == bare[1]
         lab.check(f"printf x >{PROMPT}; printf hi >{PROMPT}")
@@ -166,7 +174,7 @@ def test_a_terminal_session_sees_only_its_own(lab: Guest) -> None:
         stranger = lab.run(f"setsid cat {PROMPT}")
         two = ask(lab, "the other", session="setsid")
         assert lab.run(f"cat {PROMPT}").output == one
-        # A child of the session is of the session.
+        # A child of the session belongs to the session.
         assert lab.run(f"sh -c '(cat {PROMPT})'").output == one
         assert ask(lab, "one", session="setsid") == one
     assert two != one
@@ -203,6 +211,8 @@ def test_a_descriptor_for_both_is_private(lab: Guest) -> None:
     assert now == "1"
 
 
+@pytest.mark.judged_by("kcsan")
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_parallel_conversations_do_not_mix(lab: Guest) -> None:
     texts = ["one", "and two", "the third", "kernel"]
     with loaded(lab):
@@ -216,6 +226,7 @@ def test_parallel_conversations_do_not_mix(lab: Guest) -> None:
     assert len(set(alone)) == len(alone)
 
 
+@pytest.mark.judged_by("kcsan")
 def test_several_readers_of_one_answer(lab: Guest) -> None:
     with loaded(lab):
         alone = ask(lab, "one", 60)
@@ -224,6 +235,7 @@ def test_several_readers_of_one_answer(lab: Guest) -> None:
         assert stats(lab)["answers"] == "2"
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_rmmod_while_a_file_is_open(lab: Guest) -> None:
     busy = os.strerror(errno.EAGAIN)
     with loaded(lab):
@@ -235,28 +247,29 @@ def test_rmmod_while_a_file_is_open(lab: Guest) -> None:
         assert ask(lab, "still there")
 
 
+@pytest.mark.guests("uml", "x86_64", "aarch64")
 def test_unloading_returns_all_memory(lab: Guest) -> None:
-    with loaded(lab):  # what a first load leaves in caches is not the module's
+    with loaded(lab):  # the first load fills kernel caches that stay
         ask(lab, "warm")
     before = available_kib(lab)
     for _ in range(3):
         with loaded(lab, MODEL_PATH):
-            # An answer that nobody finished, and a private conversation.
+            # Leave an unfinished answer and a private conversation.
             lab.check(f"printf 'max_tokens 8\\n' >{OPTIONS}; printf hello >{PROMPT}")
             lab.run(f"timeout -s INT 1 cat {PROMPT}")
             assert int(stats(lab)["memory_bytes"]) > int(stats(lab)["model_bytes"])
             assert "llamux" in lab.check("cat /proc/vmallocinfo")
             assert before - available_kib(lab) > 64 << 10
     assert "llamux" not in lab.check("cat /proc/vmallocinfo")
-    # The kernel's own figure sways by 20 MiB; three loads that leak take some 300.
+    # The kernel's own figure varies by 20 MiB; three leaking loads would take some 300 MiB.
     assert before - available_kib(lab) < 32 << 10
     assert lab.run("ls /proc/llamux").exit_code
 
 
 def killed_reader(kind: str, seconds: float) -> str:
-    """A command that reads the answer and gets a signal after some time.
+    """Return a command that reads the answer and gets a signal after a delay.
 
-    The reader is in the foreground: a shell's background jobs ignore SIGINT.
+    The reader is in the foreground, because a shell's background jobs ignore SIGINT.
     """
     return (
         f"rm -f /tmp/pid; (sleep {seconds}; kill -{kind} $(cat /tmp/pid)) &\n"
@@ -264,28 +277,29 @@ def killed_reader(kind: str, seconds: float) -> str:
     )
 
 
-@pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True)  # slow enough for it
+@pytest.mark.guests("x86_64")
+@pytest.mark.parametrize("arch", sorted(ARCHITECTURES), indirect=True)  # slow enough
 def test_smollm2_answers_through_an_interrupt(lab: Guest) -> None:
     with loaded(lab, MODEL_PATH):
         question = "The capital of France is"
         whole = ask(lab, question, 8, session="setsid")
         lab.check(f"printf 'template none\\nmax_tokens 8\\n' >{OPTIONS}")
         lab.check(f"printf '{question}' >{PROMPT}")
-        # Ctrl-C at the terminal once the first bytes are there.
+        # Press Ctrl-C at the terminal after the first bytes.
         reader = lab.start(f"cat {PROMPT}; exit 0")
         part = reader.read_until(lambda output: len(output) > 0, timeout=60)
-        started = time.monotonic()
+        clock = patience.Clock()
         reader.interrupt()
         reader.wait(20)
-        assert time.monotonic() - started < 5
+        assert clock.seconds() < 5
         assert whole.startswith(part)
         assert len(part) < len(whole)
-        # A signal while the prompt is being evaluated.
+        # Send a signal while the prompt is evaluated.
         killed = lab.run(f"printf '{question}' >{PROMPT}; {killed_reader('INT', 0.3)}")
         assert (killed.output, killed.exit_code) == (b"", 128 + signal.SIGINT)
         assert int(stats(lab)["interrupted"]) >= 1
         assert lab.run(f"cat {PROMPT}", timeout=60).output == whole
-        # rmmod while an answer is being made.
+        # Run rmmod while an answer is generated.
         refused = lab.run(
             f"printf '{question}' >{PROMPT}; cat {PROMPT} >/dev/null & sleep 0.5\n"
             "rmmod llamux; s=$?; kill $!; wait; exit $s"
@@ -305,7 +319,7 @@ def test_a_common_beginning_is_evaluated_once(lab: Guest) -> None:
         prompt, reused = int(once["last_prompt_tokens"]), int(once["last_reused"])
         assert 20 < reused < prompt
         assert int(once["tokens_prompt"]) == prompt
-        # Another conversation begins with a copy.
+        # Another conversation starts with a copy of the shared positions.
         second, again = chat("setsid")
         assert second == first
         assert int(again["tokens_prompt"]) == 2 * prompt - reused
@@ -314,6 +328,7 @@ def test_a_common_beginning_is_evaluated_once(lab: Guest) -> None:
         assert int(chat()[1]["last_reused"]) == 0
 
 
+@pytest.mark.guests("x86_64")
 @pytest.mark.parametrize("arch", ["x86_64"], indirect=True)
 def test_a_32_bit_program_has_the_same_structures(lab: Guest, tmp_path: Path) -> None:
     program = tmp_path / "program"
@@ -345,6 +360,7 @@ def test_a_32_bit_program_has_the_same_structures(lab: Guest, tmp_path: Path) ->
         assert call(uapi.GET_OPTIONS + 1) == (errno.ENOTTY, b"")
 
 
+@pytest.mark.guests("x86_64")
 @pytest.mark.parametrize("arch", ["x86_64"])
 def test_kernel_6_12(guest_pool: GuestPool, arch: str) -> None:
     guest = guest_pool.get(arch, "6.12", **guest_lab.options(arch, "6.12"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a conversation held is nowhere in the guest's memory once it has ended."""
+"""Check that a conversation's content leaves the guest's memory when the conversation ends."""
 
 import os
 from collections.abc import Iterator
@@ -8,20 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.core.session import Model, Options, Session
+from harness.core.options import Options
+from harness.core.session import Model, Session
 from harness.guests.guest import Guest
 from tests.support import lab as guest_lab
 from tests.support.lab import CHAT, LOGITS, OPTIONS, PROMPT, loaded
 
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
+
 PAGE = 4096
 LARGE = 256 << 20
 HALVES = ("the gardener Quillfeather said", " that Zanzibar sleeps beneath it")
-"""Only the module ever puts them together."""
+"""Halves of a text that only the module ever joins."""
 CHATML = f"printf 'template chatml\\nmax_tokens 100\\n' >{OPTIONS}"
 
 
 def memory(guest: Guest) -> Iterator[bytes]:
-    """The memory of the guest, as its process on the host has it: pages side by side."""
+    """Yield the guest's memory from its host process, adjacent pages together."""
     process = Path("/proc", str(guest.pid))
     for line in (process / "maps").read_text().splitlines():
         places, rights, *_ = line.split(maxsplit=5)
@@ -36,7 +39,7 @@ def memory(guest: Guest) -> Iterator[bytes]:
 
 
 def private(process: Path, start: int, end: int) -> Iterator[bytes]:
-    """What a process has at its addresses."""
+    """Yield the present pages between two addresses of a process."""
     with (process / "mem").open("rb", 0) as mem, (process / "pagemap").open("rb", 0) as pagemap:
         pagemap.seek(start // PAGE * 8)
         flags = np.frombuffer(pagemap.read((end - start) // PAGE * 8), np.uint64)
@@ -47,7 +50,7 @@ def private(process: Path, start: int, end: int) -> Iterator[bytes]:
 
 
 def shared(path: Path) -> Iterator[bytes]:
-    """What a file has that is memory."""
+    """Yield the data of a file that backs guest memory, without its holes."""
     with path.open("rb", 0) as file:
         end = 0
         while True:
@@ -61,7 +64,7 @@ def shared(path: Path) -> Iterator[bytes]:
 
 
 def found(guest: Guest, needles: dict[str, bytes]) -> dict[str, int]:
-    """How often each is there."""
+    """Return how often each needle occurs in the guest's memory."""
     counts = dict.fromkeys(needles, 0)
     for piece in memory(guest):
         for name, needle in needles.items():
@@ -70,7 +73,7 @@ def found(guest: Guest, needles: dict[str, bytes]) -> dict[str, int]:
 
 
 def needles_with(system: str | None = None) -> dict[str, bytes]:
-    """Of the prompt, of its tokens, of the answer."""
+    """Return needles: bytes of the prompt, of its tokens and of the answer."""
     path = guest_lab.files()[guest_lab.TINY]
     assert not isinstance(path, bytes)
     options = Options(max_tokens=100, chat=1, system=system)
@@ -88,18 +91,20 @@ def needles_with(system: str | None = None) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def needles() -> dict[str, bytes]:
-    """Without a system prompt."""
+    """Return the needles of a conversation without a system prompt."""
     return needles_with()
 
 
-# An answer is taken byte by byte, so that no program has more of it.
+QUICKLY = pytest.mark.guests("uml")
+
+# Byte-by-byte reads keep the answer out of other programs' memory.
 READ = "dd bs=1 count=60"
 POLL = "i=0; while [ $((i += 1)) -le 60 ]; do read -t 60 -n 1 x <&3; done"
-"""A shell's `read -t` polls first: what it finds is a kernel thread's work."""
+"""Shell loop that polls before each read, so that a producer thread computes the answer."""
 
 
 def begin(guest: Guest, words: str, end: str = ":", session: str = "") -> None:
-    """Have a shell ask and wait for finish()."""
+    """Start a shell that asks and then waits for finish()."""
     guest.check(
         "rm -f /tmp/asked; : >/tmp/hold;"
         f" {session} sh -c 'echo $$ >/tmp/pid; {words}; : >/tmp/asked;"
@@ -110,7 +115,7 @@ def begin(guest: Guest, words: str, end: str = ":", session: str = "") -> None:
 
 
 def finish(guest: Guest) -> None:
-    """See the shell go."""
+    """Let the shell end, and wait for that."""
     guest.check("rm /tmp/hold; while [ -e /proc/$(cat /tmp/pid) ]; do sleep 0.1; done")
 
 
@@ -119,9 +124,9 @@ def finish(guest: Guest) -> None:
     ("path", "read", "end"),
     [
         (PROMPT, f"{READ} <&3", "exec 3>&-"),
-        (CHAT, f"{READ} <&3", "exec 3>&-"),
-        (PROMPT, f"{READ} <&3", "kill -9 $$"),
-        (PROMPT, POLL, "exec 3>&-"),
+        pytest.param(CHAT, f"{READ} <&3", "exec 3>&-", marks=QUICKLY),
+        pytest.param(PROMPT, f"{READ} <&3", "kill -9 $$", marks=QUICKLY),
+        pytest.param(PROMPT, POLL, "exec 3>&-", marks=QUICKLY),
         (CHAT, POLL, "kill -9 $$"),
     ],
     ids=["prompt", "chat", "killed", "polled", "polled and killed"],
@@ -135,7 +140,7 @@ def test_nothing_stays_behind(
         begin(lab, f"{asks}; {read}", end)
         threads = lab.check("grep -l ^llamux/answer /proc/[0-9]*/comm 2>/dev/null | wc -l")
         assert int(threads) == (read == POLL)
-        if read == POLL:  # the thread goes ahead, to the answer's end
+        if read == POLL:  # the thread computes to the answer's end without waiting for the reader
             lab.check("until grep -qx 'answers 1' /proc/llamux/stats; do sleep 0.1; done")
         there = found(lab, needles)
         if (path, read) == (PROMPT, POLL):
@@ -147,9 +152,9 @@ def test_nothing_stays_behind(
 
 @pytest.mark.parametrize("arch", ["x86_64", "uml"], indirect=True)
 def test_nothing_stays_of_a_session(lab: Guest) -> None:
-    """Nor of the system prompt that it had, nor of options that were read.
+    """Check a session's system prompt and the options that it read.
 
-    The prompt's line breaks are none in what a shell writes, nor is the order that of options.
+    The needles have line breaks and an order that no shell command contains.
     """
     system = "Mistress Quillfeather\nkeeps the\nkey of Zanzibar"
     needles = {
@@ -172,7 +177,7 @@ def test_nothing_stays_of_a_session(lab: Guest) -> None:
         )
         assert min(found(lab, needles).values()) >= 1
         finish(lab)
-        # Sessions that are gone are looked for every 30 seconds.
+        # The module checks for ended sessions every 30 seconds.
         lab.check(
             "n=0; until grep -qx 'conversations 0' /proc/llamux/stats; do"
             " [ $((n += 1)) -le 40 ] || exit 1; sleep 1; done"
@@ -206,7 +211,7 @@ def test_the_next_prompt_takes_the_last_ones_place(lab: Guest, needles: dict[str
             f" dd bs=1 <{PROMPT} >/dev/null 2>&1"
         )
         there = found(lab, needles)
-        assert there.pop("tokens") == 0  # they went with the answer's end
+        assert there.pop("tokens") == 0  # the tokens are erased at the answer's end
         assert min(there.values()) >= 1
         lab.check(f"printf another >{PROMPT}")
         assert found(lab, needles) == dict.fromkeys(needles, 0)

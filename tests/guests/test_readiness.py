@@ -1,26 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0
-"""poll, select, epoll, io_uring and O_NONBLOCK: the same answers, from a thread of the kernel."""
+"""Check poll, select, epoll, io_uring and O_NONBLOCK: a producer thread gives the same answers."""
 
 import pytest
 
 from harness.guests.guest import Guest
 from tests.support.lab import OPTIONS, PROMPT, ask, loaded, stats
 
-pytestmark = pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True)
+pytestmark = [
+    pytest.mark.debug_kernel("kasan", "kcsan"),
+    pytest.mark.guests("uml", "x86_64"),
+    pytest.mark.parametrize("arch", ["x86_64", "aarch64", "uml"], indirect=True),
+]
 
 TEXT = "Once upon a time"
 RAW = f"printf 'template none\\nmax_tokens 24\\n' >{OPTIONS}"
 
 
 def readiness(guest: Guest, way: str) -> bytes:
-    """What the program prints."""
+    """Return the program's output."""
     done = guest.run(f"{RAW}; chmod +x /readiness; /readiness {way} '{TEXT}'", timeout=120)
     assert done.exit_code == 0, (way, done.errors)
     return done.output
 
 
 def threads(guest: Guest) -> int:
-    """Threads that answer."""
+    """Return the number of producer threads."""
     return int(guest.check("grep -l ^llamux/answer /proc/[0-9]*/comm 2>/dev/null | wc -l"))
 
 
@@ -41,7 +45,7 @@ def test_readiness(lab: Guest) -> None:
 
 
 def test_a_polled_answer_is_what_a_reader_finds(lab: Guest) -> None:
-    """A thread answers, a reader comes, both are killed, and nothing is lost."""
+    """Check that a reader continues a thread's answer, and that its death loses nothing."""
     with loaded(lab):
         answer = ask(lab, TEXT)
         lab.check(f"{RAW}; printf '{TEXT}' >{PROMPT}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Signed models in guests: accepted when right, refused when a bit is not."""
+"""Check signed models in guests: valid ones load, and one changed bit is refused."""
 
 import errno
 import hashlib
@@ -16,20 +16,21 @@ from tests.support.lab import (
     PROMPT,
     ask,
     available_kib,
-    files,
     leaks,
     new_lines,
     stats,
     watches_leaks,
 )
-from tests.support.signed import BROKEN, KEYLESS, MODULE, UNREADABLE, model, refused
+from tests.support.signed import BROKEN, KEYLESS, MODULE, UNREADABLE, files, model, refused
+
+pytestmark = pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan")
 
 
 @pytest.fixture(params=["x86_64-6.1", "aarch64-6.12"])
 def vault(
     request: pytest.FixtureRequest, guest_pool: GuestPool, kernel: str | None
 ) -> Iterator[Guest]:
-    """A guest with signed models, and a kernel log that stays clean."""
+    """Yield a guest with signed models, and check that the kernel log stays clean."""
     arch, series = request.param.split("-")
     kernel = kernel or series
     guest = guest_pool.get(arch, kernel, load_module=False, files=files(arch, kernel))
@@ -50,11 +51,11 @@ def load(guest: Guest, model: str, required: bool = True, module: str = MODULE) 
 
 
 def refuses(guest: Guest, error: int, message: str, model: str, module: str) -> None:
-    """insmod fails with `error` and one line."""
+    """Check that insmod fails with `error` and one line in the log."""
     with new_lines(guest) as lines:
         done = load(guest, model, module=module)
     assert done.exit_code == error, (model, done, lines)
-    # busybox's insmod tries a second way when the first is refused.
+    # After a refusal, busybox's insmod tries a second system call.
     assert set(lines) == {f"{model} {message} (error -{error})"}
 
 
@@ -66,7 +67,7 @@ def test_a_signed_model_is_loaded(vault: Guest, path: str) -> None:
     assert facts["signature"] == "valid"
     assert facts["model_sha256"] == hashlib.sha256(model()).hexdigest()
     assert ask(vault, "hello")
-    # Whoever exchanges the file now changes nothing.
+    # A later change of the file has no effect.
     vault.check(f"mv {path} /tmp/moved; echo >{path}; cat {PROMPT} >/dev/null; rmmod llamux")
     vault.check(f"mv -f /tmp/moved {path}")
 
@@ -92,7 +93,7 @@ def test_where_none_is_required_all_are_loaded(vault: Guest) -> None:
             vault.check("rmmod llamux")
     assert load(vault, "/bad/wrong-key.gguf", False).exit_code == 0
     vault.check("rmmod llamux")
-    # What is cut off has to be known, checked or not.
+    # The signature must be recognised to be cut off, even if it is not checked.
     assert load(vault, "/bad/length-huge.gguf", False).exit_code == errno.EBADMSG
 
 
@@ -112,7 +113,7 @@ def test_what_is_not_signed_is_refused(vault: Guest) -> None:
     assert len(lines) == 2 * len(cases)  # see refuses()
     for path, case in cases.items():
         assert f"{path} {case.message} (error -{case.error})" in lines
-    if watches_leaks(vault):  # and keeps what was freed for a while
+    if watches_leaks(vault):  # the debug kernel also keeps freed memory for a while
         assert leaks(vault) == []
     else:
         assert abs(before - available_kib(vault)) < 4 << 10
@@ -125,7 +126,7 @@ def test_what_is_not_signed_is_refused(vault: Guest) -> None:
     ids=["pipe", "folder", "loop"],
 )
 def test_a_signature_that_is_no_file(vault: Guest, command: str, error: int) -> None:
-    """Nor does a pipe wait for its writer."""
+    """Check that a pipe is refused without waiting for its writer."""
     vault.check("cp /good/detached.gguf /tmp/s.gguf; rm -rf /tmp/s.gguf.p7s")
     vault.check(f"{command} /tmp/s.gguf.p7s")
     refuses(vault, error, UNREADABLE, "/tmp/s.gguf", MODULE)
@@ -150,7 +151,7 @@ def test_no_keyring_stays(vault: Guest) -> None:
 
 
 def test_the_table_names_tests() -> None:
-    """Every row one, and those of this kind are there."""
+    """Check that each row names a test, and that each kind has one."""
     table = (ROOT / "docs" / "procfs-abi.md").read_text().split("## Bad input")[1]
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
     assert [row for row in rows if "test_" not in row] == []

@@ -11,10 +11,17 @@ from harness.guests.guest import MODEL_PATH, Guest
 from harness.guests.pool import GuestPool
 from harness.vectors import goldens
 from tests.support import lab as guest_lab
-from tests.support.lab import LOGITS, PROMPT, ask, helpers, insmod, loaded, stats, used_ns
+from tests.support.lab import LOGITS, PROMPT, SMALL, ask, helpers, insmod, loaded, stats, used_ns
+
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan"),
+    pytest.mark.judged_by("kasan", "kcsan"),
+]
 
 GOLDENS = {golden.name: golden for golden in goldens.load()}
 TEXT = "A kernel is"
+TOKENS = 128
+"""Length of an answer that lasts for some seconds."""
 MODEL = "/golden/tiny-tied-Q8_0.gguf"
 FROZEN = "remaining freezable tasks completed"  # in the log, of threads of the kernel
 SUSPEND = """
@@ -48,8 +55,13 @@ def smp(
         raise
 
 
+def busy_model(guest: Guest) -> str:
+    """Return a model over whose answers the guest takes seconds."""
+    return SMALL if guest.acceleration.name == "tcg" else MODEL_PATH
+
+
 def sha256(guest: Guest, golden: goldens.Golden, batch: int) -> str:
-    """Of a golden's logits."""
+    """Return the hash of a golden file's logits."""
     words = " ".join(map(str, golden.tokens))
     command = f"exec 3<>{LOGITS}; echo batch {batch} {words} >&3 && sha256sum <&3"
     return guest.check(command, timeout=300).split()[0]
@@ -98,11 +110,11 @@ def test_idle_helpers_use_no_time(smp: Guest) -> None:
 
 
 def test_processors_come_and_go(smp: Guest) -> None:
-    with loaded(smp, MODEL_PATH, "threads=1"):
-        alone = ask(smp, TEXT, 24)
-    with loaded(smp, MODEL_PATH):
+    with loaded(smp, busy_model(smp), "threads=1"):
+        alone = ask(smp, TEXT, TOKENS)
+    with loaded(smp, busy_model(smp)):
         done = smp.run(
-            f"sh /ask '{TEXT}' 24 >/tmp/answer & reader=$!\n"
+            f"sh /ask '{TEXT}' {TOKENS} >/tmp/answer & reader=$!\n"
             "rounds=0\n"
             "while kill -0 $reader 2>/dev/null; do\n"
             "  for i in 1 2 3; do echo 0 >/sys/devices/system/cpu/cpu$i/online; done\n"
@@ -118,7 +130,7 @@ def test_processors_come_and_go(smp: Guest) -> None:
         assert int(rounds) >= 2
         assert online == "0-3"
         assert smp.run("cat /tmp/answer").output == alone != b""
-        assert ask(smp, TEXT, 24) == alone
+        assert ask(smp, TEXT, TOKENS) == alone
 
 
 def test_callers_come_and_go_with_processors(smp: Guest) -> None:
@@ -149,10 +161,10 @@ def test_callers_come_and_go_with_processors(smp: Guest) -> None:
 
 def test_a_suspend_while_answering(smp: Guest) -> None:
     """Hibernation without a swap device: all of it but the end, and back."""
-    with loaded(smp, MODEL_PATH):
-        whole = ask(smp, TEXT, 40)
+    with loaded(smp, busy_model(smp)):
+        whole = ask(smp, TEXT, TOKENS)
         done = smp.run(
-            f"sh /ask '{TEXT}' 40 >/tmp/answer & reader=$!\n"
+            f"sh /ask '{TEXT}' {TOKENS} >/tmp/answer & reader=$!\n"
             f"chmod +x /readiness; /readiness poll '{TEXT}' >/tmp/polled & poller=$!\n"
             "sleep 0.3\n"
             "echo shutdown >/sys/power/disk; echo disk >/sys/power/state\n"
@@ -169,14 +181,14 @@ def test_a_suspend_while_answering(smp: Guest) -> None:
 
 def test_a_suspend_within_a_pass(smp: Guest) -> None:
     """A thread that answers a poller freezes in an eighth of the time that its pass would take."""
-    text = "A kernel is a lock. " * 9
+    text = "A kernel is a lock. " * 20
 
     def a_pass() -> float:
         began = time.monotonic()
         ask(smp, text, 1)
         return time.monotonic() - began
 
-    with loaded(smp, MODEL_PATH, "threads=1"):
+    with loaded(smp, busy_model(smp), "threads=1"):
         a_pass()  # also evaluates the system prompt, which is kept
         passes = [a_pass()]
         whole = ask(smp, text, 16)
@@ -229,7 +241,7 @@ def test_a_hibernation_finds_threads_at_rest(smp: Guest) -> None:
 def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
     """The kernel polls for aio in a thread of its own, whose priority is not the caller's."""
     text = "A kernel is a lock. " * 20
-    with loaded(smp, MODEL_PATH):
+    with loaded(smp, busy_model(smp)):
         whole = ask(smp, text, 16)
         done = smp.run(
             "chmod +x /readiness\n"
@@ -249,7 +261,7 @@ def test_a_thread_that_polls_lends_nothing(smp: Guest) -> None:
 
 
 def test_a_page_that_is_a_long_time_coming(smp: Guest) -> None:
-    """Who writes from it, or reads into it, holds nobody up."""
+    """Check that a slow buffer holds up no other user."""
     with loaded(smp, MODEL):
         whole = ask(smp, TEXT)
         done = smp.run(f"chmod +x /readiness; /readiness slow '{TEXT}'", timeout=60)
@@ -258,10 +270,10 @@ def test_a_page_that_is_a_long_time_coming(smp: Guest) -> None:
 
 
 def test_rmmod_while_answering(smp: Guest) -> None:
-    assert insmod(smp, MODEL_PATH).exit_code == 0
-    whole = ask(smp, TEXT, 24)
+    assert insmod(smp, busy_model(smp)).exit_code == 0
+    whole = ask(smp, TEXT, TOKENS)
     done = smp.run(
-        f"sh /ask '{TEXT}' 24 >/tmp/answer & reader=$!\n"
+        f"sh /ask '{TEXT}' {TOKENS} >/tmp/answer & reader=$!\n"
         "refused=0\n"
         "sleep 0.3\n"
         "while kill -0 $reader 2>/dev/null; do\n"
@@ -298,8 +310,8 @@ def test_four_conversations_at_once(smp: Guest) -> None:
 
 
 def test_signals_with_helpers(smp: Guest) -> None:
-    with loaded(smp, MODEL_PATH):
-        whole = ask(smp, TEXT, 20)
+    with loaded(smp, busy_model(smp)):
+        whole = ask(smp, TEXT, TOKENS)
         smp.check(f"printf '{TEXT}' >{PROMPT}")  # with the options of before
         for seconds in (0.1, 0.3, 0.5):
             smp.run(f"timeout -s INT {seconds} cat {PROMPT} >/dev/null")
@@ -321,7 +333,7 @@ def test_helpers_are_as_nice_as_their_caller(smp: Guest) -> None:
 
 
 def test_helpers_stay_on_their_callers_processors(smp: Guest) -> None:
-    with loaded(smp, MODEL_PATH):
+    with loaded(smp, busy_model(smp)):
         pids = helpers(smp)
 
         def allowed(pid: int) -> str:
@@ -341,7 +353,7 @@ def test_helpers_stay_on_their_callers_processors(smp: Guest) -> None:
 
 
 def test_a_limited_caller_limits_its_helpers(smp: Guest) -> None:
-    with loaded(smp, MODEL_PATH):
+    with loaded(smp, busy_model(smp)):
         pids = helpers(smp)
         alone(
             smp,

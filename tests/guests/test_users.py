@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Users share the processors fairly, and memory is charged to who asked.
+"""Check that users share the processors fairly and that memory is charged to the caller.
 
-Their limits are in test_bad_input.py.
+test_bad_input.py checks the users' limits.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ import pytest
 from harness.guests.guest import MODEL_PATH, Guest
 from tests.support.lab import OPTIONS, PROMPT, loaded, stats
 
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
+
 TOKENS = 48
 LONG = f"printf 'template none\\nmax_tokens {TOKENS}\\nspeculate 0\\n' >{OPTIONS}"
 
@@ -18,10 +20,10 @@ LONG = f"printf 'template none\\nmax_tokens {TOKENS}\\nspeculate 0\\n' >{OPTIONS
 @pytest.mark.parametrize("arch", ["uml"], indirect=True)
 @pytest.mark.parametrize(("crowd", "times"), [(20, 3), (100, 5)])
 def test_a_crowd_does_not_starve_one(lab: Guest, crowd: int, times: int) -> None:
-    """While one user gets an answer, all of another's readers together get a few times as much.
+    """Check that all readers of one user get at most a few times the tokens of another user.
 
-    Turns are shared out evenly; but who has had one needs the processor, which all readers want,
-    before it can ask for the next.
+    Turns are shared evenly, but all readers compete for the processor before they can ask for
+    the next turn.
     """
     with loaded(lab, MODEL_PATH, "max_conversations=120 group=1000 n_ctx=256"):
         done = lab.run(f"{LONG}; chmod +x /crowd; /crowd {crowd} 1000 one", timeout=120)
@@ -41,7 +43,7 @@ POLLS = "/readiness hold hi"
 
 @pytest.fixture
 def group(lab: Guest) -> Iterator[str]:
-    """A memory cgroup."""
+    """Yield the path of a memory cgroup."""
     lab.check(
         f"mkdir -p {CGROUPS} && mount -t cgroup2 none {CGROUPS} && chmod +x /readiness &&"
         f" echo +memory >{CGROUPS}/cgroup.subtree_control && mkdir {CGROUPS}/one"
@@ -53,7 +55,7 @@ def group(lab: Guest) -> Iterator[str]:
 @pytest.mark.parametrize("arch", ["x86_64"], indirect=True)
 @pytest.mark.parametrize("way", [READS, POLLS], ids=["reader", "poller"])
 def test_memory_is_charged_to_who_asked(lab: Guest, group: str, way: str) -> None:
-    """Whether a reader computes or a kernel thread does."""
+    """Check the charge where a reader computes and where a producer thread does."""
     with loaded(lab, MODEL_PATH):
         before = int(stats(lab)["memory_bytes"])
         lab.check(
@@ -71,7 +73,7 @@ def test_memory_is_charged_to_who_asked(lab: Guest, group: str, way: str) -> Non
 @pytest.mark.parametrize("arch", ["x86_64"], indirect=True)
 @pytest.mark.parametrize("read", [f"cat {PROMPT}", "/readiness poll hi"], ids=["reader", "poller"])
 def test_a_full_cgroup_fails_the_read_alone(lab: Guest, group: str, read: str) -> None:
-    """Nobody is killed for a conversation's memory."""
+    """Check that the kernel kills no process over a conversation's memory."""
     with loaded(lab, MODEL_PATH):
         lab.check(f"{LONG}; echo hi >{PROMPT}; echo 2M >{group}/memory.max")
         done = lab.run(f"sh -c 'echo $$ >{group}/cgroup.procs; {read}'", timeout=60)

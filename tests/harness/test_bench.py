@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Benchmarks: what they take, whom they ask, and what they print. No times: those are no test's."""
+"""Benchmarks: measures, engines and reports; times themselves are not tested."""
 
+import dataclasses
 import itertools
 import json
 import re
@@ -15,9 +16,10 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from harness.bench import engines, llama_cpp_build, plan, report
+from harness.bench import engines, llama_cpp_build, plan, plots, report
 from harness.bench import machine as bench_machine
 from harness.bench import measure as bench
+from harness.bench.results import BenchResult, Row
 from harness.bench.uml import UmlEngine
 from harness.bench.userspace import Native, read_bandwidth
 from harness.bench.worker import tokens
@@ -30,12 +32,12 @@ from harness.models.synthetic import make_model
 
 FAKE_PEER = """
 import sys
-from harness.bench.worker import serve
+from harness.bench.worker import Loaded, serve
 
 class Fake:
     def load(self, path, threads, n_ctx, isa):
         print("a library that talks")
-        return {"seconds": 4.0, "isa": "native", "about": f"fake peer, {threads} threads"}
+        return Loaded(4.0, "native", f"fake peer, {threads} threads")
     def prefill(self, n, batch):
         return n / 100.0
     def fill(self, n):
@@ -66,13 +68,13 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that takes no time."""
+    """Make a model that computes quickly."""
     return make_model("tiny", "Q4_0", tmp_path_factory.mktemp("bench") / "tiny.gguf")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A small buffer for the bandwidth, any machine is idle, and the path that was in use."""
+    """Use a small buffer for the bandwidth, count any machine as idle, restore the path."""
     monkeypatch.setattr("harness.bench.machine.last_level_cache", lambda: 1 << 16)
     monkeypatch.setattr("harness.bench.measure.QUIET", 1e9)
     yield
@@ -81,19 +83,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def fake_peer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer whose figures are known: 100 tokens/s, 10 tokens/s, 4 s, 2 s or 1 s."""
+    """Replace the peer by one with known figures: 100 tokens/s, 10 tokens/s, 4 s, 2 s or 1 s."""
     monkeypatch.setattr(engines.PeerEngine, "command", lambda _: [sys.executable, "-c", FAKE_PEER])
 
 
 def measured(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    """What --json prints."""
+    """Return the output of --json."""
     assert main(["bench", *arguments, "--json"]) == 0
     result: dict[str, Any] = json.loads(capsys.readouterr().out)
     return result
 
 
 def rows(result: dict[str, Any], **want: object) -> list[dict[str, Any]]:
-    """The rows with these values."""
+    """Return the rows with these values."""
     return [r for r in result["rows"] if all(r[k] == v for k, v in want.items())]
 
 
@@ -151,7 +153,7 @@ def test_ratio_is_of_pairs_and_above_one_where_ours_is_better(
 
 
 class Scripted(engines.Engine):
-    """Notes when its turn was."""
+    """An engine that records its turns."""
 
     def __init__(self, name: str, log: list[str]) -> None:
         self.name, self.on, self.log = name, "native", log
@@ -181,7 +183,7 @@ class Scripted(engines.Engine):
 
 
 class Neighbours(bench_machine.Elsewhere):
-    """Others who are as busy as told, round by round."""
+    """Other processes that are as busy as told, round by round."""
 
     def __init__(self, shares: Sequence[float]) -> None:
         self.shares = list(shares)
@@ -193,10 +195,10 @@ class Neighbours(bench_machine.Elsewhere):
 
 
 def take_turns(shares: Sequence[float], repeat: int) -> tuple[list[str], list[float]]:
-    """The order of turns, and how busy others were in the rounds that counted."""
+    """Return the order of turns, and how busy others were in the rounds that counted."""
     log: list[str] = []
     some = [Scripted("a", log), Scripted("b", log)]
-    measure = plan.Measure("prefill", "tokens/s", 1, lambda e: e.prefill(1))
+    measure = plan.BenchMeasure("prefill", "tokens/s", 1, lambda e: e.prefill(1))
     samples = bench.take_turns(some, measure, repeat, Neighbours(shares), patience=3)
     assert [len(v) for v in samples.values] == [len(samples.elsewhere)] * 2
     return log, samples.elsewhere
@@ -228,7 +230,7 @@ def test_elsewhere_sees_others_and_not_those_who_measure() -> None:
 
 
 def test_what_ended_processes_took_was_no_other_s() -> None:
-    """A load begins with a new process, and the one before ends."""
+    """A load starts a new process and ends the one before."""
     elsewhere = bench_machine.Elsewhere(lambda: [])
     before = elsewhere._own()
     busy = "import time\nwhile time.process_time() < 0.3: pass"
@@ -237,9 +239,9 @@ def test_what_ended_processes_took_was_no_other_s() -> None:
 
 
 def test_native_worker_decodes_as_the_core_does(model: Path) -> None:
-    """The loop in C takes the likeliest token after each, whatever was in the cache before."""
+    """The loop in C takes the likeliest token after each, whatever the cache held before."""
     worker = Native()
-    assert worker.load(str(model), 1, 64, "generic")["isa"] == "generic"
+    assert worker.load(str(model), 1, 64, "generic").isa == "generic"
     worker.fill(40)
     assert worker.decode(8, 16) > 0
     with session.Model(model) as m:
@@ -274,7 +276,7 @@ def test_prompt_has_twenty_tokens_after_a_head_that_never_changes(model: Path) -
 
 
 def test_weights_read_for_a_token(tmp_path: Path) -> None:
-    """An embedding that is only looked up is not read; one that is the output too, is."""
+    """An embedding that is only looked up is not read; one that is also the output is."""
     embedding = 300 * 64 // 32 * 18
     untied = plan.weight_bytes(make_model("tiny", "Q4_0", tmp_path / "a.gguf"))
     tied = plan.weight_bytes(make_model("tiny-tied", "Q4_0", tmp_path / "b.gguf"))
@@ -356,7 +358,7 @@ def test_peer_that_fails_is_explained(
 def test_earlier_results_are_shown_together(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two runs, of one thread and of two, as one; a model's rows stay together."""
+    """Two runs, with one thread and with two, are merged; a model's rows stay together."""
     files = [tmp_path / "1.json", tmp_path / "2.json"]
     for n, file in enumerate(files, 1):
         quick = ["--threads", str(n), "--repeat", "1", "--gen-tokens", "2", "--depth", "0"]
@@ -366,10 +368,20 @@ def test_earlier_results_are_shown_together(
     both = json.loads(capsys.readouterr().out)
     assert both["rows"] == one["rows"] + two["rows"]
     assert set(both["machine"]["read_bandwidth"]) == {"1", "2"}
-    for bad in ("{}", "no JSON", '{"machine": 1, "rows": []}'):
+    lacking = json.dumps(one | {"rows": [one["rows"][0], {"engine": "llamux"}]})
+    wrong = json.dumps(one | {"rows": [one["rows"][0] | {"samples": [1, "2"]}]})
+    for bad, reason in (
+        ("{}", "machine is missing"),
+        ("[]", "the whole is not an object"),
+        ("no JSON", "Expecting value"),
+        ('{"machine": 1, "rows": []}', "machine is not an object"),
+        (json.dumps(one | {"more": 1}), "more is unknown"),
+        (lacking, "rows[1].model is missing"),
+        (wrong, "rows[0].samples[1] is not a number"),
+    ):
         files[0].write_text(bad)
         assert main(["bench", "--results", str(files[0])]) == 2
-        assert "is not what --json prints" in capsys.readouterr().err
+        assert f"is not what --json prints: {reason}" in capsys.readouterr().err
     assert main(["bench", "--results", str(tmp_path / "none")]) == 2
     assert main(["bench"]) == 2
     assert "name a model" in capsys.readouterr().err
@@ -383,50 +395,53 @@ def test_module_takes_part_where_it_can(model: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.usefixtures("fake_peer")
 def test_table_and_page_show_every_figure(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(model), "--threads", "1", "--repeat", "2", "--peer", "llama.cpp"]
-    result = measured(capsys, *arguments)
+    result = BenchResult.from_json(measured(capsys, *arguments))
     text = report.table(result)
     page = report.page(result, {"tiny.gguf": Path("docs/tiny.png")})
-    for row in result["rows"]:
+    for row in result.rows:
         assert report.figure(row) in text
-        assert row["curve"] or f"| {report.figure(row)} |" in page
+        assert row.curve or f"| {report.figure(row)} |" in page
     assert "llamux / llama.cpp" in text
     assert "% of the" in text
     assert "2 rounds" in text
     assert "![Speed of tiny.gguf](tiny.png)" in page
-    (command,) = result["machine"]["commands"].values()
+    (command,) = result.machine.commands.values()
     assert f"```\n{command}\n```" in page
     assert str(model.parent) not in page
     assert verb.numbers("4,1,4", "--threads", 1, 4) == (1, 4)
 
 
-def made(kind: str, threads: int, median: float, **of: Any) -> dict[str, Any]:
-    """A row by hand."""
-    return {
-        "engine": "llamux",
-        "model": "a",
-        "on": "native",
-        "threads": threads,
-        "kind": kind,
-        "tokens": 64,
-        "unit": "tokens/s",
-        "median": median,
-        "spread": [median - 1, median + 2],
-        "samples": [median],
-        "curve": "@" in kind or "/" in kind,
-        "elsewhere": 0.0,
-        **of,
-    }
+def made(kind: str, threads: int, median: float, **of: Any) -> Row:
+    """Return a row made by hand."""
+    row = Row(
+        engine="llamux",
+        model="a",
+        on="native",
+        isa="avx2",
+        threads=threads,
+        kind=kind,
+        tokens_per_second=median,
+        spread=(median - 1, median + 2),
+        ratio_to_peer=None,
+        unit="tokens/s",
+        median=median,
+        tokens=64,
+        curve="@" in kind or "/" in kind,
+        samples=(median,),
+        elsewhere=0.0,
+    )
+    return dataclasses.replace(row, **of)
 
 
 def test_sections_name_their_own_bandwidth_and_commands() -> None:
-    """Each of its run, whatever the machine's is in another."""
+    """Each section has the figures of its run, not the machine's in another run."""
     results = []
     for model, rate, threads in (("a", 10e9, 1), ("b", 20e9, 1), ("b", 40e9, 2)):
-        machine = bench_machine.describe() | {"peer": None, "read_bandwidth": {threads: rate}}
-        machine["commands"] = {model: f"bench {model} --threads {threads}"}
+        commands = {model: f"bench {model} --threads {threads}"}
+        machine = bench_machine.describe({threads: rate}, None, commands)
         figures = {"bytes_per_second": 5e9, "of_bandwidth": 5e9 / rate}
-        some = [made("decode", threads, 100.0, model=model, **figures)]
-        results.append({"machine": machine, "rows": some})
+        some = (made("decode", threads, 100.0, model=model, **figures),)
+        results.append(BenchResult(machine, some))
     page = report.page(report.merged(results), {})
     before, a, b = page.split("\n## ")[1:]
     assert "GB/s" not in before
@@ -451,7 +466,7 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         made("load", 1, 1.0, unit="s"),
     ]
     shown = {}
-    for axes in report.draw("a", some).axes:
+    for axes in plots.draw("a", some).axes:
         curves = {}
         for curve in axes.containers:
             assert isinstance(curve, ErrorbarContainer)
@@ -473,13 +488,14 @@ def test_plots_show_each_engine_s_points(tmp_path: Path) -> None:
         },
         ("prefill, 2 threads", "tokens in a pass"): {"llama.cpp": [[1, 101], [8, 108]]},
     }
-    assert report.draw("a", some).axes[0].get_ylabel() == "tokens per second"
-    result = {"rows": [*some, *({**row, "model": "b.gguf"} for row in some)]}
-    files = report.write_plots(result, tmp_path)
+    assert plots.draw("a", some).axes[0].get_ylabel() == "tokens per second"
+    more = [dataclasses.replace(row, model="b.gguf") for row in some]
+    result = BenchResult(bench_machine.describe({}, None, {}), (*some, *more))
+    files = plots.write(result, tmp_path)
     assert files == {"a": tmp_path / "benchmarks-a.png", "b.gguf": tmp_path / "benchmarks-b.png"}
     first = files["a"].read_bytes()
     assert first.startswith(b"\x89PNG")
-    assert report.write_plots(result, tmp_path)["a"].read_bytes() == first
+    assert plots.write(result, tmp_path)["a"].read_bytes() == first
 
 
 @pytest.mark.usefixtures("fake_peer")
@@ -489,27 +505,27 @@ def test_page_and_plots_are_written_from_results(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """As `make bench` does it: each model by itself, and what all have printed."""
+    """`make bench` measures each model by itself and then writes the page of all."""
     quick = ["--threads", "1,2", "--repeat", "1", "--gen-tokens", "2", "--peer", "llama.cpp"]
     file = tmp_path / "tiny.json"
     file.write_text(json.dumps(measured(capsys, str(model), *quick)))
     monkeypatch.setattr("harness.commands.bench.ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
-    plots = tmp_path / "some" / "plots"
-    arguments = ["--results", str(file), "--write-docs", "--plots", str(plots)]
+    folder = tmp_path / "some" / "plots"
+    arguments = ["--results", str(file), "--write-docs", "--plots", str(folder)]
     assert main(["bench", *arguments]) == 0
-    result = report.merged([json.loads(file.read_text())])
+    result = report.merged([BenchResult.from_json(json.loads(file.read_text()))])
     picture = tmp_path / "docs" / "benchmarks-tiny.png"
     page = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert page == report.page(result, {"tiny.gguf": picture})
     assert "](benchmarks-tiny.png)" in page
-    assert picture.read_bytes() == (plots / "benchmarks-tiny.png").read_bytes()
-    titles = [axes.get_title() for axes in report.draw("tiny.gguf", result["rows"]).axes]
+    assert picture.read_bytes() == (folder / "benchmarks-tiny.png").read_bytes()
+    titles = [axes.get_title() for axes in plots.draw("tiny.gguf", result.rows).axes]
     assert titles == ["decode", "prefill", "decode, 2 threads", "prefill, 2 threads"]
 
 
 class Module(Scripted):
-    """One whose loads take ever longer."""
+    """An engine whose loads take longer each time."""
 
     def __init__(self) -> None:
         super().__init__("llamux", [])
@@ -524,7 +540,7 @@ class Module(Scripted):
 def test_module_s_figures_stand_beside_those_of_userspace(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On one thread, but for positions and passes that it does not choose itself."""
+    """The module takes part with one thread, except for positions and passes of others' choice."""
     module = Module()
     monkeypatch.setattr("harness.bench.uml.UmlEngine", lambda: module)
     monkeypatch.setattr("harness.host.packages.ensure", lambda _: None)
@@ -546,15 +562,16 @@ def test_module_s_figures_stand_beside_those_of_userspace(
         assert row["ratio_to_native"] == pytest.approx(statistics.median(want))
         assert row["ratio_to_peer"] is not None
     assert ours[0]["samples"] == [4, 8, 16]
-    page = report.page(result, {})
+    read = BenchResult.from_json(result)
+    page = report.page(read, {})
     assert "| llamux on uml | llamux | llama.cpp | llamux on uml / llama.cpp | " in page
     assert " | llamux on uml / native | " in page
-    assert f" | {report.ratio(ours[0], 'native')} | " in page
+    assert f" | {report.ratio(read.rows[0], 'native')} | " in page
     assert "--on uml" in result["machine"]["commands"]["tiny.gguf"]
 
 
 def test_module_gives_its_own_figures(model: Path) -> None:
-    """In User-mode Linux; cold is after a load of its own."""
+    """The figures come from User-mode Linux; a cold sample follows a load of its own."""
     with UmlEngine() as engine:
         assert engine.load(model, 1, 256, "swar") > 0
         assert engine.isa == "swar"

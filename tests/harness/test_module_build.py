@@ -87,7 +87,7 @@ def test_plain_make_needs_no_python(tmp_path: Path) -> None:
 
 
 def ignored(tree: Path, names: set[str]) -> set[str]:
-    """Those of the files that git would not offer to add."""
+    """Return the files that git ignores."""
     subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
     done = subprocess.run(
         ["git", "check-ignore", "--no-index", "--stdin"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The integers against double precision, on the real model and the text that is shipped."""
+"""The integers against double precision, on the real model and the text in the repository."""
 
 import json
 import math
@@ -19,12 +19,12 @@ from harness.reference.float64 import Float64Model
 
 FAKE_PEER = """
 import numpy as np
-from harness.bench.worker import serve
+from harness.bench.worker import Loaded, serve
 
 class Fake:
     prefill = fill = decode = first_token = None
     def load(self, path, threads, n_ctx, isa):
-        return {"seconds": 0.0, "isa": "native", "about": f"fake peer, {n_ctx} positions"}
+        return Loaded(0.0, "native", f"fake peer, {n_ctx} positions")
     def logits(self, tokens, path):
         np.save(path, (np.arange(len(tokens) * N_VOCAB) % 7).reshape(len(tokens), N_VOCAB))
 
@@ -33,7 +33,7 @@ serve(Fake(), logits=Fake().logits)
 
 
 def test_smollm2_is_close_to_double_precision() -> None:
-    """Far from zero too: a core that were compared with itself would show."""
+    """The difference is not zero, so that the core is not compared with itself."""
     (q,) = quality.measure(packaged.smollm2(), quality.TEXT.read_bytes())
     assert q.n_tokens >= 256
     assert 1e-9 < q.mean_kl <= 1e-5
@@ -70,7 +70,7 @@ def test_misses_count_only_where_the_margin_is_clear() -> None:
 
 
 def test_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A random model of every block size, and both tokenizers."""
+    """Test a random model of every block size, and both tokenizers."""
     text = tmp_path / "text"
     text.write_bytes("the kernel and the thing: ünï 12\n".encode())
     for shape, kind in (("tiny-256", "Q4_K_M"), ("tiny-spm", "Q8_0")):
@@ -86,7 +86,7 @@ def test_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_peer_beside_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A peer whose logits are known, and have nothing to do with the model's."""
+    """The peer's logits are known and have nothing to do with the model's."""
     path = make_model("tiny", "Q4_0", tmp_path / "m.gguf")
     (tmp_path / "text").write_bytes(b"the kernel and the thing")
     with Chat(path.read_bytes()) as vocabulary:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What holds of every file in the repository."""
+"""Rules for every file in the repository."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ from harness.host.paths import ROOT
 from tests.support.tracked import tracked
 
 SOURCES = {".py", ".c", ".h", ".S", ".sh", ".j2", ".toml", ".yml", ".config", ".patch"}
-DATA = (".md", ".png", ".json", ".txt", ".dict", ".gitignore", "py.typed")
+DATA = (".md", ".png", ".json", ".txt", ".dict", ".gitignore", "py.typed", ".lock")
 LICENSE = "GPL-2.0"
 LARGEST = 1_000_000
 """Bytes."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""For how long vector registers are held: every section is counted, whatever its time."""
+"""Times for which vector registers are held: every section is counted."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from harness.models.synthetic import make_model
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny one."""
+    """Make a tiny model."""
     return make_model("tiny", "Q8_0", tmp_path_factory.mktemp("sections") / "tiny.gguf")
 
 

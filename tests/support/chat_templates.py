@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Chat templates of well-known model families, as files carry them, and jinja2 to render them."""
+"""Chat templates of well-known model families, as in their files, and jinja2 to render them."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ SMOLLM2 = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-"""Word for word that of SmolLM2-135M-Instruct (Apache-2.0), which the core must know."""
+"""Template of SmolLM2-135M-Instruct (Apache-2.0), word for word; the core must recognise it."""
 
 CHATML = """\
 {%- for message in messages %}
@@ -88,7 +88,7 @@ UNKNOWN = "{% for message in messages %}{{ message.role + ': ' + message.content
 def render(
     source: str, messages: Sequence[tuple[str, str]], bos_token: str = "", eos_token: str = ""
 ) -> str:
-    """What a chat program makes of (role, content) messages, with the head of the next answer."""
+    """Return the rendered text of (role, content) messages and the head of the next answer."""
 
     def raise_exception(text: str) -> None:
         raise jinja2.TemplateError(text)

@@ -23,11 +23,13 @@ CONTROL = "/proc/llamux/control"
 OPTIONS = "/proc/llamux/options"
 LOGITS = "/proc/llamux/logits"
 DEBUG = "/sys/kernel/debug"
-TOOLS = GUEST_PROGRAMS
+TOOLS = GUEST_PROGRAMS / "probes"
 PROGRAMS = ("readiness", "crowd", "file_call", "fail_nth")
 EXAMPLE = "/example"
 TINY = "/models/tiny.gguf"
 TINY_SPM = "/models/tiny-spm.gguf"
+SMALL = "/models/small.gguf"
+"""A random model of 12 MB, over which an emulated processor takes long enough to be disturbed."""
 
 # ask TEXT [N]: the answer to a raw text, of N tokens at most.
 ASK = b"""printf 'template none\\nmax_tokens %s\\n' "${2:-24}" >/proc/llamux/options || exit
@@ -38,11 +40,13 @@ cat /proc/llamux/prompt
 
 @cache
 def files() -> dict[str, bytes | Path]:
-    """What the guest has beside the module: SmolLM2, tiny models, and malformed files."""
+    """Return the files of the guest beside the module: SmolLM2, tiny models, malformed files."""
     folder = cache_dir("lab")
     found: dict[str, bytes | Path] = {"/ask": ASK, MODEL_PATH: packaged.smollm2()}
     for shape in ("tiny", "tiny-spm"):
         found[f"/models/{shape}.gguf"] = make_model(shape, "Q8_0", folder / f"{shape}.gguf")
+    small = folder / "small.gguf"
+    found[SMALL] = make_model("small", "Q4_K_M", small, seed=4)  # its answers vary most
     for golden in goldens.load():
         found[golden_path(golden)] = golden.model_path()
     for name, _ in malformed.write_all(folder / "malformed"):
@@ -82,7 +86,7 @@ def loaded(guest: Guest, model: str = TINY, arguments: str = "") -> Iterator[Non
 
 
 def logits_sha256(guest: Guest, tokens: tuple[int, ...], batch: int) -> str:
-    """Of the guest's logits of every position."""
+    """Return the SHA-256 of the guest's logits of every position."""
     words = " ".join(map(str, tokens))
     command = f"exec 3<>{LOGITS}; echo batch {batch} {words} >&3 && sha256sum <&3"
     return guest.check(command, timeout=300).split()[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Small model files of every shape and type, their weights random or extreme."""
+"""Small model files of every shape and type, with random or extreme weights."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +12,11 @@ from tests.support.weight_bytes import random_rows
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What to write. ``types`` and what follows it name single tensors by their last part.
+class ModelRecipe:
+    """Specification of a model file.
 
-    ``middles`` are the powers of two about which the ordinary weights of float matrices lie.
+    ``types``, ``styles`` and ``middles`` are keyed by the last part of a tensor's name.
+    ``middles`` gives the power of two near which the ordinary weights of float matrices lie.
     """
 
     kind: Type = Type.F16
@@ -44,7 +45,7 @@ class Recipe:
 
 
 def _vocabulary(writer: GGUFWriter, n: int) -> None:
-    """A SentencePiece vocabulary: control tokens, bytes, and n - 259 made-up words."""
+    """Write a SentencePiece vocabulary: control tokens, bytes, and n - 259 made-up words."""
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
     kinds = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL, *[TokenType.BYTE] * 256]
     words = [f"\u2581w{i}" for i in range(n - len(tokens))]
@@ -56,8 +57,8 @@ def _vocabulary(writer: GGUFWriter, n: int) -> None:
     writer.add_eos_token_id(2)
 
 
-def _keys(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
-    """The hyper-parameters."""
+def _keys(writer: GGUFWriter, r: ModelRecipe, head_dim: int) -> None:
+    """Write the hyper-parameters."""
     writer.add_name("test")
     writer.add_context_length(r.n_ctx)
     writer.add_embedding_length(r.n_embd)
@@ -79,8 +80,8 @@ def _keys(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
         writer.add_float32("llama.rope.scale_linear", r.rope_scale_linear)
 
 
-def _tensors(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
-    """The weights, drawn in the order of the file."""
+def _tensors(writer: GGUFWriter, r: ModelRecipe, head_dim: int) -> None:
+    """Write the weights, drawn in the order of the file."""
     rng = np.random.default_rng(r.seed)
 
     def matrix(name: str, rows: int, n: int) -> None:
@@ -114,8 +115,8 @@ def _tensors(writer: GGUFWriter, r: Recipe, head_dim: int) -> None:
         writer.add_tensor("rope_freqs.weight", np.array(r.rope_freqs, dtype=np.float32))
 
 
-def write(recipe: Recipe, path: Path) -> Path:
-    """Write the model; the same recipe gives the same bytes."""
+def write(recipe: ModelRecipe, path: Path) -> Path:
+    """Write the model and return its path; the same recipe gives the same bytes."""
     head_dim = recipe.n_head_dim or recipe.n_embd // recipe.n_head
     writer = GGUFWriter(path, "llama")
     _keys(writer, recipe, head_dim)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The sample module of kmod/samples in a guest: brought, asked and read."""
+"""Use the sample module of kmod/samples in a guest: copy it, load it and read its answers."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from harness.core.session import Score
+from harness.core.figures import Score
 from harness.guests.guest import Guest
 from harness.host.architectures import architecture
 from harness.host.paths import ROOT
@@ -18,7 +18,7 @@ SAMPLES = ROOT / "kmod" / "samples"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the sample says came of its request."""
+    """Result of the sample's request, as /proc/llamux_sample shows it."""
 
     result: int
     scores: tuple[Score, ...] = ()
@@ -27,7 +27,7 @@ class Asked:
 
 
 def parse(shown: bytes) -> Asked:
-    """Of /proc/llamux_sample."""
+    """Return the result in the text of /proc/llamux_sample."""
     result, rest = shown.split(b"\n", 1)
     assert result.startswith(b"result ")
     code = int(result.split()[1])
@@ -39,7 +39,7 @@ def parse(shown: bytes) -> Asked:
 
 
 def bring_sample(guest: Guest, arch: str, kernel: str | None) -> Guest:
-    """The same guest, the sample in reach."""
+    """Copy the sample module to /sample.ko in the guest; return the guest."""
     target = kernel_of(architecture(arch), kernel)
     sample = module.build(target, SAMPLES, against=module.build(target))
     guest.put_file("/sample.ko", sample.module.read_bytes())
@@ -48,13 +48,13 @@ def bring_sample(guest: Guest, arch: str, kernel: str | None) -> Guest:
 
 @contextmanager
 def sample(guest: Guest, arguments: str) -> Iterator[Asked]:
-    """The sample loaded, and gone again."""
+    """Load the sample, yield the result of its request, and unload it."""
     guest.check(f"insmod /sample.ko {arguments}", timeout=120)
     yield parse(guest.run("cat /proc/llamux_sample").output)
     guest.check("rmmod llamux_sample")
 
 
 def asked(guest: Guest, arguments: str) -> Asked:
-    """What comes of a request."""
+    """Return the result of a request that the sample makes."""
     with sample(guest, arguments) as found:
         return found

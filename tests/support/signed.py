@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Signed models, good and bad, and modules that trust their key."""
+"""Signed models, valid and invalid, and modules that trust their key."""
 
 import errno
 import struct
@@ -20,15 +20,15 @@ from tests.support.lab import (
 
 TRAILER = 12 + len(signing.MARKER)
 LARGEST = (64 << 10) - 1
-"""Bytes of a signature."""
+"""Maximum size of a signature in bytes."""
 MODULE, KEYLESS, BROKEN = (f"/lib/modules/{name}.ko" for name in ("own", "keyless", "broken"))
-"""With the certificate of `model.key`, with none, and with one that is none."""
+"""Modules with the certificate of `model.key`, with none, and with an invalid one."""
 UNREADABLE = "has a signature in a file .p7s that cannot be read"
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that must not be loaded."""
+    """Model file that must not be loaded, with the expected error and message."""
 
     name: str
     data: bytes
@@ -39,7 +39,7 @@ class Refused:
 
 @cache
 def folder() -> Path:
-    """Two keys, a broken certificate and signed models, made once."""
+    """Return the folder of two keys, a broken certificate and signed models; create it once."""
     folder = cache_dir("lab", "signed")
     with exclusive(folder / "lock"):
         for name in ("model", "other"):
@@ -52,13 +52,13 @@ def folder() -> Path:
 
 @cache
 def model(shape: str = "tiny") -> bytes:
-    """An unsigned model."""
+    """Return an unsigned model."""
     return make_model(shape, "Q8_0", cache_dir("lab") / f"{shape}.gguf").read_bytes()
 
 
 @cache
 def signed(key: str = "model", shape: str = "tiny") -> bytes:
-    """A model with an appended signature."""
+    """Return a model with an appended signature."""
     path = folder() / f"{shape}-by-{key}.gguf"
     with exclusive(folder() / "lock"):
         path.write_bytes(model(shape))
@@ -68,30 +68,30 @@ def signed(key: str = "model", shape: str = "tiny") -> bytes:
 
 @cache
 def signed_line(line: bytes, digest: str = "sha256") -> bytes:
-    """The PKCS#7 message of anything."""
+    """Return the PKCS#7 message that signs any bytes."""
     return signing.sign_statement(line, folder() / "model.key", folder() / "model.der", digest)
 
 
 def message(data: bytes) -> bytes:
-    """The PKCS#7 message of a signed model."""
+    """Return the PKCS#7 message of a signed model."""
     (size,) = struct.unpack_from(">I", data, len(data) - TRAILER + 8)
     return data[len(data) - TRAILER - size : -TRAILER]
 
 
 def flipped(data: bytes, at: int) -> bytes:
-    """`data` with one bit changed."""
+    """Return `data` with the lowest bit of one byte changed."""
     at %= len(data)
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 def appended(data: bytes, sig: bytes, trailer: bytes = b"") -> bytes:
-    """`data` with a signature as it should be, or with another trailer."""
+    """Return `data` with a signature appended, with the right trailer or the given one."""
     return data + sig + (trailer or struct.pack(">5B3xI", 0, 0, 2, 0, 0, len(sig))) + signing.MARKER
 
 
 @cache
 def refused() -> tuple[Refused, ...]:
-    """Everything that is refused where a signature is required."""
+    """Return every file that is refused where a signature is required."""
     plain, good = model(), signed()
     sig, size = message(good), len(plain)
     none = (errno.ENODATA, "has no signature, neither appended nor in a file .p7s")
@@ -170,14 +170,14 @@ def refused() -> tuple[Refused, ...]:
 
 @cache
 def files(arch: str, kernel: str) -> dict[str, bytes | Path]:
-    """Modules with and without a certificate, and models good and bad."""
+    """Return the guest's files: modules with and without a certificate, good and bad models."""
     target = find.kernel(architecture(arch), kernel)
     at = folder() / "files"
     at.mkdir(exist_ok=True)
     found: dict[str, bytes | Path] = {"/ask": ASK}
 
     def add(path: str, data: bytes) -> None:
-        # By name, so that what GuestPool compares stays short.
+        # Paths instead of data keep the specification that GuestPool compares short.
         (at / path.replace("/", "_")).write_bytes(data)
         found[path] = at / path.replace("/", "_")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Texts to tokenize: every kind of character, in every kind of order."""
+"""Texts to tokenize: every kind of character, in every order."""
 
 import random
 
@@ -67,7 +67,7 @@ BAD = [
 
 
 def texts(n: int, seed: int) -> list[bytes]:
-    """``n`` texts, one in five with ill-formed bytes, a few of 100 kB."""
+    """Return ``n`` texts, one in five with ill-formed bytes, a few of 100 kB."""
     draw = random.Random(seed)
     out: list[bytes] = []
     for i in range(n - len(LONG)):

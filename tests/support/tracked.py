@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Files of the repository."""
+"""List of the repository's files."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ from harness.host.paths import ROOT
 
 
 def tracked(root: Path = ROOT) -> list[Path]:
-    """Files that git knows and that are there."""
+    """Return the files that git tracks and that exist."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=root, stdout=subprocess.PIPE, check=True
     ).stdout.decode()

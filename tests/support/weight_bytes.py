@@ -1,36 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Random and extreme bytes of weight rows, every one of them finite."""
+"""Random and extreme bytes of weight rows; every float is finite."""
 
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 from numpy.typing import NDArray
 
+from harness.models.weight_types import BLOCK_TYPES
 from harness.reference.weights import FLOATS, FORMATS, row_size
 
 TYPES = [*FLOATS, *FORMATS]
-"""Every tensor type of the core."""
+"""All tensor types of the core."""
 
 STYLES = ["ordinary", "any", "largest", "smallest", "zero"]
-"""Of the floats in a row; "zero" makes some rows and some blocks zero.
+"""Styles of the floats in a row; "zero" makes some rows and some blocks zero.
 
-More are for single tensors of singles: "spread" covers the range of Q32 element by element,
-"columns" column by column, "ramp" halves every other column, "one" has one element in each
-row that is not zero, "null" none.
+More styles serve single F32 tensors: "spread" covers the range of Q32 element by element,
+"columns" column by column, "ramp" halves every other column, "one" has one nonzero element
+in each row, "null" has none.
 """
 
-SCALES_AT = {
-    Type.Q4_0: (0,),
-    Type.Q4_1: (0, 2),
-    Type.Q5_0: (0,),
-    Type.Q5_1: (0, 2),
-    Type.Q8_0: (0,),
-    Type.Q2_K: (80, 82),
-    Type.Q3_K: (108,),
-    Type.Q4_K: (0, 2),
-    Type.Q5_K: (0, 2),
-    Type.Q6_K: (208,),
-}
-"""Where a block's halves begin."""
+SCALES_AT = {t.kind: (t.scale,) if t.minimum is None else (t.scale, t.minimum) for t in BLOCK_TYPES}
+"""Byte offsets of the float16 values in a block, keyed by type."""
 
 ORDINARY = {
     Type.F32: (-4,),
@@ -47,7 +37,7 @@ ORDINARY = {
     Type.Q5_K: (-13, -9),
     Type.Q6_K: (-14,),
 }
-"""The exponents of each float that make weights of about 1/10."""
+"""Exponents of a block's floats that give weights near 1/10; -8 for types not listed."""
 
 _BITS = {Type.F32: (8, 23), Type.F16: (5, 10), Type.BF16: (8, 7)}
 
@@ -55,7 +45,7 @@ _BITS = {Type.F32: (8, 23), Type.F16: (5, 10), Type.BF16: (8, 7)}
 def random_floats(
     rng: np.random.Generator, kind: Type, shape: tuple[int, ...], style: str, middle: int = 0
 ) -> NDArray[np.uint32]:
-    """Bits of finite floats of a type; ordinary ones lie about 2^middle."""
+    """Return the bits of finite floats of a type; "ordinary" ones lie near 2^middle."""
     exponent_bits, fraction_bits = _BITS[kind]
     largest = (1 << exponent_bits) - 2
     bias = (1 << exponent_bits - 1) - 1
@@ -97,15 +87,16 @@ def random_rows(
     style: str,
     middles: tuple[int, ...] | None = None,
 ) -> NDArray[np.uint8]:
-    """(rows, row_size(kind, n)) bytes; with "largest" many codes are extreme too."""
-    middles = middles or ORDINARY[kind]
+    """Return (rows, row_size(kind, n)) bytes; "largest" makes many codes extreme too."""
+    if middles is None:
+        middles = ORDINARY.get(kind) or (-8,) * len(SCALES_AT[kind])
     if kind in FLOATS:
         dtype = FLOATS[kind][0]
         return random_floats(rng, kind, (rows, n), style, middles[0]).astype(dtype).view(np.uint8)
     fmt = FORMATS[kind]
-    blocks = rng.integers(0, 256, (rows, n // fmt.elements, fmt.size), dtype=np.uint8)
+    blocks = rng.integers(0, 256, (rows, n // fmt.elements, fmt.bytes), dtype=np.uint8)
     if style == "largest":
-        # whole rows of all bits clear, all set, only signs set, and chance
+        # whole rows with all bits clear, all set, only signs set, and random bits
         blocks[0::4] = 0x00
         blocks[1::4] = 0xFF
         blocks[2::4] = 0x80

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel that watches memory, locks and sleeping: it sees faults, and the module has none.
+"""Check that the debug kernel detects memory, locking and sleeping faults, and finds none.
 
-`make verify` runs the guests' tests on it first, in the same guests, which are asked last
-for what leaked.
+`make verify` first runs the guest tests on this kernel, in the same guests; the last test here
+checks those guests for leaks.
 """
 
 import ctypes
@@ -43,22 +43,24 @@ from tests.support.lab import (
 from tests.support.signed import MODULE as SIGNED_MODULE
 from tests.support.signed import files as signed_files
 
+pytestmark = pytest.mark.debug_kernel("kasan")
+
 FAULTS = ROOT / "fixtures" / "faults"
 FAIL_NTH = "/fail_nth"
 LIMIT = 1000
-"""Allocations that are made to fail, one after the other. What makes as many fails its test."""
+"""Maximum number of allocations that fail in turn; a command that makes as many fails its test."""
 
 MODULES = {
     "x86_64": ("0xffffffffa0000000", "0xffffffffff000000"),
     "aarch64": ("0xffffffc000000000", "0xffffffc080000000"),
     "uml": ("0x70000000", "0x100000000"),
 }
-"""Where modules lie."""
+"""Address range of modules, keyed by architecture."""
 
 
 @pytest.fixture
 def faults(kernel: str, arch: str) -> Iterator[Guest]:
-    """A guest of its own with the module that breaks kernels."""
+    """Yield a new guest with the module that breaks kernels."""
     module = kbuild_module.build_module(arch, kernel, FAULTS)
     with Guest(arch, kernel, load_module=False, module=module) as guest:
         yield guest
@@ -89,7 +91,7 @@ def test_a_leak_is_seen(faults: Guest) -> None:
 
 @contextmanager
 def failing_allocations(guest: Guest) -> Iterator[Guest]:
-    """The guest, where N in a task's fail-nth is its Nth allocation on a module's behalf."""
+    """Yield the guest, where N in a task's fail-nth fails its Nth allocation for a module."""
     assert watches_leaks(guest)
     start, end = MODULES[guest.kernel.architecture.name]
     for kind in ("failslab", "fail_page_alloc"):
@@ -98,7 +100,7 @@ def failing_allocations(guest: Guest) -> Iterator[Guest]:
             f"echo 32 >stacktrace-depth && echo {start} >require-start && echo {end} >require-end"
         )
     guest.check(f"cd {DEBUG}/fail_page_alloc && echo N >ignore-gfp-highmem && echo 0 >min-order")
-    # What the kernel says about every failure is no fault: look at the rest, after each.
+    # The kernel warns of every injected failure; assert_no_fault() checks the other lines.
     guest.check(f"echo 4 >/proc/sys/kernel/printk; chmod +x /{' /'.join(PROGRAMS)}; dmesg -c")
     yield guest
     guest.check("echo 7 >/proc/sys/kernel/printk")
@@ -106,21 +108,21 @@ def failing_allocations(guest: Guest) -> Iterator[Guest]:
 
 @pytest.fixture
 def failing(lab: Guest) -> Iterator[Guest]:
-    """`lab`, where allocations can be made to fail."""
+    """Yield `lab` with failing allocations enabled."""
     with failing_allocations(lab) as guest:
         yield guest
 
 
 def assert_no_fault(guest: Guest) -> None:
-    """The log, which is emptied, has no trouble but warnings of failed allocations."""
+    """Check that the log has no trouble except failed allocations, and empty it."""
     found = guest_errors.trouble(guest.check("dmesg -c"))
     assert [line for line, _ in found if "Call Trace:" not in line] == []
 
 
 def each_failing(guest: Guest, command: str, stdin: bytes = b"") -> Iterator[Result]:
-    """Results of a command whose first allocation fails, then of one whose second does, and so on.
+    """Yield a command's results as its first allocation fails, then its second, and so on.
 
-    The last result is that of the command when it made no more of them.
+    The last result is that of a run in which no allocation failed.
     """
     for nth in range(1, LIMIT):
         done = guest.run(f"{FAIL_NTH} {nth} {command}", stdin=stdin, timeout=120)
@@ -133,9 +135,9 @@ def each_failing(guest: Guest, command: str, stdin: bytes = b"") -> Iterator[Res
 
 
 def told(done: Result) -> bool:
-    """Whether the command failed; it may for want of memory alone."""
+    """Return whether the command failed; check that lack of memory was the cause."""
     if done.exit_code:
-        # No page for the reader's own buffer is a bad address, not the module's error.
+        # The kernel reports a missing page for the reader's own buffer as EFAULT.
         errors = [os.strerror(code) for code in (errno.ENOMEM, errno.EFAULT)]
         assert any(error in done.errors.decode() for error in errors), done
     return done.exit_code != 0
@@ -153,7 +155,7 @@ def test_loading_with_a_failing_allocation(failing: Guest) -> None:
 
 
 def test_a_self_test_with_a_failing_allocation(failing: Guest) -> None:
-    """It comes first; a wrong path behind it spares the rest."""
+    """Check the self-test alone: the unknown path stops the load after it."""
     codes = [
         done.exit_code
         for done in each_failing(failing, f"insmod {MODULE_PATH} model={TINY} isa=none")
@@ -183,11 +185,11 @@ def test_answering_with_a_failing_allocation(failing: Guest) -> None:
 
 
 def test_a_dialogue_with_a_failing_allocation(failing: Guest) -> None:
-    """Where a turn fails, what was said before stays."""
+    """Check that a failed turn keeps the earlier turns."""
     turns = ("one", "and two")
 
     def begin(n: int) -> None:
-        """A dialogue of so many turns, and one to come."""
+        """Set up a dialogue of n answered turns and write the next turn."""
         options = "reset\ntemplate chatml\nmax_tokens 4\n"
         said = "".join(f"echo {turn} >{CHAT}; cat {CHAT}; " for turn in turns[:n])
         failing.check(f"printf '{options}' >{OPTIONS}; {said} echo {turns[n]} >{CHAT}")
@@ -249,7 +251,7 @@ def test_ioctls_with_a_failing_allocation(failing: Guest) -> None:
             call = f"sh -c 'exec 3<>{PROMPT}; exec /file_call {command}'"
             codes = set()
             for done in each_failing(failing, call, argument):
-                # A call's errno is the exit code; the shell tells of one that failed before.
+                # A failed call exits with its errno; an earlier failure makes the shell print.
                 assert done.errors or done.exit_code in (0, errno.ENOMEM, errno.EFAULT), done
                 if done.errors:
                     told(done)
@@ -287,7 +289,7 @@ def test_another_module_asks_with_a_failing_allocation(
             for done in each_failing(failing, f"insmod /sample.ko {arguments}"):
                 assert done.exit_code in (0, errno.ENOMEM), done
                 assert stats(failing)["conversations"] == "0"
-                if done.exit_code:  # the sample's own file
+                if done.exit_code:  # the sample could not create its own file
                     continue
                 found = sample.parse(failing.run("cat /proc/llamux_sample").output)
                 failing.check("rmmod llamux_sample")
@@ -298,7 +300,7 @@ def test_another_module_asks_with_a_failing_allocation(
 
 
 def test_polling_with_a_failing_allocation(failing: Guest) -> None:
-    """Whoever asks without waiting, and the thread that it gets."""
+    """Check a poller and the producer thread that answers it."""
     with loaded(failing):
         answer = ask(failing, "hello", 8)
         failures = 0
@@ -323,7 +325,7 @@ def test_a_thread_answers_with_a_failing_allocation(failing: Guest) -> None:
 
 @pytest.fixture
 def signed(arch: str, kernel: str, guest_pool: GuestPool) -> Iterator[Guest]:
-    """A guest with signed models, where allocations can be made to fail."""
+    """Yield a guest with signed models and failing allocations enabled."""
     files = dict(signed_files(arch, kernel))
     processor = architecture(arch).processor
     for name in PROGRAMS:
@@ -333,13 +335,13 @@ def signed(arch: str, kernel: str, guest_pool: GuestPool) -> Iterator[Guest]:
         yield guest
 
 
-@pytest.mark.parametrize("arch", ["x86_64", "aarch64"], indirect=True)  # the others verify none
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"], indirect=True)  # UML verifies none
 @pytest.mark.parametrize("model", ["good/appended", "good/detached", "bad/model-byte-99"])
 def test_a_signature_with_a_failing_allocation(signed: Guest, model: str) -> None:
-    """What is not as it was signed is not loaded, whatever fails.
+    """Check that a changed model is never loaded, whichever allocation fails.
 
-    An allocation that fails in rsa_check_payload() the kernel's RSA calls EINVAL, and
-    pkcs7_validate_trust() EKEYREJECTED; the log has to name it.
+    The kernel's RSA reports a failed allocation in rsa_check_payload() as EINVAL, and
+    pkcs7_validate_trust() reports it as EKEYREJECTED; the log must name rsa_check_payload().
     """
     load = f"insmod {SIGNED_MODULE} selftest=0 require_signature=1"
     verdict = errno.EKEYREJECTED if model.startswith("bad") else 0
@@ -355,6 +357,7 @@ def test_a_signature_with_a_failing_allocation(signed: Guest, model: str) -> Non
     assert refused >= 3
 
 
+@pytest.mark.every_time
 def test_nothing_has_leaked(lab: Guest, guest_pool: GuestPool) -> None:
     with loaded(lab):
         assert ask(lab, "hello", 8)

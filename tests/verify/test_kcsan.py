@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel that looks for data races in modules sees one.
+"""Check that the data race detector sees a race in a module.
 
-`make verify` runs the guests' tests on it first.
+`make verify` first runs the guest tests on this kernel.
 """
 
 import pytest
@@ -10,6 +10,11 @@ from harness.guests import errors
 from harness.guests.guest import MODULE_PATH, Guest
 from harness.host.paths import ROOT
 from harness.kernels import module as kbuild_module
+
+pytestmark = [
+    pytest.mark.debug_kernel("kcsan"),
+    pytest.mark.judged_by("kcsan"),
+]
 
 
 def test_a_race_is_seen(kernel: str) -> None:

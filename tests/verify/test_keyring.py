@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A module without a certificate takes what the kernel's own keyrings vouch for.
+"""Check that a module without a certificate trusts the keys in the kernel's own keyrings.
 
-Debian's private keys are Debian's alone. A kernel of images/debug.config was built with
-a key of its own, which lies beside it.
+Debian's private keys are not public, so a kernel of images/debug.config is built with a key
+of its own, which is stored beside it.
 """
 
 import errno
 from pathlib import Path
 
+import pytest
+
 from harness.guests.guest import Guest
 from harness.host.paths import cache_dir
 from harness.models import signing
 from tests.support.lab import TINY, insmod, loaded, new_lines, stats
+
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan"),
+    pytest.mark.judged_by("kasan"),
+]
 
 MODEL = "/tmp/signed.gguf"
 

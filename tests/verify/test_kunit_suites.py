@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The KUnit suites pass in kernels that look for faults, on both architectures."""
+"""Check that the KUnit suites pass in kernels with sanitizers, on both architectures."""
+
+import pytest
 
 from harness.checks import kunit
+
+pytestmark = pytest.mark.debug_kernel("kasan", "kcsan")
 
 
 def test_the_suites_pass(arch: str, kernel: str) -> None:

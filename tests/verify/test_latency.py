@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel that says for how long nobody else could have a processor."""
+"""Check the kernel that measures how long a processor is held without preemption."""
 
 import pytest
 
@@ -7,6 +7,8 @@ from harness.bench import latency
 from harness.guests.guest import MODULE_PATH, Guest
 from harness.host.paths import ROOT
 from harness.kernels import module as kbuild_module
+
+pytestmark = pytest.mark.debug_kernel("latency")
 
 TRACING = "/sys/kernel/tracing"
 HELD_MS = 50
@@ -26,7 +28,7 @@ def test_a_held_processor_is_seen(arch: str, kernel: str) -> None:
 
 @pytest.mark.parametrize("arch", ["x86_64"])
 def test_answers_hold_no_processor(arch: str, kernel: str) -> None:
-    """An emulator's processors are taken from it, too, so that this is far above the bound."""
+    """Check the median against a loose bound, since the host also interrupts the emulator."""
     report = latency.run(10, arch=arch, kernel=kernel)
     for policy in ("SCHED_OTHER", "SCHED_FIFO"):
         held = report.row("answers", policy).held

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernels that look for faults find every processor of their machine."""
+"""Check that kernels with sanitizers find every processor of their machine."""
+
+import pytest
 
 from harness.guests.guest import Guest
+
+pytestmark = [
+    pytest.mark.debug_kernel("x86_64/kasan", "aarch64/kasan", "kcsan", "latency"),
+    pytest.mark.judged_by("kasan", "kcsan"),
+]
 
 
 def test_every_processor_is_there(arch: str, kernel: str) -> None:

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a path computes, as hashes: "WHAT HASH", a line each. Products of every
- * type in several shapes, attention, and the logits of model files. All of it
- * follows from the code below, so that the lines of two machines can be compared.
+ * Hashes of the results of an instruction set's path: products of every type in several shapes,
+ * attention, and the logits of model files. The inputs follow from the code below, so that the
+ * output of two machines must be the same.
  *
- *	isa_hashes PATH MODEL...
- *	isa_hashes		the name of the path that is best here
+ *	isa_hashes PATH MODEL...	print the hashes
+ *	isa_hashes			print the name of the path that the core selects here
+ *
+ * Output: a line "WHAT HASH" each. Exit codes: 0, 1 if something failed, 2 if this machine does
+ * not have the path.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +16,11 @@
 #include "file/generated/ggml_types.h"
 #include "arithmetic/path.h"
 #include "../../native/model.h"
+#include "../shared/random.h"
+#include "image.h"
+
+void llamuxu_model_close(struct llamuxu_model *u);
+void llamuxu_session_close(struct llamuxu_session *s);
 
 struct llamuxu_weights;
 
@@ -23,14 +31,14 @@ int llamuxu_weights_mul(const struct llamuxu_weights *m, u32 row0, u32 n_rows, c
 			const s32 *e, u32 n_tokens, s64 *y);
 
 #define MAX_IN 1024
-#define N_OUT 40	/* two tiles and a half */
+#define N_OUT 40	/* rows: two tiles and a half */
 #define MAX_TOKENS 33
 #define POSITIONS 70	/* more than a chunk of the cache */
 
 static const struct type {
 	const char *name;
 	u32 type, elements, bytes;
-	int scales[2];	/* where halves lie; -1: none */
+	int scales[2];	/* offsets of half-precision numbers in a block, or -1 */
 } types[] = {
 	{ "F32", GGML_TYPE_F32, 1, 4, { -1, -1 } },
 	{ "F16", GGML_TYPE_F16, 1, 2, { -1, -1 } },
@@ -47,18 +55,9 @@ static const struct type {
 	{ "Q6_K", GGML_TYPE_Q6_K, GGML_BLOCK_Q6_K, GGML_BYTES_Q6_K, { 208, -1 } },
 };
 
-static u64 state;
+static uint64_t state;	/* of the random numbers */
 
-static u64 random_bits(void)
-{
-	u64 x;
-
-	state += 0x9e3779b97f4a7c15;
-	x = (state ^ state >> 30) * 0xbf58476d1ce4e5b9;
-	x = (x ^ x >> 27) * 0x94d049bb133111eb;
-	return x ^ x >> 31;
-}
-
+/* Return the FNV-1a hash of some bytes. */
 static u64 hash(const void *data, size_t size)
 {
 	const u8 *p = data;
@@ -75,7 +74,7 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* Rows of chance; with @extreme, of bits that are all clear, all set, or signs. */
+/* Make random rows; if @extreme, with all bits clear, all set, or signs. Return: bytes. */
 static size_t make_rows(const struct type *t, u32 n_in, bool extreme, u8 *raw)
 {
 	static const u8 fill[] = { 0x00, 0xff, 0x80, 0x7f };
@@ -85,11 +84,11 @@ static size_t make_rows(const struct type *t, u32 n_in, bool extreme, u8 *raw)
 	for (row = 0; row < N_OUT; row++)
 		for (b = 0; b < blocks; b++, p += t->bytes) {
 			for (i = 0; i < t->bytes; i++)
-				p[i] = extreme ? fill[row % 4] : random_bits();
+				p[i] = extreme ? fill[row % 4] : random_bits(&state);
 			if (t->elements == 1)
-				p[t->bytes - 1] &= 0xbf;	/* finite */
+				p[t->bytes - 1] &= 0xbf;	/* a finite number */
 			for (i = 0; i < 2 && t->scales[i] >= 0; i++) {
-				u16 half = extreme ? 0x7bff : random_bits() & 0xbfff;
+				u16 half = extreme ? 0x7bff : random_bits(&state) & 0xbfff;
 
 				memcpy(p + t->scales[i], &half, sizeof(half));
 			}
@@ -97,20 +96,21 @@ static size_t make_rows(const struct type *t, u32 n_in, bool extreme, u8 *raw)
 	return p - raw;
 }
 
-/* Vectors whose blocks have all shifts; every third has the largest codes. */
+/* Make vectors whose blocks have all shifts; every third one has the largest codes. */
 static void make_vectors(u32 n_in, s64 *v)
 {
 	u32 t, i;
 
 	for (t = 0; t < MAX_TOKENS; t++)
 		for (i = 0; i < n_in; i++, v++) {
-			u64 bits = random_bits();
+			u64 bits = random_bits(&state);
 			s64 m = t % 3 == 1 ? (1LL << 62) - 1 : bits >> 2 >> (i / 32 % 11);
 
 			*v = (t % 6 == 1 ? 0 : bits & 1) ? -m : m;
 		}
 }
 
+/* Print the hashes of products with rows of a type. */
 static void products(const struct type *t, u32 n_in, bool extreme)
 {
 	static const u32 batches[] = { 1, 2, 3, 4, 5, 8, MAX_TOKENS };
@@ -140,6 +140,7 @@ static void products(const struct type *t, u32 n_in, bool extreme)
 	llamuxu_weights_close(m);
 }
 
+/* Print the hash of attention scores and values of some heads. */
 static void attention(const struct llama_path *isa, u32 dim, u32 n_rows, bool extreme)
 {
 	enum { ROWS = 9, DIM = 256, K = LLAMA_KV_CHUNK };
@@ -150,15 +151,15 @@ static void attention(const struct llama_path *isa, u32 dim, u32 n_rows, bool ex
 
 	state = dim + n_rows;
 	for (i = 0; i < K * DIM; i++) {
-		k[i] = extreme ? (i % 3 ? 32767 : -32767) : (s16)random_bits();
-		v[i] = extreme ? 32767 : (s16)random_bits();
+		k[i] = extreme ? (i % 3 ? 32767 : -32767) : (s16)random_bits(&state);
+		v[i] = extreme ? 32767 : (s16)random_bits(&state);
 	}
 	for (i = 0; i < ROWS * DIM; i++) {
-		hi[i] = extreme ? (i % 3 ? 127 : -128) : (s8)random_bits();
-		lo[i] = extreme ? 255 : random_bits() & 255;
+		hi[i] = extreme ? (i % 3 ? 127 : -128) : (s8)random_bits(&state);
+		lo[i] = extreme ? 255 : random_bits(&state) & 255;
 	}
 	for (i = 0; i < ROWS * 2; i++)
-		h[i] = random_bits() % 9;
+		h[i] = random_bits(&state) % 9;
 	memset(dot, 0, sizeof(dot));
 	for (i = 0; i < ROWS * DIM; i++)
 		sum[i] = i;
@@ -174,24 +175,21 @@ static void attention(const struct llama_path *isa, u32 dim, u32 n_rows, bool ex
 	       (unsigned long long)(hash(dot, sizeof(dot)) ^ hash(sum, sizeof(sum)) * 3));
 }
 
+/* Print the hash of the logits of a model. */
 static void logits(const char *path)
 {
-	static u8 image[8 << 20] __aligned(4096);
 	u32 tokens[POSITIONS];
 	struct llamuxu_session *s;
 	struct llamuxu_model *m;
 	struct llama_diag diag = { "" };
-	FILE *file = fopen(path, "rb");
 	u64 facts[6], h = 0;
+	void *image;
 	size_t size;
 	u32 i, n;
 	q16 *out;
 	int err;
 
-	if (!file)
-		fail(path);
-	size = fread(image, 1, sizeof(image), file);
-	fclose(file);
+	image = image_read(path, &size);
 	m = llamuxu_model_open(image, size, &err, &diag);
 	if (!m)
 		fail(diag.text);
@@ -209,6 +207,9 @@ static void logits(const char *path)
 		h = h * 5 + hash(out, n * facts[0] * sizeof(*out));
 	}
 	printf("%s %016llx\n", strrchr(path, '/') + 1, (unsigned long long)h);
+	llamuxu_session_close(s);
+	llamuxu_model_close(m);
+	free(image);
 	free(out);
 }
 
@@ -219,7 +220,7 @@ int main(int argc, char **argv)
 	u32 j, k;
 
 	if (llama_path_select(argc > 1 ? argv[1] : NULL)) {
-		fprintf(stderr, "this machine has no %s\n", argv[1]);
+		fprintf(stderr, "this machine does not have the path %s\n", argv[1]);
 		return 2;
 	}
 	if (argc == 1) {

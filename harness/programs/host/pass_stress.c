@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Passes of several teams over one model until some seconds have passed, some
- * of them stopped and made again; aborts where logits differ from those of one
- * worker. Standard input: "SECONDS PATH". Prints passes and stops. For a
- * thread sanitizer.
+ * Stress of several teams that evaluate one model at the same time, for a thread sanitizer. Some
+ * passes are stopped and made again; all logits must equal those of one worker.
+ *
+ *	pass_stress <<<"SECONDS PATH"
+ *
+ * Output: the number of passes and of stops. Exit codes: 0, 1 if the file PATH cannot be read, or
+ * SIGABRT if something is wrong.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../native/load.h"
+#include "image.h"
 #include "../../native/threads.h"
 
 #define N_CALLERS 3
@@ -21,19 +24,35 @@
 static struct llama_model model;
 static time_t end;
 
+/**
+ * struct caller - A thread that evaluates the model.
+ * @thread:      The thread.
+ * @random:      State of its random numbers.
+ * @yields_left: Yields until the pass is stopped.
+ * @passes:      Number of complete passes.
+ * @stops:       Number of stopped passes.
+ * @tokens:      Tokens to evaluate.
+ * @want:        (N_TOKENS, n_vocab) logits of one worker.
+ * @got:         (N_TOKENS, n_vocab) logits of a team.
+ * @scratch:     Memory of a pass.
+ * @kv:          KV cache.
+ * @chunks:      Chunks of the cache.
+ * @memory:      Memory behind @scratch.
+ */
 struct caller {
 	pthread_t thread;
 	u32 random;
 	u32 yields_left;
 	u64 passes, stops;
 	u32 tokens[N_TOKENS];
-	q16 *want, *got;	/* (N_TOKENS, n_vocab) */
+	q16 *want, *got;
 	struct llama_scratch scratch;
 	struct llama_kv kv;
 	void *chunks[2];
 	void *memory;
 };
 
+/* Return aligned memory. */
 static void *take(size_t size)
 {
 	void *p = llamuxu_alloc(size);
@@ -43,6 +62,7 @@ static void *take(size_t size)
 	return p;
 }
 
+/* Abort unless @ok. */
 static void must(bool ok)
 {
 	if (!ok)
@@ -55,6 +75,7 @@ static u32 next_random(struct caller *c)
 	return c->random >> 8;
 }
 
+/* Stop a pass when no yields are left. */
 static int stop(void *arg)
 {
 	struct caller *c = arg;
@@ -62,6 +83,7 @@ static int stop(void *arg)
 	return --c->yields_left ? 0 : -EINTR;
 }
 
+/* Evaluate @n tokens from position @pos on, again after each stop. */
 static void pass(struct caller *c, u32 pos, u32 n, q16 *logits)
 {
 	struct llama_yield yield = { .fn = stop, .arg = c };
@@ -77,6 +99,7 @@ static void pass(struct caller *c, u32 pos, u32 n, q16 *logits)
 	c->passes++;
 }
 
+/* Evaluate all tokens in batches of up to @most. */
 static void evaluate(struct caller *c, q16 *logits, u32 most)
 {
 	u32 pos, n;
@@ -87,6 +110,7 @@ static void evaluate(struct caller *c, q16 *logits, u32 most)
 	}
 }
 
+/* Take memory, choose tokens, and compute their logits with one worker. */
 static void begin(struct caller *c)
 {
 	size_t logits = (size_t)N_TOKENS * model.n_vocab * sizeof(q16);
@@ -108,6 +132,7 @@ static void begin(struct caller *c)
 	evaluate(c, c->want, 1);
 }
 
+/* Evaluate with one team after the other until the end. */
 static void *call(void *arg)
 {
 	struct caller *c = arg;
@@ -132,22 +157,7 @@ static void *call(void *arg)
 	return NULL;
 }
 
-static void *read_file(const char *path, size_t *size)
-{
-	FILE *f = fopen(path, "rb");
-	void *data;
-	long n;
-
-	must(f && !fseek(f, 0, SEEK_END));
-	n = ftell(f);
-	must(n > 0 && !fseek(f, 0, SEEK_SET));
-	data = take(n);
-	must(fread(data, 1, n, f) == (size_t)n);
-	fclose(f);
-	*size = n;
-	return data;
-}
-
+/* Make the model of a file's content. */
 static void load(void *image, size_t size, struct llama_arena *arena)
 {
 	struct gguf g;
@@ -175,7 +185,7 @@ int main(void)
 	void *image;
 
 	must(scanf("%u %4095[^\n]", &seconds, path) == 2);
-	image = read_file(path, &size);
+	image = image_read(path, &size);
 	load(image, size, &arena);
 	must(model.n_ctx_train >= N_TOKENS);
 	end = time(NULL) + seconds;

@@ -1,27 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long vector registers are held, which in the kernel is for how long nobody else can have
- * the processor: for each kind of work its sections, and of their nanoseconds the median, the
- * 99th percentile and the most. Time that others took is not counted.
+ * Lengths of the sections that hold vector registers: in the kernel no other task gets the
+ * processor during a section. The program fills a context in batches, and its last tokens one by
+ * one.
  *
- *	sections PATH MODEL	a context is filled, but for the last tokens, which come one by one
+ *	sections PATH MODEL
+ *
+ * PATH is the name of an instruction set's path, MODEL a file. Output: two lines, "prefill" and
+ * "decode", each with the number of sections and the median, 99th percentile and maximum of their
+ * processor time in nanoseconds. Exit codes: 0, 1 if something failed.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "arithmetic/path.h"
-#include "../../native/load.h"
 #include "../../native/model.h"
+#include "image.h"
 
 #define MAX_CTX 2048
-#define BATCH 32	/* as the module has it */
-#define SINGLE 32	/* tokens that come one by one */
+#define BATCH 32	/* the module's batch of prompt tokens */
+#define SINGLE 32	/* tokens that are evaluated one by one */
 
-static u32 times[1 << 22];
+static u32 times[1 << 22];	/* nanoseconds of each section */
 static u32 n_times;
-static u64 began;
+static u64 began;		/* time at which the section began */
 
+/* Return the processor time of this thread, in nanoseconds. */
 static u64 now_ns(void)
 {
 	struct timespec t;
@@ -50,22 +55,6 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static u8 *read_file(const char *path, size_t *size)
-{
-	FILE *file = fopen(path, "rb");
-	u8 *image;
-
-	if (!file || fseek(file, 0, SEEK_END))
-		fail(path);
-	*size = ftell(file);
-	rewind(file);
-	image = llamuxu_alloc(*size);
-	if (!image || fread(image, 1, *size, file) != *size)
-		fail(path);
-	fclose(file);
-	return image;
-}
-
 static int compare(const void *a, const void *b)
 {
 	u32 x = *(const u32 *)a, y = *(const u32 *)b;
@@ -73,6 +62,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Print the line @what and forget the sections. */
 static void report(const char *what)
 {
 	if (!n_times)
@@ -83,6 +73,7 @@ static void report(const char *what)
 	n_times = 0;
 }
 
+/* Evaluate the positions in [@from, @to). */
 static void evaluate(struct llamuxu_session *s, u32 from, u32 to, u32 batch, u32 n_vocab, q16 *out)
 {
 	u32 tokens[BATCH], i, n;
@@ -109,10 +100,10 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc != 3)
-		fail("sections PATH MODEL");
+		fail("usage: sections PATH MODEL");
 	if (llama_path_select(argv[1]))
-		fail("this machine has no such path");
-	image = read_file(argv[2], &size);
+		fail("this machine does not have that path");
+	image = image_read(argv[2], &size);
 	m = llamuxu_model_open(image, size, &err, &diag);
 	if (!m)
 		fail(diag.text);
@@ -124,7 +115,7 @@ int main(int argc, char **argv)
 	s = llamuxu_session_open(m, n_ctx, BATCH, 1);
 	if (!out || !s)
 		fail("no memory");
-	/* Once for the pages that are touched first. */
+	/* The first pass touches new pages, which would count. */
 	evaluate(s, 0, n_ctx, BATCH, n_vocab, out);
 	n_times = 0;
 	evaluate(s, 0, single, BATCH, n_vocab, out);

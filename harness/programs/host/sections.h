@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* In the place of port.h's: the core is compiled with these where sections.c is linked to it. */
+/* Replacements of the macros in port.h: the core is compiled with them for sections.c. */
 #define llama_simd_begin() section_begin()
 #define llama_simd_end() section_end()
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Teams at work until a number of seconds, read from standard input, have
- * passed; prints how many loops and rounds they ran. For a thread sanitizer.
+ * Stress of teams of workers, for a thread sanitizer: several threads open teams and run loops.
+ *
+ *	team_stress <<<SECONDS
+ *
+ * Output: the number of loops and of rounds. Exit codes: 0, 2 if the program could not run, or
+ * SIGABRT if a round did not run exactly once.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -21,7 +25,12 @@ struct caller {
 	u64 loops, rounds;
 };
 
-/* What rounds write without locks: the team is what keeps them apart. */
+/**
+ * struct board - Memory that rounds write without locks; the team must keep them apart.
+ * @count:       Number of times that each round ran.
+ * @scratch:     Number of rounds of each worker.
+ * @yields_left: Yields until the loop is stopped.
+ */
 struct board {
 	u32 count[MAX_ROUNDS];
 	u32 scratch[LLAMA_MAX_WORKERS];
@@ -34,6 +43,7 @@ static u32 next_random(struct caller *c)
 	return c->random >> 8;
 }
 
+/* Run a round. */
 static void play(void *arg, u32 i, u32 worker)
 {
 	struct board *b = arg;
@@ -47,6 +57,7 @@ static void play(void *arg, u32 i, u32 worker)
 		abort();
 }
 
+/* Stop a loop when no yields are left. */
 static int stop(void *arg)
 {
 	struct board *b = arg;
@@ -54,7 +65,7 @@ static int stop(void *arg)
 	return --b->yields_left ? 0 : -EINTR;
 }
 
-/* The board is on the stack: a late helper would write where the next one is. */
+/* Run a loop. The board is on the stack: a worker that is late writes over the next board. */
 static void run_once(struct caller *c, struct llama_team *team)
 {
 	struct board b = { .yields_left = next_random(c) % 8 ? U32_MAX : 1 + next_random(c) % 9 };
@@ -75,6 +86,7 @@ static void run_once(struct caller *c, struct llama_team *team)
 	c->loops++;
 }
 
+/* Open teams and run loops until the end. */
 static void *call(void *arg)
 {
 	struct caller *c = arg;

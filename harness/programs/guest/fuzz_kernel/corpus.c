@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The inputs that are worth keeping. */
+/* The inputs that are kept. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "fuzz.h"
+#include "corpus.h"
 
 struct input *corpus;
 uint32_t n_corpus;
-static uint32_t room;
+static uint32_t room;	/* inputs that there is memory for */
 
 void corpus_add(const struct input *input)
 {
@@ -26,7 +25,7 @@ void corpus_add(const struct input *input)
 	corpus[n_corpus++] = *input;
 }
 
-/* Inputs lie one after the other, each behind its length, two bytes. */
+/* A file has inputs one after the other, each behind its length in two bytes, little-endian. */
 bool corpus_load(const char *path)
 {
 	FILE *file = fopen(path, "rb");
@@ -43,15 +42,4 @@ bool corpus_load(const char *path)
 	if (file)
 		fclose(file);
 	return whole;
-}
-
-void input_print(const char *word, const struct input *input)
-{
-	uint32_t i;
-
-	printf("%s ", word);
-	for (i = 0; i < input->n; i++)
-		printf("%02x", input->bytes[i]);
-	printf("\n");
-	fflush(stdout);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What programs reach: blocks of the module's code and the steps between them, as KCOV
- * tells; and how their system calls end, which every kernel tells.
+ * Coverage of programs: blocks of the module's code and steps between them, which a kernel with
+ * KCOV traces, and the errnos of system calls, which every kernel has.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,34 +13,37 @@
 #include <unistd.h>
 #include <linux/kcov.h>
 
-#include "fuzz.h"
+#include "coverage.h"
+#include "operations.h"
+#include "results.h"
 
 #define KCOV "/sys/kernel/debug/kcov"
-#define MAX_TRACE (1u << 15)	/* words for each thread */
-#define MAX_CODE (1u << 21)	/* bytes of the module */
-#define N_EDGES (1u << 16)	/* kinds of steps, or details where none are told */
+#define MAX_TRACE (1u << 15)	/* words of each thread */
+#define MAX_CODE (1u << 21)	/* bytes of the module's code */
+#define N_EDGES (1u << 16)	/* hashes of steps, or details without KCOV */
 #define N_RESULTS (MAX_KINDS * MAX_ERRNO)
 #define N_BLOCKS MAX_CODE
-#define RESULTS N_EDGES		/* where they begin among all points */
-#define BLOCKS (RESULTS + N_RESULTS)
+#define RESULTS N_EDGES		/* index of the first result among all points */
+#define BLOCKS (RESULTS + N_RESULTS)	/* index of the first block */
 #define N_POINTS (BLOCKS + N_BLOCKS)
 
 static struct {
 	int fd;
-	uint64_t *words;	/* (1 + MAX_TRACE): how many, and they */
+	uint64_t *words;	/* (MAX_TRACE,): number of addresses, and the addresses */
 } tracers[MAX_THREADS];
 
 static bool tracing;
-static uint64_t code;			/* where the module's begins */
-static bool coarse;
-static uint8_t *seen;			/* (N_POINTS) */
-static uint32_t *stamps;		/* (N_POINTS): the latest program that reached it */
-static uint32_t stamp;
-static uint32_t *reached;		/* (N_POINTS) */
+static uint64_t code;			/* address of the module's code */
+static bool coarse;			/* steps are left out */
+static uint8_t *seen;			/* (N_POINTS,): a program reached it before */
+static uint32_t *stamps;		/* (N_POINTS,): latest program that reached it */
+static uint32_t stamp;			/* number of the latest program */
+static uint32_t *reached;		/* (N_POINTS,): by the latest program */
 static uint32_t n_reached;
-static uint32_t *wanted;		/* (N_POINTS) */
+static uint32_t *wanted;		/* (N_POINTS,): by coverage_want() */
 static uint32_t n_wanted;
 
+/* Return the hexadecimal number in a file, or 0. */
 static uint64_t read_address(const char *path)
 {
 	unsigned long long address = 0;
@@ -54,7 +57,7 @@ static uint64_t read_address(const char *path)
 	return address;
 }
 
-/* Shared, so that its pages are not gone through for each program that is forked. */
+/* Map shared memory: fork() does not copy its page tables. Exit with 2 if it fails. */
 static void *map(size_t size, int flags, int fd)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, 0);
@@ -103,10 +106,11 @@ void coverage_clear(void)
 
 	for (t = 0; tracing && t < MAX_THREADS; t++)
 		__atomic_store_n(&tracers[t].words[0], 0, __ATOMIC_RELAXED);
-	memset(shared->results, 0, sizeof(shared->results));
-	memset(shared->details, 0, sizeof(shared->details));
+	memset(results->errnos, 0, sizeof(results->errnos));
+	memset(results->details, 0, sizeof(results->details));
 }
 
+/* Note a point of the latest program. */
 static void reach(uint32_t point)
 {
 	if (stamps[point] == stamp)
@@ -115,6 +119,7 @@ static void reach(uint32_t point)
 	reached[n_reached++] = point;
 }
 
+/* Note the points of a trace. */
 static void take_trace(const uint64_t *words)
 {
 	uint64_t i, n = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
@@ -133,7 +138,7 @@ static void take_trace(const uint64_t *words)
 
 uint32_t coverage_take(void)
 {
-	const uint8_t *results = &shared->results[0][0];
+	const uint8_t *errnos = &results->errnos[0][0];
 	uint32_t i;
 
 	stamp++;
@@ -141,10 +146,10 @@ uint32_t coverage_take(void)
 	for (i = 0; tracing && i < MAX_THREADS; i++)
 		take_trace(tracers[i].words);
 	for (i = 0; i < N_RESULTS; i++)
-		if (results[i])
+		if (errnos[i])
 			reach(RESULTS + i);
 	for (i = 0; !tracing && i < N_DETAILS; i++)
-		if (shared->details[i])
+		if (results->details[i])
 			reach(i);
 	return coverage_fresh(reached, n_reached);
 }
@@ -209,6 +214,7 @@ void coverage_add(const uint32_t *points, uint32_t n)
 		seen[points[i]] = 1;
 }
 
+/* Return the number of reached points among @n ones. */
 static uint32_t count(uint32_t first, uint32_t n)
 {
 	uint32_t i, sum = 0;
@@ -234,7 +240,8 @@ static void print_results(uint32_t kind)
 
 	for (i = 0; i < MAX_ERRNO; i++)
 		if (seen[RESULTS + kind * MAX_ERRNO + i])
-			printf("result %s: %s\n", kind_name(kind), i ? strerrorname_np(i) : "0");
+			printf("result %s: %s\n", operation_name(kind),
+			       i ? strerrorname_np(i) : "0");
 }
 
 void coverage_print(void)
@@ -244,6 +251,6 @@ void coverage_print(void)
 	for (i = 0; i < N_BLOCKS; i++)
 		if (seen[BLOCKS + i])
 			printf("block %x\n", i);
-	for (i = 0; i < n_kinds; i++)
+	for (i = 0; i < n_operation_kinds; i++)
 		print_results(i);
 }

@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- *	fuzz_kernel fuzz INPUTS SECONDS SEED	make programs up, and keep those that reach more
- *	fuzz_kernel reduce INPUTS		choose a few that reach as much together
- *	fuzz_kernel replay INPUTS		run each
+ * Fuzzer of /proc/llamux: it runs programs of system calls and keeps those that reach new code of
+ * the module. A program is made from an input, a short byte string (input.h).
  *
- * Prints, a line each:
+ *	fuzz_kernel fuzz INPUTS SECONDS SEED	make new inputs, and keep those that reach more
+ *	fuzz_kernel reduce INPUTS		keep a few inputs that reach as much as all
+ *	fuzz_kernel replay INPUTS		run each input once
  *
- *	run INPUT			before it is run
- *	keep INPUT			reached what none before has
- *	stuck INPUT			cannot be killed
+ * INPUTS is a file as corpus.c describes it. $PATIENCE is a factor of time limits, 1 by default.
+ *
+ * Output, a line each:
+ *
+ *	run INPUT			printed before the input is run
+ *	keep INPUT			the input reaches more than those before it
+ *	stuck INPUT			the program cannot be killed
  *	status RUN BLOCKS EDGES KEPT KILLED
- *	block OFFSET			reached, from the beginning of the module's code
- *	result KIND: ERRNO		how an operation ended, 0 where it did not fail
+ *	block OFFSET			reached block, in bytes from the beginning of the code
+ *	result KIND: ERRNO		errno of an operation, 0 if it succeeded
+ *
+ * Exit codes: 0, 1 if a program is stuck or cannot be run, 2 if the fuzzer cannot run.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "fuzz.h"
+#include "corpus.h"
+#include "coverage.h"
+#include "execution.h"
+#include "mutation.h"
 
 #define STATUS_SECONDS 10
 
@@ -31,7 +41,7 @@ static void print_status(void)
 	fflush(stdout);
 }
 
-/* Return: whether it has to do with what was reached. */
+/* Run an input. Return: whether it ended in time, so that its coverage counts. */
 static bool run(const struct input *input)
 {
 	enum outcome outcome;
@@ -47,15 +57,15 @@ static bool run(const struct input *input)
 	return outcome == RUN_ENDED;
 }
 
-/* Take out what the new coverage does not need. */
+/* Remove operations that the new coverage does not need. */
 static void minimize(struct input *input)
 {
 	uint32_t i;
 
-	for (i = n_operations(input); i-- > 0;) {
+	for (i = input_n_operations(input); i-- > 0;) {
 		struct input smaller = *input;
 
-		operation_remove(&smaller, i);
+		input_remove(&smaller, i);
 		if (!run(&smaller))
 			continue;
 		coverage_take();
@@ -64,6 +74,7 @@ static void minimize(struct input *input)
 	}
 }
 
+/* Run an input; keep it if it reaches more. */
 static void try(struct input *input)
 {
 	if (!run(input) || !coverage_take())
@@ -82,7 +93,7 @@ static void fuzz(uint32_t seconds, uint64_t seed)
 	uint32_t i, n = n_corpus;
 	struct input input;
 
-	random_seed(seed);
+	mutation_seed(seed);
 	for (i = 0; i < n; i++) {
 		if (run(&corpus[i])) {
 			coverage_take();
@@ -100,7 +111,7 @@ static void fuzz(uint32_t seconds, uint64_t seed)
 	coverage_print();
 }
 
-/* The one that adds the most to what is seen, again and again. */
+/* Keep the input that adds the most points, until none adds any. */
 static void reduce(void)
 {
 	struct {
@@ -156,12 +167,12 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (!corpus_load(argv[2])) {
-		fprintf(stderr, "%s is no file of inputs\n", argv[2]);
+		fprintf(stderr, "%s is not a file of inputs\n", argv[2]);
 		return 2;
 	}
 	execution_open();
 	if (!coverage_open())
-		fprintf(stderr, "this kernel does not trace: only results guide\n");
+		fprintf(stderr, "this kernel has no KCOV: only results guide the fuzzer\n");
 	if (!strcmp(mode, "fuzz"))
 		fuzz(atoi(argv[3]), strtoull(argv[4], NULL, 0));
 	else if (!strcmp(mode, "reduce"))

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is written to the files. */
-#include <fcntl.h>
+/* Texts, numbers and sizes that operations choose from by a byte. */
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "fuzz.h"
+#include "../../shared/array.h"
+#include "models.h"
+#include "texts.h"
 
 #define TEXT(s) { s, sizeof(s) - 1 }
 
@@ -95,57 +93,12 @@ const char *model_name(uint8_t which)
 	return names[which % ARRAY_SIZE(names)];
 }
 
-uint64_t number(uint8_t which)
+uint64_t number_at(uint8_t which)
 {
 	return numbers[which % ARRAY_SIZE(numbers)];
 }
 
-size_t size_of_transfer(uint8_t which)
+size_t transfer_size(uint8_t which)
 {
 	return sizes[which % ARRAY_SIZE(sizes)];
-}
-
-static void command(const char *text)
-{
-	int fd = open("/proc/llamux/control", O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		perror(text);
-	close(fd);
-}
-
-static void unload_others(void)
-{
-	FILE *list = fopen("/proc/llamux/models", "r");
-	char line[512], text[520];
-
-	while (list && fgets(line, sizeof(line), list)) {
-		line[strcspn(line, "\t\n")] = '\0';
-		snprintf(text, sizeof(text), "unload %s", line);
-		if (strcmp(line, DEFAULT_MODEL))
-			command(text);
-	}
-	if (list)
-		fclose(list);
-}
-
-static bool is_listed(void)
-{
-	FILE *list = fopen("/proc/llamux/models", "r");
-	char line[512];
-	bool listed = false;
-
-	while (list && fgets(line, sizeof(line), list))
-		listed |= !strncmp(line, DEFAULT_MODEL "\t", sizeof(DEFAULT_MODEL));
-	if (list)
-		fclose(list);
-	return listed;
-}
-
-void models_restore(void)
-{
-	if (!is_listed())
-		command("load /fuzz/" DEFAULT_MODEL ".gguf " DEFAULT_MODEL);
-	command("default " DEFAULT_MODEL);
-	unload_others();
 }

@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
+ * Wake-up latency of a task that sleeps until the next millisecond: by scheduling policy, while
+ * nothing runs, while PROCESSES compute in userspace, and while as many read answers of the model.
+ *
  *	latency SECONDS PROCESSES
  *
- * How late a task wakes that sleeps until the next millisecond, by policy, while
- * nothing runs, while so many processes compute in userspace, and while as many
- * read answers of the model. Prints for each
+ * Output: for each load and policy, measured for SECONDS, a line
  *
  *	LOAD POLICY WAKES P50 P99 MAX BYTES HELD_P50 HELD_MAX FROM TO
  *
- * in microseconds; the bytes are those of the answers meanwhile. Where the tracer
- * preemptirqsoff is on, HELD is the longest time in each second for which some
- * processor could not be taken away; the longest of all was held from one function
- * to another. Else these are "- - - -".
+ * All times are in microseconds. BYTES is the length of the answers that were read meanwhile. HELD
+ * is the longest time of a second for which a processor could not be preempted, which the tracer
+ * preemptirqsoff measures; FROM and TO are the functions at the ends of the longest time. These
+ * four are "-" without the tracer. Exit codes: 0, 2 if something failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,77 +26,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "../../shared/array.h"
+#define DIE_STATUS 2
+#include "../../shared/die.h"
+#include "loads.h"
+#include "tracer.h"
+
 #define PERIOD_NS 1000000
-#define MAX_PROCESSES 64
-#define PATIENCE 300		/* seconds to wait for answers to begin */
-#define MAX_SECONDS 3600
-#define TRACING "/sys/kernel/tracing/"
-
-static uint64_t *bytes_read;	/* by each process; shared */
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
-
-static void load_nothing(int number)
-{
-	(void)number;
-	pause();
-}
-
-static void load_loop(int number)
-{
-	volatile int n = number;
-
-	for (;;)
-		n++;
-}
-
-static void give_up(const char *what)
-{
-	perror(what);
-	exit(2);
-}
-
-static void load_answers(int number)
-{
-	static const char options[] = "max_tokens 2000\ntemperature 1\ntemplate none\n";
-	char data[4096];
-	ssize_t got;
-	int fd;
-
-	setsid();
-	fd = open("/proc/llamux/options", O_WRONLY);
-	if (fd < 0 || write(fd, options, strlen(options)) < 0)
-		give_up("/proc/llamux/options");
-	fd = open("/proc/llamux/prompt", O_RDWR);
-	if (fd < 0)
-		give_up("/proc/llamux/prompt");
-	for (;;) {
-		snprintf(data, sizeof(data), "Tell story number %d.", number);
-		if (write(fd, data, strlen(data)) < 0)
-			give_up("write");
-		while ((got = read(fd, data, sizeof(data))) > 0)
-			__atomic_fetch_add(&bytes_read[number], got, __ATOMIC_RELAXED);
-		if (got < 0)
-			give_up("read");
-	}
-}
-
-static const struct load {
-	const char *name;
-	void (*run)(int number);
-	bool reads;
-} loads[] = {
-	{ "quiet", load_nothing, false },
-	{ "loops", load_loop, false },
-	{ "answers", load_answers, true },
-};
 
 static const struct policy {
 	const char *name;
@@ -109,29 +43,13 @@ static const struct policy {
 	{ "SCHED_FIFO", SCHED_FIFO, 50 },
 };
 
-static uint64_t all_bytes(void)
+/* Return the time in nanoseconds. */
+static int64_t now_ns(void)
 {
-	uint64_t sum = 0;
-	int k;
+	struct timespec t;
 
-	for (k = 0; k < MAX_PROCESSES; k++)
-		sum += __atomic_load_n(&bytes_read[k], __ATOMIC_RELAXED);
-	return sum;
-}
-
-/* Until every process is past its prompt. */
-static void wait_for_answers(int processes)
-{
-	int k, tries = 0;
-
-	for (k = 0; k < processes; k++)
-		while (!__atomic_load_n(&bytes_read[k], __ATOMIC_RELAXED)) {
-			if (tries++ == PATIENCE * 100) {
-				fprintf(stderr, "no answer within %u s\n", PATIENCE);
-				exit(2);
-			}
-			usleep(10000);
-		}
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
 static int compare(const void *a, const void *b)
@@ -141,7 +59,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Fill @late with nanoseconds. Return: how many. */
+/* Sleep for @n periods; fill @late with the latencies in nanoseconds. Return: number of wakes. */
 static size_t measure(uint32_t *late, size_t n)
 {
 	int64_t due = now_ns(), end = due + (int64_t)n * PERIOD_NS, now;
@@ -158,88 +76,29 @@ static size_t measure(uint32_t *late, size_t n)
 		if (now >= end || i == n)
 			return i;
 		late[i++] = now - due > UINT32_MAX ? UINT32_MAX : now - due;
-		/* A wake after the next one was due stands for both. */
+		/* A wake after the next one was due counts once. */
 		while (due + PERIOD_NS < now)
 			due += PERIOD_NS;
 	}
 }
 
-/**
- * struct held - How long a processor could not be taken away
- * @us:   The longest time of each second, in microseconds.
- * @n:    Seconds.
- * @max:  The longest of all.
- * @from: Where that one began.
- * @to:   Where it ended.
- */
-struct held {
-	uint32_t us[MAX_SECONDS];
-	size_t n;
-	uint32_t max;
-	char from[64];
-	char to[64];
-};
-
-static bool tracing(void)
-{
-	char name[32] = "";
-	FILE *f = fopen(TRACING "current_tracer", "r");
-
-	if (!f)
-		return false;
-	if (fscanf(f, "%31s", name) != 1)
-		name[0] = 0;
-	fclose(f);
-	return !strcmp(name, "preemptirqsoff");
-}
-
-static void forget_held(void)
-{
-	FILE *f = fopen(TRACING "tracing_max_latency", "w");
-
-	if (!f || fputs("0", f) < 0 || fclose(f))
-		give_up("tracing_max_latency");
-}
-
-static void take_held(struct held *h)
-{
-	FILE *f = fopen(TRACING "tracing_max_latency", "r");
-	uint32_t us;
-	char line[256];
-
-	if (!f || fscanf(f, "%u", &us) != 1)
-		give_up("tracing_max_latency");
-	fclose(f);
-	h->us[h->n++] = us;
-	if (us <= h->max)
-		return;
-	h->max = us;
-	f = fopen(TRACING "trace", "r");
-	if (!f)
-		give_up("trace");
-	while (fgets(line, sizeof(line), f) && line[0] == '#') {
-		sscanf(line, "# => started at: %63s", h->from);
-		sscanf(line, "# => ended at: %63s", h->to);
-	}
-	fclose(f);
-}
-
-/* Second by second, so that one disturbance is one second's. Return: how many wakes. */
+/* Measure each second by itself: a disturbance spoils one second. Return: number of wakes. */
 static size_t measure_all(uint32_t *late, size_t n, struct held *h)
 {
 	size_t one = 1000000000 / PERIOD_NS, got = 0, s;
-	bool traced = tracing();
+	bool traced = tracer_is_on();
 
 	for (s = 0; s < n / one; s++) {
 		if (traced)
-			forget_held();
+			tracer_reset();
 		got += measure(late + got, one);
 		if (traced)
-			take_held(h);
+			tracer_take(h);
 	}
 	return got;
 }
 
+/* Measure under a load and a policy, and print the line. */
 static void report(const struct load *l, const struct policy *p, uint32_t *late, size_t n)
 {
 	struct sched_param param = { .sched_priority = p->priority };
@@ -249,15 +108,15 @@ static void report(const struct load *l, const struct policy *p, uint32_t *late,
 
 	memset(&held, 0, sizeof(held));
 	if (sched_setscheduler(0, p->policy, &param))
-		give_up("sched_setscheduler");
-	before = all_bytes();
+		die("sched_setscheduler");
+	before = loads_bytes();
 	got = measure_all(late, n, &held);
 	if (!got)
 		exit(2);
 	qsort(late, got, sizeof(*late), compare);
 	printf("%s %s %zu %.1f %.1f %.1f %llu", l->name, p->name, got, late[got / 2] / 1e3,
 	       late[got * 99 / 100] / 1e3, late[got - 1] / 1e3,
-	       (unsigned long long)(all_bytes() - before));
+	       (unsigned long long)(loads_bytes() - before));
 	if (held.n) {
 		qsort(held.us, held.n, sizeof(held.us[0]), compare);
 		printf(" %u %u %s %s\n", held.us[held.n / 2], held.max, held.from, held.to);
@@ -267,6 +126,7 @@ static void report(const struct load *l, const struct policy *p, uint32_t *late,
 	fflush(stdout);
 }
 
+/* Start a load, measure with each policy, and kill the load; exit with 2 if it ended before. */
 static void run(const struct load *l, int processes, uint32_t *late, size_t n)
 {
 	pid_t pids[MAX_PROCESSES];
@@ -276,7 +136,7 @@ static void run(const struct load *l, int processes, uint32_t *late, size_t n)
 	for (k = 0; k < processes; k++) {
 		pids[k] = fork();
 		if (pids[k] < 0)
-			give_up("fork");
+			die("fork");
 		if (!pids[k]) {
 			struct sched_param param = { };
 
@@ -287,7 +147,7 @@ static void run(const struct load *l, int processes, uint32_t *late, size_t n)
 	}
 	sleep(1);
 	if (l->reads)
-		wait_for_answers(processes);
+		loads_wait(processes);
 	for (i = 0; i < ARRAY_SIZE(policies); i++)
 		report(l, &policies[i], late, n);
 	for (k = 0; k < processes; k++) {
@@ -310,12 +170,11 @@ int main(int argc, char **argv)
 	}
 	late = calloc(n, sizeof(*late));
 	if (!late)
-		give_up("calloc");
-	bytes_read = mmap(NULL, MAX_PROCESSES * sizeof(*bytes_read), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (bytes_read == MAP_FAILED || mlockall(MCL_CURRENT | MCL_FUTURE))
-		give_up("mlockall");
-	for (i = 0; i < ARRAY_SIZE(loads); i++)
+		die("calloc");
+	loads_open();
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		die("mlockall");
+	for (i = 0; i < n_loads; i++)
 		run(&loads[i], processes, late, n);
 	free(late);
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What makes life hard for clients: no memory, and processors that come and go. */
+/* Disturbances of the whole guest: memory is filled, and processors are switched off and on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,23 +8,28 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "stress.h"
+#include "../../shared/array.h"
+#include "chance.h"
+#include "disturbers.h"
+#include "record.h"
 
-#define MARGIN_KIB (96u << 10)	/* left free, so that nobody is killed for memory */
-#define PIECE (16u << 20)
+#define MARGIN_KIB (96u << 10)	/* left free, so that the kernel kills no process for memory */
+#define PIECE (16u << 20)	/* bytes that are filled at once */
 
+/* Write a text to a file; count the error if the kernel refuses it. */
 static void write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	/* A processor may be busy, or be there already. */
+	/* Refused if the processor is busy, or is in that state already. */
 	if (write(fd, text, strlen(text)) < 0)
 		record_error(errno);
 	close(fd);
 }
 
+/* Return the memory that programs can still have, in KiB. */
 static uint64_t available_kib(void)
 {
 	unsigned long long kib = 0;
@@ -39,6 +44,7 @@ static uint64_t available_kib(void)
 	return kib;
 }
 
+/* Fill up to @size bytes, keep them for a while, and free them. */
 static void fill_once(size_t size)
 {
 	uint64_t left = UINT64_MAX;
@@ -82,6 +88,7 @@ static void switch_processors(void)
 		record_add(COUNT_HOTPLUGS, 1);
 		pause_up_to(600000);
 	}
+	/* Leave all of them on. */
 	for (i = 1; i < n; i++) {
 		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", i);
 		write_file(path, "1");

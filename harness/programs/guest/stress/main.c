@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
+ * Many clients of /proc/llamux at once, while memory is short, processors are switched off and
+ * readers are killed. Each operation runs in a process and a session of its own, and every answer
+ * is compared with the one in the file of questions.
+ *
  *	stress QUESTIONS SECONDS GRACE CLIENTS SEED MODEL OTHER
  *
- * So many clients use /proc/llamux for so long, each operation in a process and
- * a session of its own, and every answer is compared with the one in the file. What
- * is under way at the end has GRACE seconds.
- * MODEL is the file that is loaded, OTHER another one.
- * Prints what happened; exits 1 where anything was wrong.
+ * CLIENTS processes begin operations for SECONDS; the last operations have GRACE seconds to end.
+ * QUESTIONS is a file as questions.c describes it. MODEL is the file of the model that is loaded,
+ * OTHER the file of another one.
+ *
+ * Output: the lines of record_print(). Exit codes: 0, 1 if anything was wrong, 2 if the program
+ * could not run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,12 +25,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "stress.h"
+#include "chance.h"
+#include "disturbers.h"
+#include "kinds.h"
+#include "questions.h"
+#include "record.h"
 
-#define USER 1000		/* whom half of the operations belong to, and its group */
+#define USER 1000		/* user and group of half of the operations */
 
-const char *model_path, *other_path;
-
+/* Return a kind by chance, in proportion to the weights. */
 static const struct kind *choose_kind(void)
 {
 	uint32_t i, sum = 0;
@@ -38,7 +46,7 @@ static const struct kind *choose_kind(void)
 	return &kinds[i];
 }
 
-/* In a process of its own. */
+/* Do one operation and end the process. */
 static void run_operation(const struct kind *kind)
 {
 	int err;
@@ -53,20 +61,20 @@ static void run_operation(const struct kind *kind)
 	else if (err == -ENOMEM || err == -EUSERS)
 		record_add(COUNT_POSTPONED, 1);
 	else
-		fail("%s: %s", kind->name, strerrorname_np(-err));
+		record_fail("%s: %s", kind->name, strerrorname_np(-err));
 	exit(0);
 }
 
-/* Beginning with an operation of kind @kind, the rest by chance. */
+/* Do an operation of kind @kind first and of random kinds then, until the record is over. */
 static void run_client(uint64_t seed, const struct kind *kind)
 {
-	uint64_t turn;
+	uint64_t round;
 	int status;
 	pid_t pid;
 
-	for (turn = 0; !record->over; turn++) {
-		random_seed(seed + (turn << 32));
-		if (turn)
+	for (round = 0; !record->over; round++) {
+		random_seed(seed + (round << 32));
+		if (round)
 			kind = choose_kind();
 		pid = fork();
 		if (!pid)
@@ -74,7 +82,7 @@ static void run_client(uint64_t seed, const struct kind *kind)
 		if (pid < 0)
 			record_error(errno);
 		else if (waitpid(pid, &status, 0) == pid && status)
-			fail("%s: ended with status %#x", kind->name, status);
+			record_fail("%s: the process ended with status %#x", kind->name, status);
 		pause_up_to(20000);
 	}
 	exit(0);
@@ -96,14 +104,14 @@ static pid_t start_disturber(const struct disturber *d, uint64_t seed)
 	if (pid)
 		return pid;
 	random_seed(seed);
-	/* There is one of it among a hundred clients. */
+	/* One process must get its share beside a hundred clients. */
 	if (setpriority(PRIO_PROCESS, 0, -20))
 		exit(2);
 	d->run();
 	exit(0);
 }
 
-/* Wait for all. Return: how many have not ended when the time is over. */
+/* Wait for @n processes, @seconds at most. Return: number of those that have not ended. */
 static uint32_t wait_for(uint32_t n, uint32_t seconds)
 {
 	time_t end = time(NULL) + seconds;
@@ -115,7 +123,7 @@ static uint32_t wait_for(uint32_t n, uint32_t seconds)
 		if (pid > 0) {
 			n--;
 			if (status)
-				fail("a client or disturber ended with status %#x", status);
+				record_fail("a client or disturber ended with status %#x", status);
 		} else {
 			usleep(20000);
 		}
@@ -151,7 +159,8 @@ int main(int argc, char **argv)
 	record->over = 1;
 	stuck = wait_for(n, grace);
 	if (stuck)
-		fail("%u clients have not ended %u seconds after the last began", stuck, grace);
+		record_fail("%u clients have not ended %u s after the last operation began", stuck,
+			    grace);
 	record_print();
 	fflush(stdout);
 	return record->n_failures ? 1 : 0;

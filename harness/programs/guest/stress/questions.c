@@ -1,28 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The file of questions: for texts, logits, dialogues and others, a count and so
- * many times options, prompt and answer, each a length and bytes. Numbers have
- * 32 bits, little-endian.
+ * The file of questions has four lists: texts, logits, dialogues and others. A list is a count and
+ * as many questions; a question is its options, prompt and answer, each a length and bytes. All
+ * numbers have 32 bits, little-endian.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "stress.h"
+#include "chance.h"
+#include "questions.h"
 
 struct questions texts, logits, dialogues, others;
 
-static const char *at, *end;
+static const char *at, *end;	/* the rest of the file while it is read */
+
+/* Exit with 2 unless @n bytes are left. */
+static void need(size_t n)
+{
+	if ((size_t)(end - at) >= n)
+		return;
+	fprintf(stderr, "the file of questions is too short\n");
+	exit(2);
+}
 
 static uint32_t take_number(void)
 {
 	uint32_t n;
 
-	if (end - at < (ptrdiff_t)sizeof(n)) {
-		fprintf(stderr, "the file of questions is too short\n");
-		exit(2);
-	}
+	need(sizeof(n));
 	memcpy(&n, at, sizeof(n));
 	at += sizeof(n);
 	return n;
@@ -33,10 +40,7 @@ static struct bytes take_bytes(void)
 	uint32_t n = take_number();
 	struct bytes b = { .data = at, .n = n };
 
-	if (end - at < (ptrdiff_t)n) {
-		fprintf(stderr, "the file of questions is too short\n");
-		exit(2);
-	}
+	need(n);
 	at += n;
 	return b;
 }
@@ -54,12 +58,13 @@ static struct questions take_questions(void)
 	return (struct questions){ .list = list, .n = n };
 }
 
-void questions_load(const char *path)
+/* Read a file into memory that stays, between @at and @end. */
+static void read_file(const char *path)
 {
 	FILE *file = fopen(path, "rb");
+	struct stat facts;
 	size_t size;
 	char *data;
-	struct stat facts;
 
 	if (!file || fstat(fileno(file), &facts)) {
 		perror(path);
@@ -74,6 +79,11 @@ void questions_load(const char *path)
 	fclose(file);
 	at = data;
 	end = data + size;
+}
+
+void questions_load(const char *path)
+{
+	read_file(path);
 	texts = take_questions();
 	logits = take_questions();
 	dialogues = take_questions();
@@ -82,4 +92,9 @@ void questions_load(const char *path)
 		fprintf(stderr, "%s has no questions\n", path);
 		exit(2);
 	}
+}
+
+const struct question *question_choose(const struct questions *from)
+{
+	return &from->list[random_below(from->n)];
 }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What happened, in memory that all processes share; and their random numbers. */
+/* Results, in memory that all processes share. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
-#include "stress.h"
+#include "kinds.h"
+#include "record.h"
 
-const char *const count_names[N_COUNTS] = {
+static const char *const count_names[N_COUNTS] = {
 	[COUNT_COMPARED] = "compared",
 	[COUNT_BYTES] = "bytes",
 	[COUNT_KILLS] = "kills",
@@ -24,7 +23,6 @@ const char *const count_names[N_COUNTS] = {
 };
 
 struct record *record;
-static uint64_t random_state;
 
 void record_open(void)
 {
@@ -47,7 +45,7 @@ void record_error(int errnum)
 		__atomic_fetch_add(&record->errors[errnum], 1, __ATOMIC_RELAXED);
 }
 
-void fail(const char *format, ...)
+void record_fail(const char *format, ...)
 {
 	uint32_t i = __atomic_fetch_add(&record->n_failures, 1, __ATOMIC_RELAXED);
 	va_list args;
@@ -58,7 +56,7 @@ void fail(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(record->failures[i], FAILURE_LENGTH, format, args);
 	va_end(args);
-	/* A line of the report each. */
+	/* Each failure is one line of the report. */
 	for (at = record->failures[i]; *at; at++)
 		if (*at == '\n')
 			*at = ' ';
@@ -80,30 +78,4 @@ void record_print(void)
 	printf("count failures %u\n", record->n_failures);
 	for (i = 0; i < record->n_failures && i < MAX_FAILURES; i++)
 		printf("failure %s\n", record->failures[i]);
-}
-
-void random_seed(uint64_t seed)
-{
-	random_state = seed * 0x9e3779b97f4a7c15 + 1;
-}
-
-uint32_t random_below(uint32_t n)
-{
-	uint64_t x;
-
-	random_state += 0x9e3779b97f4a7c15;
-	x = (random_state ^ random_state >> 30) * 0xbf58476d1ce4e5b9;
-	x = (x ^ x >> 27) * 0x94d049bb133111eb;
-	return (x >> 32) % n;
-}
-
-void pause_up_to(uint32_t us)
-{
-	uint64_t ns = (uint64_t)us * 1000 >> random_below(10);
-	struct timespec t;
-
-	ns = ns * (1 + random_below(1000)) / 1000;
-	t.tv_sec = ns / 1000000000;
-	t.tv_nsec = ns % 1000000000;
-	nanosleep(&t, NULL);
 }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fills every vector register and the control registers beside them, waits,
- * and compares all of them bit by bit. "register_check ROUNDS WAIT..." takes
- * turns at the ways of waiting:
+ * Vector registers of a process while the module uses them: each round fills all vector and
+ * control registers, waits, and compares them bit by bit.
  *
- *	spin	long enough to be preempted
+ *	register_check ROUNDS WAIT...
+ *
+ * The rounds go through the given ways to wait:
+ *
+ *	spin	compute for long enough to be preempted
  *	yield	sched_yield()
- *	stats	a read of /proc/llamux/stats
- *	answer	a read of an answer of its own, made in this task's context
+ *	stats	read /proc/llamux/stats
+ *	answer	read an answer that this task computes in the kernel
  *
- * Prints "rounds N answers M". The first mismatch is printed and ends it with
- * 1, anything else that fails with 2.
+ * Output: "rounds N answers M", where M is the number of reads that returned a part of an answer.
+ * Exit codes: 0, 1 if a register changed (the output says which), 2 if a call failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +26,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PROMPT "A kernel is"
+#include "../../shared/procfs.h"
+#include "../../shared/random.h"
+#define DIE_STATUS 2
+#include "../../shared/die.h"
+
+#define TEXT "A kernel is"
 #define SHORT_SPIN 1000
 #define LONG_SPIN 10000000
 
 struct system_call {
-	long number;	/* -1 is none */
+	long number;	/* -1 for no call */
 	long argument[3];
 };
 
@@ -55,7 +63,7 @@ struct registers {
 	move " %%" name "\\i, %c[" offset "]+" size "*\\i(%[have])\n\t" \
 	".endr\n\t"
 
-/* One statement, so that no instruction of the compiler's comes in between. */
+/* One statement, so that the compiler puts no instruction in between. */
 #define HOLD(load, store) \
 	({ __asm__ volatile(load \
 			 LOAD("movq", FIRST_8, "mmx", "8", "mm") \
@@ -91,7 +99,7 @@ struct registers {
 static const uint16_t default_fcw = 0x37f;
 static const uint32_t default_mxcsr = 0x1f80;
 
-/* Leaves as zeros what the processor does not have, for bits that it has not either. */
+/* Clear what the processor lacks: registers, upper parts of registers, and bits. */
 static void limit(struct registers *r)
 {
 	size_t n = __builtin_cpu_supports("avx512bw") ? 32 : 16;
@@ -135,7 +143,7 @@ struct registers {
 	uint64_t fpsr;
 };
 
-/* Leaves as zeros the bits that are none. */
+/* Clear the bits that the registers lack. */
 static void limit(struct registers *r)
 {
 	r->fpcr &= 0x03c00000;	/* rounding, denormals, NaNs */
@@ -151,7 +159,7 @@ static long hold(const struct registers *want, struct registers *have, long spin
 	register long third __asm__("x2") = call->argument[2];
 	uint64_t scratch;
 
-	/* One statement, so that no instruction of the compiler's comes in between. */
+	/* One statement, so that the compiler puts no instruction in between. */
 	__asm__ volatile(".irp i," ALL_32 "\n\t"
 			 "ldr q\\i, [%[want], #16*\\i]\n\t"
 			 ".endr\n\t"
@@ -187,47 +195,28 @@ static long hold(const struct registers *want, struct registers *have, long spin
 
 #endif
 
-static void fail(const char *what)
-{
-	perror(what);
-	exit(2);
-}
-
-/* Bytes that differ by process, round and place (splitmix64). */
+/* Fill the registers with bytes that differ by process, round and place. */
 static void fill(struct registers *r, uint64_t round)
 {
 	uint64_t state = ((uint64_t)getpid() << 32) + round * 0x10001;
 	uint8_t *bytes = (uint8_t *)r;
 
-	for (size_t i = 0; i < sizeof(*r); i++) {
-		uint64_t z = state += 0x9e3779b97f4a7c15;
-
-		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-		z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-		bytes[i] = z >> 56;
-	}
+	for (size_t i = 0; i < sizeof(*r); i++)
+		bytes[i] = random_upper(&state) >> 56;
 	limit(r);
 }
 
-static int open_file(const char *path, int flags)
+/* Open a file, and write a text to it unless the text is empty. Return: the descriptor. */
+static int open_file(const char *path, int flags, const char *text)
 {
-	int fd = open(path, flags);
+	int fd = *text ? open_and_write(path, flags, text) : open(path, flags);
 
 	if (fd < 0)
-		fail(path);
+		die(path);
 	return fd;
 }
 
-/* A conversation of this process's own, with a prompt and no answer yet. */
-static int open_answer(void)
-{
-	int fd = open_file("/proc/llamux/prompt", O_RDWR);
-
-	if (write(fd, PROMPT, strlen(PROMPT)) != (ssize_t)strlen(PROMPT))
-		fail("write");
-	return fd;
-}
-
+/* Exit with 1 unless all registers are equal. */
 static void compare(const struct registers *want, const struct registers *have, long round,
 		    const char *wait)
 {
@@ -247,7 +236,7 @@ static void compare(const struct registers *want, const struct registers *have, 
 	exit(1);
 }
 
-/* One round; whether a piece of an answer was read. */
+/* Do a round. Return: whether a part of an answer was read. */
 static bool check(long round, const char *wait)
 {
 	static int answer = -1;
@@ -260,11 +249,11 @@ static bool check(long round, const char *wait)
 	if (!strcmp(wait, "yield")) {
 		call.number = SYS_sched_yield;
 	} else if (!strcmp(wait, "stats")) {
-		stats = open_file("/proc/llamux/stats", O_RDONLY);
+		stats = open_file(STATS, O_RDONLY, "");
 		call = (struct system_call){ SYS_read, { stats, (long)buffer, sizeof(buffer) } };
 	} else if (!strcmp(wait, "answer")) {
 		if (answer < 0)
-			answer = open_answer();
+			answer = open_file(PROMPT, O_RDWR, TEXT);
 		call = (struct system_call){ SYS_read, { answer, (long)buffer, sizeof(buffer) } };
 	}
 	fill(&want, round);
@@ -272,7 +261,7 @@ static bool check(long round, const char *wait)
 	compare(&want, &have, round, wait);
 	if (call.number >= 0 && result < 0) {
 		errno = -result;
-		fail(wait);
+		die(wait);
 	}
 	if (stats >= 0)
 		close(stats);

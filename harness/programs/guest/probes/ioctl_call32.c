@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One ioctl of descriptor 3 as a 32-bit program of x86 makes it, without a C library. Standard
- * input is the command, four bytes, and its argument, which is printed as it is
- * afterwards; exits with the errno.
+ * One ioctl on descriptor 3 from a 32-bit program of x86; it needs no C library.
+ *
+ *	ioctl_call32
+ *
+ * Standard input is the command in four bytes, then the argument. Output: the argument after the
+ * call. Exit codes: 0 or the errno.
  */
 #define SYS_EXIT 1
 #define SYS_READ 3
@@ -18,7 +21,10 @@ static long call(long number, long a, long b, long c)
 {
 	long result;
 
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(number), "b"(a), "c"(b), "d"(c)
+			 : "memory");
 	return result;
 }
 

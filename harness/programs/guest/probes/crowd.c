@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What one user gets while another has many readers. "crowd READERS UID PROMPT"
- * has READERS processes of user and group UID read answers without end, reads one answer
- * of its own meanwhile, and prints how many tokens were made for all of them
- * between its first read and its last.
+ * Share of one user while another user has many readers.
+ *
+ *	crowd READERS UID PROMPT
+ *
+ * READERS processes of user and group UID read answers without end. Meanwhile this process reads
+ * the answer to PROMPT.
+ *
+ * Output: the number of tokens that the module generated for all of them between the first read
+ * and the last one of this process. Exit codes: 0, 1 or SIGKILL after an error, 2 for bad usage.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../shared/procfs.h"
+
+/* Print an error and end all processes of the group. */
 static void fail(const char *what)
 {
 	fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -22,20 +30,17 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static int say(const char *path, int flags, const char *text)
+/* Open a file and write a text to it. Return: the descriptor. */
+static int open_with(const char *path, int flags, const char *text)
 {
-	int fd = open(path, flags);
+	int fd = open_and_write(path, flags, text);
 
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+	if (fd < 0)
 		fail(path);
 	return fd;
 }
 
-static int ask(const char *text)
-{
-	return say("/proc/llamux/prompt", O_RDWR, text);
-}
-
+/* Read to the end of an answer. */
 static void drain(int fd)
 {
 	char piece[4096];
@@ -48,15 +53,15 @@ static void drain(int fd)
 		fail("read");
 }
 
-/* A figure of /proc/llamux/stats. */
+/* Return a figure of the file of statistics. */
 static unsigned long figure(const char *name)
 {
 	char line[256];
 	unsigned long value;
-	FILE *file = fopen("/proc/llamux/stats", "r");
+	FILE *file = fopen(STATS, "r");
 
 	if (!file)
-		fail("stats");
+		fail(STATS);
 	while (fgets(line, sizeof(line), file)) {
 		size_t n = strcspn(line, " ");
 
@@ -71,17 +76,18 @@ static unsigned long figure(const char *name)
 	return 0;
 }
 
+/* Read answers without end; write a byte to the pipe @begun after the first byte. */
 static void read_forever(int i, int begun)
 {
 	char text[16], byte;
 	bool first = true;
 	int fd;
 
-	/* A token a step, so that tokens tell who had the processor. */
-	close(say("/proc/llamux/options", O_WRONLY, "template none\nspeculate 0\n"));
+	/* Without speculation a pass makes one token, so that tokens measure processor time. */
+	close(open_with(OPTIONS, O_WRONLY, "template none\nspeculate 0\n"));
 	snprintf(text, sizeof(text), "%d", i);
 	for (;; first = false) {
-		fd = ask(text);
+		fd = open_with(PROMPT, O_RDWR, text);
 		if (first && (read(fd, &byte, 1) != 1 || write(begun, &byte, 1) != 1))
 			fail("first byte");
 		drain(fd);
@@ -114,8 +120,8 @@ int main(int argc, char **argv)
 	close(begun[1]);
 	for (i = 0; i < readers; i++)
 		if (read(begun[0], &byte, 1) != 1)
-			fail("nobody reads");
-	fd = ask(argv[3]);
+			fail("the readers ended");
+	fd = open_with(PROMPT, O_RDWR, argv[3]);
 	before = figure("tokens_generated");
 	drain(fd);
 	all = figure("tokens_generated") - before;

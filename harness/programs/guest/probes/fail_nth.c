@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Has allocations fail, one in each run, in a kernel with fail-nth; which ones count is set
- * elsewhere.
+ * Failing allocations, one in each run, on a kernel that has fail-nth. The settings of the
+ * kernel's fault injection say which allocations count.
  *
  *	fail_nth N COMMAND [ARGUMENT...]
  *
- * Runs a command whose Nth allocation fails, and exits as it does. The last line of the errors
- * says how many it came short of N: "left 0" where one has failed.
+ * Run a command whose allocation number N fails, and exit with its exit code. The last line on
+ * standard error is "left K": K allocations were missing to N, 0 if one failed.
  *
  *	fail_nth N insmod FILE [PARAMETER...]
  *
- * The same, once: busybox's insmod tries a second way when the first is refused. Exits with the
- * errno.
+ * Load a module in the same way, with one system call; the insmod of busybox makes a second one if
+ * the first fails. Exit with the errno.
  *
  *	fail_nth thread LIMIT TEXT
  *
- * Has the kernel's thread answer a text in /proc/llamux/prompt while its first allocation fails,
- * its second, and so on, until it makes no more. Each answer has to be that of an undisturbed
- * thread, in the end. Prints how many failed, and how many of them a read told of.
+ * Have the thread of the kernel answer TEXT while its first allocation fails, then while its
+ * second one fails, and so on, until an answer has fewer allocations; fail after LIMIT. Each
+ * answer must equal the first one, which nothing disturbed. Output: the number of failed
+ * allocations, and how many of them a read returned as an error.
+ *
+ * Exit codes: as above, 2 for bad usage, 255 if the program itself fails.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -31,15 +34,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE 600000	/* ms */
-#define ANSWER 65536
+#include "../../shared/procfs.h"
+#define DIE_STATUS 255
+#include "../../shared/die.h"
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "%s: %s\n", what, strerror(errno));
-	exit(255);
-}
+#define ANSWER_BYTES 65536	/* longest answer */
 
+/* Open the counter of failing allocations of a process. */
 static int open_counter(pid_t pid)
 {
 	char path[64];
@@ -48,30 +49,33 @@ static int open_counter(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/fail-nth", pid);
 	fd = open(path, O_RDWR);
 	if (fd < 0)
-		fail(path);
+		die(path);
 	return fd;
 }
 
+/* Have allocation @n of a process fail; 0 for none. */
 static void set_left(pid_t pid, unsigned int n)
 {
 	int fd = open_counter(pid);
 
 	if (dprintf(fd, "%u", n) < 0)
-		fail("fail-nth");
+		die("fail-nth");
 	close(fd);
 }
 
+/* Return the number of allocations until one fails; 0 if it failed. */
 static unsigned int get_left(pid_t pid)
 {
 	int fd = open_counter(pid);
 	char text[16] = "";
 
 	if (read(fd, text, sizeof(text) - 1) <= 0)
-		fail("fail-nth");
+		die("fail-nth");
 	close(fd);
 	return (unsigned int)strtoul(text, NULL, 10);
 }
 
+/* Load a module. Return: 0 or the errno. */
 static int insmod(char **words)
 {
 	int fd = open(words[0], O_RDONLY | O_CLOEXEC);
@@ -79,12 +83,13 @@ static int insmod(char **words)
 	size_t n = 0;
 
 	if (fd < 0)
-		fail(words[0]);
+		die(words[0]);
 	while (*++words && n < sizeof(parameters))
 		n += snprintf(parameters + n, sizeof(parameters) - n, "%s ", *words);
 	return syscall(SYS_finit_module, fd, parameters, 0) ? errno : 0;
 }
 
+/* Run a command whose allocation @n fails. Return: its exit code. */
 static int run(unsigned int n, char **words)
 {
 	pid_t child = fork();
@@ -92,7 +97,7 @@ static int run(unsigned int n, char **words)
 	int status;
 
 	if (child < 0)
-		fail("fork");
+		die("fork");
 	if (!child) {
 		set_left(getpid(), n);
 		if (!strcmp(words[0], "insmod"))
@@ -100,16 +105,16 @@ static int run(unsigned int n, char **words)
 		execvp(words[0], words);
 		_exit(127);
 	}
-	/* Who has ended can be asked until it is waited for. */
+	/* The counter of an ended process exists until waitpid(). */
 	if (waitid(P_PID, child, &info, WEXITED | WNOWAIT))
-		fail("waitid");
+		die("waitid");
 	fprintf(stderr, "left %u\n", get_left(child));
 	if (waitpid(child, &status, 0) != child)
-		fail("waitpid");
+		die("waitpid");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* The only thread that answers. */
+/* Return the pid of the only thread that answers. */
 static pid_t find_thread(void)
 {
 	struct dirent *entry;
@@ -130,26 +135,25 @@ static pid_t find_thread(void)
 	}
 	if (folder)
 		closedir(folder);
-	if (!found)
-		fail("no thread answers");
+	expect(found, "no thread answers");
 	return found;
 }
 
-/* Return: bytes of the answer; *@told becomes how often a read failed for want of memory. */
-static size_t read_answer(int fd, char *answer, unsigned int *told)
+/* Return the length of an answer; *@n_errors is the number of reads that failed with ENOMEM. */
+static size_t read_answer(int fd, char *answer, unsigned int *n_errors)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	size_t size = 0;
 	ssize_t n;
 
-	*told = 0;
-	while ((n = read(fd, answer + size, ANSWER - size))) {
+	*n_errors = 0;
+	while ((n = read(fd, answer + size, ANSWER_BYTES - size))) {
 		if (n > 0)
 			size += n;
 		else if (errno == ENOMEM)
-			++*told;
-		else if (errno != EAGAIN || poll(&p, 1, PATIENCE) != 1)
-			fail("read");
+			++*n_errors;
+		else if (errno != EAGAIN || poll(&p, 1, -1) != 1)
+			die("read");
 	}
 	return size;
 }
@@ -157,32 +161,31 @@ static size_t read_answer(int fd, char *answer, unsigned int *told)
 static void ask(int fd, const char *text)
 {
 	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		fail("write");
+		die("write");
 }
 
+/* Have the thread answer with each allocation failing. */
 static int thread(unsigned int limit, const char *text)
 {
-	static char want[ANSWER], got[ANSWER];
-	int fd = open("/proc/llamux/prompt", O_RDWR | O_NONBLOCK);
-	unsigned int told, sum = 0, n, left = 0;
+	static char want[ANSWER_BYTES], got[ANSWER_BYTES];
+	int fd = open_and_write(PROMPT, O_RDWR | O_NONBLOCK, text);
+	unsigned int n_errors, sum = 0, n, left = 0;
 	size_t size;
 	pid_t pid;
 
 	if (fd < 0)
-		fail("open");
-	ask(fd, text);
-	size = read_answer(fd, want, &told);
+		die(PROMPT);
+	size = read_answer(fd, want, &n_errors);
 	pid = find_thread();
 	for (n = 1; !left; n++) {
-		if (n == limit)
-			fail("it makes more allocations than that");
+		expect(n != limit, "an answer needs more allocations than the limit");
 		ask(fd, text);
 		set_left(pid, n);
-		if (read_answer(fd, got, &told) != size || memcmp(got, want, size))
-			fail("another answer");
+		expect(read_answer(fd, got, &n_errors) == size && !memcmp(got, want, size),
+		       "the answer is another one");
 		left = get_left(pid);
 		set_left(pid, 0);
-		sum += told;
+		sum += n_errors;
 	}
 	printf("%u %u\n", n - 2, sum);
 	return fflush(stdout) ? 1 : 0;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libllamux against files that only look like /proc/llamux, for sanitizers: sizes at
- * their limits, answers in every kind of piece, and everything that can fail.
+ * Checks of libllamux against imitations of the files of /proc/llamux, for sanitizers: sizes at
+ * their limits, answers in pieces of all sizes, and every error.
+ *
+ *	libllamux_check
+ *
+ * Exit codes: 0, 1 if a check failed (standard error names it), 2 if the imitation failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -34,14 +38,17 @@ static int fake_ioctl(int fd, unsigned long command, ...);
 		} \
 	} while (0)
 
-/* What the files have to say, and what they were told. */
+/*
+ * The imitation: the files' contents (@stats, @models, @n_answer bytes of an answer in pieces of
+ * @piece bytes), the errors that calls return, and what the library wrote.
+ */
 static struct {
 	const char *stats;
 	const char *models;
 	size_t n_answer;
 	size_t pos;
 	size_t piece;
-	int read_errno;		/* at the answer's end */
+	int read_errno;		/* of the read after the answer, or 0 */
 	int write_errno;
 	char written[8192];
 	size_t n_written;
@@ -52,7 +59,7 @@ static struct {
 	struct llamux_ioc_figures figures;
 } fake;
 
-/* The answer's byte at a position. */
+/* Return the answer's byte at a position. */
 static char letter(size_t pos)
 {
 	return (char)('a' + pos % 23);
@@ -93,7 +100,7 @@ static ssize_t fake_read(int fd, void *buffer, size_t size)
 	return -1;
 }
 
-/* Takes a prompt in two pieces. */
+/* Take half of the bytes, so that the library writes a prompt in pieces. */
 static ssize_t fake_write(int fd, const void *data, size_t n)
 {
 	(void)fd;
@@ -107,7 +114,7 @@ static ssize_t fake_write(int fd, const void *data, size_t n)
 	return (ssize_t)n;
 }
 
-/* Takes numbers as the module does, and any model but "none". */
+/* Check numbers as the module does; take any model but "none". */
 static int take_options(const struct llamux_ioc_options *o)
 {
 	if (o->temperature > 16 * RATIO || !o->top_p || o->top_p > RATIO || o->min_p > RATIO ||
@@ -221,7 +228,7 @@ static void check_handles(void)
 	CHECK(llamux_start(&handle, "x", NULL) == -EUSERS && !handle);
 }
 
-/* Return: what asking with them comes to. */
+/* Ask with some options. Return: the result. */
 static int ask_with(const struct llamux_options *options)
 {
 	char *answer;
@@ -235,7 +242,7 @@ static int ask_with(const struct llamux_options *options)
 	return err;
 }
 
-/* A text of so many bytes, to be freed. */
+/* Return a text of @n bytes, to be freed. */
 static char *text_of(size_t n)
 {
 	char *text = malloc(n + 1);
@@ -246,6 +253,7 @@ static char *text_of(size_t n)
 	return text;
 }
 
+/* Check that @field takes a text of @most bytes, and gives @err for one more. */
 static void check_texts(size_t most, const char **field, struct llamux_options *options, int err)
 {
 	char *fits = text_of(most), *does_not = text_of(most + 1);
@@ -275,6 +283,10 @@ static void check_options(void)
 			*ratios[i] = good;
 		}
 	o.temperature = 0.8;
+	o.top_k = 40;
+	o.min_p = 0.25;
+	o.repeat_penalty = 1.5;
+	o.seed = 1ull << 63;
 	o.chat_template = "llama-3";
 	for (i = 0; i < LLAMUX_N_STOPS; i++) {
 		check_texts(LLAMUX_STOP_BYTES, &o.stops[i], &o, -EINVAL);
@@ -282,6 +294,8 @@ static void check_options(void)
 	}
 	CHECK(!ask_with(&o));
 	CHECK(fake.options.temperature == 52429 && fake.options.top_p == 65536);
+	CHECK(fake.options.top_k == 40 && fake.options.min_p == 16384);
+	CHECK(fake.options.repeat_penalty == 98304 && fake.options.seed == 1ull << 63);
 	CHECK(fake.options.max_tokens == 256 && fake.options.speculate == 7);
 	CHECK(fake.options.chat_template == 4 && fake.options.n_stops == 4);
 	CHECK(fake.options.stop_bytes[3] == 2 && fake.options.n_system == LLAMUX_OWN_SYSTEM);

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- *	file_call COMMAND [data|null|kernel|edge|constant]
+ * One system call on descriptor 3, with a good or a bad address.
+ *
+ *	file_call COMMAND [data|null|kernel|edge|constant]	ioctl with the number COMMAND
  *	file_call read|write|pread|pwrite [data|null|kernel|edge|constant]
  *	file_call seek|seek_end
  *
- * One call of descriptor 3: an ioctl by its number, or what is named. Its argument is standard
- * input in memory, or an address that is wrong in the way that is named: of an edge the first
- * bytes are there. Places in the file are PLACE bytes from its beginning, or its end. What is in
- * memory afterwards, or was read, is printed; exits with the errno.
+ * The argument is memory that has standard input at its beginning. The second word changes its
+ * address: NULL, an address of the kernel, an address whose page ends after EDGE bytes, or memory
+ * that can only be read. pread, pwrite and seek use the position PLACE, seek_end the end.
+ *
+ * Output: the bytes that were read, or the memory after an ioctl. Exit codes: 0, the errno, or 255
+ * if the program itself fails.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,9 +23,10 @@
 
 #define PAGE 4096
 #define SIZE (4 * PAGE)
-#define EDGE 8		/* bytes that are there */
-#define PLACE 2
+#define EDGE 8		/* bytes before the end of the page */
+#define PLACE 2		/* position in the file, in bytes */
 
+/* Return the address for the call; @data is good memory. */
 static char *argument(char *data, const char *where)
 {
 	if (!strcmp(where, "null"))
@@ -39,7 +44,7 @@ static char *argument(char *data, const char *where)
 	return data;
 }
 
-/* Return: bytes at @p that are to be shown, or -1. */
+/* Make the call. Return: number of bytes at @p to print, or -1 with errno set. */
 static ssize_t call(const char *what, char *p, size_t n)
 {
 	if (!strcmp(what, "read"))
