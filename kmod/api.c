@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Functions for other modules: include/llamux.h. */
+/* Functions for other modules; include/llamux.h describes them. */
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
@@ -13,7 +13,7 @@
 #define PIECE 256	/* bytes of an answer that are read at a time */
 
 /**
- * struct call - A call of llamux_ask() or llamux_score().
+ * struct call - Call of llamux_ask() or llamux_score().
  * @r:        Request.
  * @deadline: Time when the call fails with -ETIME.
  * @reader:   Reader of a private conversation.
@@ -26,7 +26,7 @@ struct call {
 	struct llama_yield yield;
 };
 
-/* Stop at a signal, at the deadline, and if the request is cancelled. */
+/* Return: 0 to go on; -ERESTARTSYS, -ECANCELED or -ETIME to stop. */
 static int yield_call(void *arg)
 {
 	const struct call *call = arg;
@@ -68,7 +68,7 @@ static int write_prompt(struct llamux_reader *reader, const char *prompt)
 	return min_t(ssize_t, n, 0);
 }
 
-/* Return: the errno that the caller of this interface knows. */
+/* Return: the errno that llamux.h documents. */
 static int translate(int err)
 {
 	return err == -ERESTARTSYS ? -EINTR : err;
@@ -104,7 +104,7 @@ static int begin(struct call *call, struct llamux_request *r)
 	return translate(err);
 }
 
-/* Hand @n bytes of the answer, whole characters, to the caller's buffer and function. */
+/* Pass @n bytes of the answer, whole characters, to the caller's buffer and function. */
 static int deliver(struct llamux_request *r, const char *text, size_t n)
 {
 	size_t room = r->size ? r->size - 1 - r->n : n;
@@ -127,7 +127,7 @@ static int deliver(struct llamux_request *r, const char *text, size_t n)
 static int read_answer(struct call *call)
 {
 	char piece[PIECE];
-	size_t held = 0;	/* bytes of a character that is not yet complete */
+	size_t held = 0;	/* bytes of an incomplete character at the end of @piece */
 
 	for (;;) {
 		struct kvec room = { .iov_base = piece + held, .iov_len = PIECE - held };

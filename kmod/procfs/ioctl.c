@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Ioctls of an open conversation: include/uapi/llamux.h. */
+/* Ioctls of an open conversation; include/uapi/llamux.h describes them. */
 #include <linux/build_bug.h>
 #include <linux/compat.h>
 #include <linux/err.h>
@@ -13,15 +13,18 @@
 #include "procfs.h"
 #include "conversations/reader.h"
 
-/* Programs that were compiled with the first version have these sizes. */
+/* Programs that were compiled with the first version use these sizes. */
 static_assert(offsetofend(struct llamux_ioc_options, system) == LLAMUX_OPTIONS_SIZE_VER0);
 static_assert(sizeof(struct llamux_ioc_figures) == LLAMUX_FIGURES_SIZE_VER0);
 
-/* A command without the size of its structure. */
+/* Number of a command without the size of its structure. */
 #define ANY_SIZE(command) ((command) & ~(_IOC_SIZEMASK << _IOC_SIZESHIFT))
 
-/* Give the program as much of a structure as it has room for, and zeros for what it knows besides. */
-static int give(void __user *to, size_t size, const void *from, size_t known)
+/*
+ * Copy a structure to the program: the first @size bytes if the program knows a shorter one,
+ * followed by zeros if it knows a longer one.
+ */
+static int copy_to_program(void __user *to, size_t size, const void *from, size_t known)
 {
 	size_t n = min(size, known);
 
@@ -30,7 +33,7 @@ static int give(void __user *to, size_t size, const void *from, size_t known)
 	return 0;
 }
 
-static int give_options(struct llamux_reader *r, void __user *argument, size_t size)
+static int ioctl_get_options(struct llamux_reader *r, void __user *argument, size_t size)
 {
 	const struct llamux_options *o;
 	struct llamux_ioc_options *u;
@@ -45,13 +48,13 @@ static int give_options(struct llamux_reader *r, void __user *argument, size_t s
 	o = llamux_options_latest(&r->c->options);
 	llamux_options_export(o, u);
 	llamux_options_put(o);
-	err = give(argument, size, u, sizeof(*u));
+	err = copy_to_program(argument, size, u, sizeof(*u));
 	kfree_sensitive(u);
 	return err;
 }
 
-/* Return: options for llamux_options_put(), or an ERR_PTR. */
-static struct llamux_options *take_options(const void __user *argument, size_t size)
+/* Return: options, which the caller releases with llamux_options_put(), or an ERR_PTR. */
+static struct llamux_options *read_options(const void __user *argument, size_t size)
 {
 	struct llamux_ioc_options *u = kmalloc(sizeof(*u), GFP_KERNEL_ACCOUNT);
 	struct llamux_options *o = llamux_options_prepare(NULL);
@@ -66,13 +69,13 @@ static struct llamux_options *take_options(const void __user *argument, size_t s
 	return ERR_PTR(err);
 }
 
-static int change_options(struct llamux_reader *r, const void __user *argument, size_t size)
+static int ioctl_set_options(struct llamux_reader *r, const void __user *argument, size_t size)
 {
 	struct llamux_options *o;
 
 	if (size < LLAMUX_OPTIONS_SIZE_VER0)
 		return -EINVAL;
-	o = take_options(argument, size);
+	o = read_options(argument, size);
 	if (IS_ERR(o))
 		return PTR_ERR(o);
 	llamux_sessions_set_options(r->c, o);
@@ -80,7 +83,7 @@ static int change_options(struct llamux_reader *r, const void __user *argument, 
 	return 0;
 }
 
-static int give_figures(struct llamux_reader *r, void __user *argument, size_t size)
+static int ioctl_get_figures(struct llamux_reader *r, void __user *argument, size_t size)
 {
 	struct llamux_figures f;
 	struct llamux_ioc_figures u;
@@ -101,7 +104,7 @@ static int give_figures(struct llamux_reader *r, void __user *argument, size_t s
 		.log_prob = f.log_prob,
 		.margin = f.margin,
 	};
-	return give(argument, size, &u, sizeof(u));
+	return copy_to_program(argument, size, &u, sizeof(u));
 }
 
 long llamux_ioctl(struct file *file, unsigned int command, unsigned long argument)
@@ -114,11 +117,11 @@ long llamux_ioctl(struct file *file, unsigned int command, unsigned long argumen
 		return llamux_reader_reset(r);
 	switch (ANY_SIZE(command)) {
 	case ANY_SIZE(LLAMUX_IOC_GET_OPTIONS):
-		return give_options(r, p, size);
+		return ioctl_get_options(r, p, size);
 	case ANY_SIZE(LLAMUX_IOC_SET_OPTIONS):
-		return change_options(r, p, size);
+		return ioctl_set_options(r, p, size);
 	case ANY_SIZE(LLAMUX_IOC_FIGURES):
-		return give_figures(r, p, size);
+		return ioctl_get_figures(r, p, size);
 	default:
 		return -ENOTTY;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/llamux/logits takes token ids and gives their logits, for root. */
+/* /proc/llamux/logits: root writes token ids and reads their logits. */
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/module.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/llamux/models lists the loaded models; /proc/llamux/control lets root change them. */
+/* /proc/llamux/models lists the loaded models; root changes them with /proc/llamux/control. */
 #include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -12,7 +12,7 @@
 #include "procfs.h"
 #include "models/registry.h"
 
-#define MAX_COMMAND (PATH_MAX + 256)
+#define MAX_COMMAND (PATH_MAX + 256)	/* bytes: a verb, a path and a name */
 
 static int models_show(struct seq_file *m, void *unused)
 {
@@ -40,7 +40,7 @@ static int models_release(struct inode *inode, struct file *file)
 	return err;
 }
 
-/* Execute "VERB ARGUMENT [NAME]". */
+/* Execute a command, "VERB ARGUMENT [NAME]". Return: 0 or -errno. */
 static int execute(char *text)
 {
 	char *verb = strsep(&text, " \t");

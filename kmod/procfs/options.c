@@ -11,21 +11,21 @@
 #include "procfs.h"
 #include "conversations/reader.h"
 
-#define MAX_TEXT (2 * LLAMUX_MAX_SYSTEM)	/* bytes of a write: each may have an escape */
-#define MAX_SHOWN (4 * LLAMUX_MAX_SYSTEM)
+#define MAX_TEXT (2 * LLAMUX_MAX_SYSTEM)	/* bytes of a write: a backslash may stand before each */
+#define MAX_SHOWN (4 * LLAMUX_MAX_SYSTEM)	/* bytes that all options need at most */
 #define MAX_KEY 32	/* bytes of an unknown option in the log */
 
 /**
- * struct request - Changes that a write asks for.
- * @o:     Options, changed as far as lines were read.
- * @reset: Begin a new dialogue, too.
+ * struct request - Changes that a write requests.
+ * @o:     Options with the changes of the lines that were read.
+ * @reset: Begin a new dialogue.
  */
 struct request {
 	struct llamux_options *o;
 	bool reset;
 };
 
-/* Put the defaults in place of all options. */
+/* Restore the defaults of all options. Return: 0 or -ENOMEM. */
 static int reset(struct request *r)
 {
 	struct llamux_options *o = llamux_options_prepare(NULL);
@@ -38,7 +38,7 @@ static int reset(struct request *r)
 	return 0;
 }
 
-/* Read one line, "key value". */
+/* Apply one line, "key value". Return: 0, -EINVAL or -ENOMEM. */
 static int parse_line(char *line, struct request *r)
 {
 	char *space = strchr(line, ' ');
@@ -73,7 +73,7 @@ static int parse(char *text, struct request *r)
 	return llamux_options_check(r->o);
 }
 
-/* Change the conversation's options by a text of @n bytes, by all of its lines or by none. */
+/* Apply all lines of a text of @n bytes to the conversation's options, or none of them. */
 static int change(struct llamux_conversation *c, char *text, size_t n)
 {
 	const struct llamux_options *old;
@@ -134,7 +134,7 @@ static int options_open(struct inode *inode, struct file *file)
 	err = r ? llamux_procfs_open(r, LLAMUX_PROMPT, false) : -ENOMEM;
 	if (err)
 		goto free;
-	/* Enough for all options: seq_file would replace a full buffer without zeroing it. */
+	/* The buffer holds all options, since seq_file would replace a full one without zeroing it. */
 	err = single_open_size(file, options_show, r, MAX_SHOWN);
 	if (!err)
 		return 0;
@@ -150,7 +150,7 @@ static int options_release(struct inode *inode, struct file *file)
 	struct seq_file *m = file->private_data;
 	struct llamux_reader *r = m->private;
 
-	memzero_explicit(m->buf, m->size);	/* has held a system prompt */
+	memzero_explicit(m->buf, m->size);	/* may hold a system prompt */
 	single_release(inode, file);
 	llamux_reader_close(r);
 	kfree(r);

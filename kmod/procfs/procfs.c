@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Table of the files of /proc/llamux. */
 #include <linux/kernel.h>
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
@@ -41,7 +42,7 @@ int llamux_procfs_start(u32 group)
 	size_t i;
 
 	if (!gid_valid(gid)) {
-		pr_err("group is %u, which is no group's number\n", group);
+		pr_err("group must be a valid group number, not %u\n", group);
 		return -EINVAL;
 	}
 	folder = proc_mkdir(FOLDER, NULL);

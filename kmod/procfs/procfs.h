@@ -2,9 +2,8 @@
 /**
  * DOC: The files of /proc/llamux
  *
- * Programs use the module through these files. docs/procfs-abi.md describes what each takes
- * and gives. The files move bytes between programs and the rest of the module, and compute
- * nothing.
+ * Programs use the module through these files. docs/procfs-abi.md describes each file. The
+ * code here moves bytes between programs and the rest of the module, and computes nothing.
  */
 #ifndef LLAMUX_PROCFS_H
 #define LLAMUX_PROCFS_H
@@ -24,23 +23,29 @@ extern const struct proc_ops llamux_stats_ops;
 
 struct file;
 
-/** llamux_ioctl() - Serve an ioctl of prompt or chat: include/uapi/llamux.h. */
+/**
+ * llamux_ioctl() - Execute an ioctl of prompt or chat, as include/uapi/llamux.h describes.
+ * @file:     Open file; its private_data is a reader.
+ * @command:  Number of the command, with the size of the program's structure.
+ * @argument: Address of that structure.
+ * Return: 0; -ENOTTY for an unknown command; -EFAULT, -EINVAL, -E2BIG, -EILSEQ or -ENOMEM.
+ */
 long llamux_ioctl(struct file *file, unsigned int command, unsigned long argument);
 
-/** llamux_compat_ioctl() - Serve an ioctl of a 32-bit program, whose pointers are widened. */
+/** llamux_compat_ioctl() - Execute an ioctl of a 32-bit program: as llamux_ioctl(). */
 long llamux_compat_ioctl(struct file *file, unsigned int command, unsigned long argument);
 
-/** llamux_procfs_open() - Open a conversation for the calling task: as llamux_reader_open(). */
+/** llamux_procfs_open() - Open a conversation of the calling task: as llamux_reader_open(). */
 int llamux_procfs_open(struct llamux_reader *r, enum llamux_kind kind, bool private);
 
 /**
  * llamux_procfs_start() - Create the files.
- * @group: Number of the group that may use them beside root.
- * Return: 0, -EINVAL if that is no group's number, or -ENOMEM.
+ * @group: Number of the group that may use the files, in addition to root.
+ * Return: 0; -EINVAL if that is not a valid group number, which the log says; or -ENOMEM.
  */
 int llamux_procfs_start(u32 group);
 
-/** llamux_procfs_stop() - Remove the files, and wait for tasks within their functions. */
+/** llamux_procfs_stop() - Remove the files and wait until no task runs their functions. */
 void llamux_procfs_stop(void);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/llamux/prompt and chat take a prompt and give the answer. */
+/* /proc/llamux/prompt and chat: programs write a prompt and read the answer. */
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
@@ -9,7 +9,7 @@
 #include "procfs.h"
 #include "conversations/reader.h"
 
-/* An open file refers to the module, so that rmmod fails with EAGAIN. */
+/* An open file holds a reference to the module, so that rmmod fails with EAGAIN. */
 static int open(struct inode *inode, struct file *file, enum llamux_kind kind)
 {
 	bool private = (file->f_mode & FMODE_READ) && (file->f_mode & FMODE_WRITE);

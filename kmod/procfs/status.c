@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/llamux/status for people, /proc/llamux/stats for programs. */
+/* /proc/llamux/status shows figures for people, /proc/llamux/stats for programs. */
 #include <linux/fs.h>
 #include <linux/math64.h>
 #include <linux/module.h>
@@ -16,12 +16,13 @@ static u64 mib(u64 bytes)
 	return bytes >> 20;
 }
 
-/* Return: tenths of tokens per second. */
+/* Return: the rate in tenths of tokens per second; 0 if no time has passed. */
 static u64 rate(u64 tokens, u64 us)
 {
 	return us ? tokens * 10 * USEC_PER_SEC / us : 0;
 }
 
+/* Return: the mean of @n numbers, from their sum; 0 if there are none. */
 static s64 mean(s64 sum, u64 n)
 {
 	return n ? div64_s64(sum, n) : 0;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An example of a module that uses llamux.ko. It asks once, while it is being loaded, as the user
- * who loads it. /proc/llamux_sample shows the result:
+ * Sample of a module that uses llamux.ko. It asks a model once, while the module is loaded, and
+ * shows the result in /proc/llamux_sample. The request belongs to the user who loads the module:
  *
- *	insmod llamux_sample.ko prompt="Is Rome a city?" candidates=Yes,No
+ *	insmod llamux_sample.ko prompt='"Is Rome a city?"' candidates=Yes,No
+ *	cat /proc/llamux_sample
  */
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -18,44 +19,44 @@
 
 static char *prompt = "What is a kernel module?";
 module_param(prompt, charp, 0444);
-MODULE_PARM_DESC(prompt, "what to ask");
+MODULE_PARM_DESC(prompt, "prompt (default: What is a kernel module?)");
 
 static char *model;
 module_param(model, charp, 0444);
-MODULE_PARM_DESC(model, "name of the model (default llamux.ko's default)");
+MODULE_PARM_DESC(model, "name of the model (default: the default model)");
 
 static char *candidates[MAX_CANDIDATES];
 static uint n_candidates;
 module_param_array(candidates, charp, &n_candidates, 0444);
-MODULE_PARM_DESC(candidates, "answers to score instead of asking for one, separated by commas");
+MODULE_PARM_DESC(candidates, "answers to score, separated by commas (default: ask for an answer)");
 
 static uint max_tokens = 256;
 module_param(max_tokens, uint, 0444);
-MODULE_PARM_DESC(max_tokens, "tokens of the answer (default 256)");
+MODULE_PARM_DESC(max_tokens, "maximum number of tokens of the answer (default 256)");
 
 static uint timeout_ms;
 module_param(timeout_ms, uint, 0444);
-MODULE_PARM_DESC(timeout_ms, "deadline (default 0: none)");
+MODULE_PARM_DESC(timeout_ms, "milliseconds from the call to its deadline (default 0: none)");
 
 static uint cancel_ms;
 module_param(cancel_ms, uint, 0444);
-MODULE_PARM_DESC(cancel_ms, "cancel the request after so long (default 0: never)");
+MODULE_PARM_DESC(cancel_ms, "milliseconds until the request is cancelled (default 0: never)");
 
 static uint max_pieces;
 module_param(max_pieces, uint, 0444);
-MODULE_PARM_DESC(max_pieces, "take so many pieces of the answer (default 0: all)");
+MODULE_PARM_DESC(max_pieces, "number of pieces of the answer after which to cancel (default 0: all)");
 
 static uint size = 4096;
 module_param(size, uint, 0444);
-MODULE_PARM_DESC(size, "bytes to put the answer into, up to 4096 (the default)");
+MODULE_PARM_DESC(size, "bytes of the buffer for the answer, at most 4096 (default 4096)");
 
 static uint pause_ms;
 module_param(pause_ms, uint, 0444);
-MODULE_PARM_DESC(pause_ms, "sleep so long after each piece (default 0)");
+MODULE_PARM_DESC(pause_ms, "milliseconds to sleep after each piece (default 0)");
 
 static bool worker;
 module_param(worker, bool, 0444);
-MODULE_PARM_DESC(worker, "ask from a kernel thread");
+MODULE_PARM_DESC(worker, "ask from a kernel thread (default N)");
 
 static struct llamux_request request;
 static struct llamux_candidate scores[MAX_CANDIDATES];
@@ -133,5 +134,5 @@ module_init(sample_init);
 module_exit(sample_exit);
 
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Asks llamux.ko");
+MODULE_DESCRIPTION("Sample of a module that asks llamux.ko");
 MODULE_AUTHOR("The Llamux maintainers");

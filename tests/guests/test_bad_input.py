@@ -886,7 +886,7 @@ def test_max_memory(lab: Guest) -> None:
 
 
 def test_a_bad_group(lab: Guest) -> None:
-    message = "group is 4294967295, which is no group's number"
+    message = "group must be a valid group number, not 4294967295"
     with new_lines(lab) as lines:
         assert insmod(lab, arguments="group=4294967295").exit_code == errno.EINVAL
     assert message in lines
