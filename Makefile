@@ -2,6 +2,7 @@
 # The doors. Kbuild says what goes into the module; noxfile.py has the tasks.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
+RELEASE = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null || uname -r)
 
 ARCH ?= x86_64
 MODEL ?= smollm2
@@ -24,6 +25,14 @@ clean:
 	@env -u ARCH $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 	@$(MAKE) -C libllamux clean
 
+# INSTALL_MOD_PATH= and DEPMOD= are the kernel's own: another root folder, another depmod.
+install: module
+	@env -u ARCH $(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
+
+uninstall:
+	rm -f $(INSTALL_MOD_PATH)/lib/modules/$(RELEASE)/updates/llamux.ko*
+	$(if $(INSTALL_MOD_PATH),,depmod $(RELEASE))
+
 client:
 	@$(MAKE) -C libllamux
 
@@ -33,4 +42,4 @@ venv:
 demo shell test verify verify-all coverage analyze bench stress fuzz-kernel lock: venv
 	@$(NOX) $@
 
-.PHONY: module clean client venv demo shell test verify verify-all coverage analyze bench stress fuzz-kernel lock
+.PHONY: module install uninstall clean client venv demo shell test verify verify-all coverage analyze bench stress fuzz-kernel lock

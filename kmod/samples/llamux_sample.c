@@ -3,7 +3,8 @@
  * Sample of a module that uses llamux.ko. It asks a model once, while the module is loaded, and
  * shows the result in /proc/llamux_sample. The request belongs to the user who loads the module:
  *
- *	insmod llamux_sample.ko prompt='"Is Rome a city?"' candidates=Yes,No
+ *	insmod llamux_sample.ko prompt='"Nothing works any more."' candidates=positive,negative \
+ *		system='"Classify the sentiment of the text as positive or negative."'
  *	cat /proc/llamux_sample
  */
 #include <linux/delay.h>
@@ -20,6 +21,10 @@
 static char *prompt = "What is a kernel module?";
 module_param(prompt, charp, 0444);
 MODULE_PARM_DESC(prompt, "prompt (default: What is a kernel module?)");
+
+static char *system;
+module_param(system, charp, 0444);
+MODULE_PARM_DESC(system, "system prompt (default: the model's own)");
 
 static char *model;
 module_param(model, charp, 0444);
@@ -82,6 +87,7 @@ static void ask(struct work_struct *unused)
 	uint i;
 
 	llamux_request_init(&request, prompt);
+	request.system = system;
 	request.model = model;
 	request.max_tokens = max_tokens;
 	request.timeout_ms = timeout_ms;
