@@ -2,7 +2,7 @@
 # The doors. Kbuild says what goes into the module; noxfile.py has the tasks.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-RELEASE = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null || uname -r)
+RELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 
 ARCH ?= x86_64
 MODEL ?= smollm2

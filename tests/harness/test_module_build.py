@@ -84,6 +84,12 @@ def test_plain_make_needs_no_python(tmp_path: Path) -> None:
     made = {str(p.relative_to(tree)) for p in set(tree.rglob("*")) - before if p.is_file()}
     assert made - ignored(tree, made) == set()
     assert ignored(tree, {"kmod/main.c", "llamux.ko"}) == {"llamux.ko"}
+    root = tmp_path / "root"
+    installed = root / "lib" / "modules" / target.release / "updates" / "llamux.ko"
+    for goal, is_there in (("install", True), ("uninstall", False)):
+        command = ["make", goal, f"KDIR={target.headers}", f"INSTALL_MOD_PATH={root}", "DEPMOD=true"]
+        subprocess.run(command, cwd=tree, check=True, capture_output=True)
+        assert installed.is_file() == is_there
 
 
 def ignored(tree: Path, names: set[str]) -> set[str]:
