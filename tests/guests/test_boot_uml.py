@@ -2,6 +2,7 @@
 """User-mode Linux: a guest like the others, as fast as its host."""
 
 import errno
+import re
 import secrets
 import subprocess
 import sys
@@ -186,6 +187,22 @@ def test_verbs(arch: str, tmp_path: Path) -> None:
     assert native.stdout == guest.stdout != b""
     for option in (["--smp", "2"], ["--kernel", "6.1"], ["--accel", "tcg"]):
         assert harness("boot", arch, "--model", "none", *option, "--", "true").returncode == 2
+
+
+@pytest.mark.usefixtures("arch")
+def test_the_sample_of_the_docs() -> None:
+    """The command in docs/kernel-api.md gives the result that stands below it."""
+    page = (ROOT / "docs" / "kernel-api.md").read_text()
+    pattern = r"^```\n(python -m harness boot uml .*?)```\n\n```\n(.*?)```"
+    ((command, result),) = re.findall(pattern, page, re.DOTALL | re.MULTILINE)
+    done = subprocess.run(
+        ["sh", "-c", command.replace("python", sys.executable, 1)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, result), done.stderr
 
 
 def test_a_kernel_without_keys_takes_no_signature(lab: Guest) -> None:

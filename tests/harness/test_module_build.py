@@ -87,7 +87,13 @@ def test_plain_make_needs_no_python(tmp_path: Path) -> None:
     root = tmp_path / "root"
     installed = root / "lib" / "modules" / target.release / "updates" / "llamux.ko"
     for goal, is_there in (("install", True), ("uninstall", False)):
-        command = ["make", goal, f"KDIR={target.headers}", f"INSTALL_MOD_PATH={root}", "DEPMOD=true"]
+        command = [
+            "make",
+            goal,
+            f"KDIR={target.headers}",
+            f"INSTALL_MOD_PATH={root}",
+            "DEPMOD=true",
+        ]
         subprocess.run(command, cwd=tree, check=True, capture_output=True)
         assert installed.is_file() == is_there
 
