@@ -29,5 +29,5 @@ def test_sections_are_counted(model: Path) -> None:
 def test_a_path_without_vectors_is_refused(model: Path) -> None:
     with pytest.raises(HarnessError, match="generic: this path holds no vector registers"):
         sections.measure(model, "generic")
-    with pytest.raises(HarnessError, match="sse9: this machine has no such path"):
+    with pytest.raises(HarnessError, match="sse9: this machine does not have that path"):
         sections.measure(model, "sse9")
