@@ -127,8 +127,8 @@ static int emit(struct tokenization *t, const char *s, const struct symbol *symb
 static int merge_piece(struct tokenization *t, const char *s, size_t from, size_t to)
 {
 	struct merger m = llama_tokenizer_merger(t, s);
-	size_t i, len;
-	int err;
+	int len, err;
+	size_t i;
 
 	if (from == to)
 		return 0;
@@ -137,6 +137,8 @@ static int merge_piece(struct tokenization *t, const char *s, size_t from, size_
 		u32 cp;
 
 		len = llama_utf8_decode(s + i, to - i, &cp);
+		if (len < 0)
+			return -EINVAL;
 		llama_merge_add(&m, i, len, find_normal(t->v, s + i, len));
 	}
 	err = llama_merge_all(&m, t->yield);

@@ -2,6 +2,7 @@
 /* Vocabularies: texts, kinds and look-up of tokens. */
 #include "base/sort.h"
 #include "text/tokenizer.h"
+#include "text/utf8.h"
 
 #define TOKENS "tokenizer.ggml.tokens"
 #define TOKEN_TYPE "tokenizer.ggml.token_type"
@@ -129,11 +130,14 @@ static void index_texts(struct llama_vocab *v)
 
 static void index_special(struct llama_vocab *v)
 {
+	size_t tail;
 	u32 i;
 
+	/* Tokens of whole characters are found at the borders of characters only. */
 	v->n_special = 0;
 	for (i = 0; i < v->n_vocab; i++)
 		if (v->text[i].len &&
+		    !llama_utf8_check(v->text[i].data, v->text[i].len, &tail) && !tail &&
 		    (kind(v, i) == LLAMA_TOKEN_CONTROL || kind(v, i) == LLAMA_TOKEN_UNKNOWN ||
 		     kind(v, i) == LLAMA_TOKEN_USER))
 			v->special[v->n_special++] = i;
