@@ -49,7 +49,7 @@ BENCHED = {
     "smollm2": ("--on", "uml") if platform.machine() == "x86_64" else (),
     "tinyllama-shape": ("--depth", "256"),
 }
-"""What `bench` measures, and how: of the larger one, nothing that takes long."""
+"""Models that `bench` measures, with its options; the larger one skips what takes long."""
 
 
 def harness(session: nox.Session, *arguments: str, **streams: Any) -> None:
@@ -63,7 +63,7 @@ def prepare(session: nox.Session, *arguments: str) -> None:
 
 
 def guest_options() -> list[str]:
-    """What the Makefile's variables say about the guest."""
+    """Return the options of the guest from the Makefile's variables."""
     options = ["--arch", os.environ.get("ARCH", "x86_64")]
     options += ["--model", os.environ.get("MODEL", "smollm2")]
     if os.environ.get("KERNEL"):
@@ -256,7 +256,7 @@ def verified(
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """What only kernels that look for faults can judge; resumes. `-- --fresh` starts anew."""
+    """Run the tests that only debug kernels can judge; resumes. `-- --fresh` starts anew."""
     arguments = [word for word in session.posargs if word != "--fresh"]
     folder = state_folder("verify", "--fresh" in session.posargs)
     session.log(f"what has passed is kept in {folder}")

@@ -28,7 +28,7 @@ _COUNTERS = ("--coverage", "-fprofile-update=atomic")
 
 @dataclass
 class FileCoverage:
-    """What the tests reached of a source file: counts by line, and of branches."""
+    """Lines and branches of a source file that tests reached, with their counts."""
 
     lines: dict[int, int] = field(default_factory=dict)
     branches: int = 0

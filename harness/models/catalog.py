@@ -13,7 +13,7 @@ RANDOM = {"tinyllama-shape": ("tinyllama-1.1b", "Q4_K_M")}
 """Shape and type of files with random weights, which are made rather than fetched."""
 
 NAMES = (*MODELS, *RANDOM)
-"""What :func:`resolve` takes besides paths."""
+"""Names that :func:`resolve` takes besides paths."""
 
 
 def random_model(name: str) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a newcomer types first: a prompt goes in, the model's answer and its figures come out."""
+"""Check the demo: a prompt goes in, the model's answer and its figures come out."""
 
 import re
 import subprocess

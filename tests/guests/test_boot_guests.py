@@ -145,7 +145,7 @@ def test_verb_has_an_exit_code_for_trouble(arch: str) -> None:
 
 
 def test_a_shell_has_job_control_and_a_terminal(arch: str) -> None:
-    """What `make shell` does, without the module: typed at a terminal of our own."""
+    """Check `make shell` without the module, on a terminal of our own."""
     program = (
         "import sys; from harness.guests.guest import new_guest\n"
         "from harness.guests.spec import GuestSpec\n"

@@ -19,7 +19,7 @@ def test_a_gap_is_long_and_without_a_line_that_ran() -> None:
 
 
 def test_lines_and_branches_of_c(tmp_path: Path) -> None:
-    """Of two programs that share a file, both are counted."""
+    """Check that two programs that share a file are both counted."""
     unreached = "".join("\tn += argc;\n" for _ in range(LONG + 2))
     source = tmp_path / "a.c"
     source.write_text(

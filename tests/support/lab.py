@@ -101,7 +101,7 @@ def ask(guest: Guest, text: str, max_tokens: int = 24, session: str = "") -> byt
 
 
 def stats(guest: Guest) -> dict[str, str]:
-    """What /proc/llamux/stats says."""
+    """Return the figures of /proc/llamux/stats."""
     lines = guest.check("cat /proc/llamux/stats").splitlines()
     return dict(line.split(" ", 1) for line in lines)
 
