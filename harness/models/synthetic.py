@@ -124,7 +124,7 @@ BLOCKS = {
 }
 
 TYPES = (*(t.name for t in (*FLOATS, *BLOCKS)), MIXTURE)
-"""Shapes and types that :func:`make_model` takes."""
+"""Types that :func:`make_model` takes."""
 
 # Type of rows whose length is no multiple of 256, in a mixture.
 _NARROW = {Type.Q4_K: Type.Q5_0, Type.Q6_K: Type.Q8_0}

@@ -2,6 +2,7 @@
 """Check the core's chat templates: its token ids equal those of the text that jinja2 renders."""
 
 import errno
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +26,7 @@ from tests.support.chat_templates import (
     render,
 )
 
-NORMAL, UNK, CONTROL, BYTE = 1, 2, 3, 6
+NORMAL, UNK, CONTROL, USER, BYTE = 1, 2, 3, 4, 6
 
 MERGES = [
     *("Ċ Ċ", "Ġ Ġ", "h e", "l l", "he ll", "hell o", "Ġ h", "u s", "e r", "us er", "Ġ Ċ"),
@@ -74,15 +75,20 @@ def bpe(controls: Sequence[str], pre: str, template: str | None, add_bos: bool =
     return image.bytes()
 
 
-def spm(template: str | None, controls: Sequence[str] = (), add_bos: bool = True) -> bytes:
-    """Return an SPM file: <unk>, <s>, </s>, bytes, letters and a few longer pieces."""
+def spm(
+    template: str | None, controls: Sequence[str] = (), add_bos: bool = True, kind: int = CONTROL
+) -> bytes:
+    """Return an SPM file: <unk>, <s>, </s>, bytes, letters and a few longer pieces.
+
+    ``kind`` is the type of the tokens ``controls``.
+    """
     pieces = ["▁", "▁▁", "he", "ll", "hell", "hello", "▁h", "▁hello", "us", "er", "user", "|>"]
     pieces += ["IN", "ST", "INST", "[/", "▁[", "SYS", ">>", "<<", "▁th", "th", "in", "▁in", "st"]
     singles = [chr(c) for c in range(0x21, 0x7F)] + ["é", "日"]
     tokens = [("<unk>", UNK, 0.0), ("<s>", CONTROL, 0.0), ("</s>", CONTROL, 0.0)]
     tokens += [(f"<0x{b:02X}>", BYTE, 0.0) for b in range(256)]
     tokens += [(p, NORMAL, -float(i)) for i, p in enumerate([*pieces, *singles])]
-    tokens += [(c, CONTROL, 0.0) for c in controls]
+    tokens += [(c, kind, 0.0) for c in controls]
     return vocabulary(
         "llama",
         tokens,
@@ -90,6 +96,21 @@ def spm(template: str | None, controls: Sequence[str] = (), add_bos: bool = True
         {"bos": 1, "eos": 2, "unknown": 0},
         {"add_bos_token": add_bos, "add_space_prefix": True},
     ).bytes()
+
+
+@pytest.mark.parametrize("kind", [CONTROL, USER])
+def test_a_token_of_part_of_a_character_is_not_found(kind: int) -> None:
+    """Check that a file cannot have text cut within a character: U+2581 ends with such a byte."""
+    one = struct.pack("<Q", 1)  # length of a text in the file
+    plain = spm(None, ["\x01"], kind=kind)
+    assert plain.count(one + b"\x01") == 1
+    with (
+        chat.Chat(plain) as whole,
+        chat.Chat(plain.replace(one + b"\x01", one + b"\x81")) as cut,
+    ):
+        for text in (b"ab ", b"a b", b" ", "▁".encode()):
+            for flags in (0, chat.SPECIAL, chat.SPECIAL | chat.CONT):
+                assert cut.plain(text, flags) == whole.plain(text, flags), (text, flags)
 
 
 CHATML_CONTROLS = ["<|endoftext|>", "<|im_end|>", "<|im_start|>"]
