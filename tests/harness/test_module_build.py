@@ -30,7 +30,7 @@ def test_compiler_and_sparse_have_no_complaint(machine: str, kernel: str) -> Non
 def test_the_sample_needs_what_the_module_exports() -> None:
     target = find.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
     other = kbuild_module.build(target, ROOT / "fixtures" / "faults")
-    with pytest.raises(SetupError, match=r'"llamux_ask".* undefined'):
+    with pytest.raises(SetupError, match=r'"llamux_\w+".* undefined'):
         kbuild_module.build(target, SAMPLES, against=other)
 
 
