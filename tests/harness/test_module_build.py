@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The module builds without a word from compiler, sparse or modpost."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,8 +31,13 @@ def test_compiler_and_sparse_have_no_complaint(machine: str, kernel: str) -> Non
 def test_the_sample_needs_what_the_module_exports() -> None:
     target = find.kernel(ARCHITECTURES["x86_64"], KERNELS[0])
     other = kbuild_module.build(target, ROOT / "fixtures" / "faults")
-    with pytest.raises(SetupError, match=r'"llamux_\w+".* undefined'):
+    with pytest.raises(SetupError, match=r'"llamux_\w+".* undefined') as failed:
         kbuild_module.build(target, SAMPLES, against=other)
+    # The message shows one symbol, in modpost's order; the log has all of them.
+    log = re.search(r"all output: (.+)\)", str(failed.value))
+    assert log is not None
+    missing = set(re.findall(r'"(\w+)" \[.*\] undefined', Path(log[1]).read_text()))
+    assert missing == {"llamux_ask", "llamux_cancel", "llamux_score"}
 
 
 def test_clones_share_what_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
